@@ -1,0 +1,43 @@
+"""Addresses of logs.
+
+Rule: an address says which kind of log and where; here is the one place that
+knows all kinds. `sqlite:PATH` is a file, `kafka://HOST:PORT[,HOST:PORT]/CLUSTER`
+a cluster of brokers. Logs in memory have no address and are made directly.
+"""
+
+from pathlib import Path
+
+from eventlog.errors import BadName
+from eventlog.log import Log, LogIdentity
+from eventlog.sqlite import SqliteLog
+
+_SQLITE = "sqlite:"
+_KAFKA = "kafka://"
+
+
+def open_log(url: str) -> Log:
+    """An existing log.
+
+    Raises `BadName`, `LogMissing`, `WrongLog`, `LogCorrupt`, `LogUnavailable`.
+    """
+    return SqliteLog(_sqlite_path(url))
+
+
+def create_log(url: str, identity: LogIdentity) -> Log:
+    """A new, empty log; `WrongLog` where there is something already."""
+    return SqliteLog.create(_sqlite_path(url), identity)
+
+
+def _sqlite_path(url: str) -> Path:
+    if url.startswith(_KAFKA):
+        raise BadName(
+            f"logs on Kafka are not supported by this version ({url})",
+            f"Use an embedded log, as in {_SQLITE}cluster.log.",
+        )
+    path = url.removeprefix(_SQLITE)
+    if path == url or not path or "\0" in path:
+        raise BadName(
+            f"{url!r} is not the address of a log",
+            f"Write {_SQLITE} and a file, as in {_SQLITE}cluster.log.",
+        )
+    return Path(path)

@@ -1,0 +1,167 @@
+"""Blobs: bodies too large for a row, one file each.
+
+Rule: a blob is written once, under `tmp/`, and gets its name only when all
+its bytes are durable; the name is durable when `finish` returns, and gone for
+good when `unlink` returns. Nothing here knows what a blob means or whether its
+bytes are right: sums are the caller's. All of it is synchronous; every method
+may be called from any thread, a writer from one at a time.
+
+    blobs/tmp/<id>     being written; cleared when the folder is opened
+    blobs/<xx>/<id>    a blob; xx are the last two digits of its id
+
+What is not here: which blobs are wanted (see the C and S rows of a store).
+"""
+
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, NamedTuple, NewType, Self
+
+from osd.durable import (
+    REBUILD_HINT,
+    disk_error,
+    disk_errors,
+    make_folder,
+    require_room,
+    sync_folder,
+)
+from osd.errors import DiskFailed
+
+SMALL_BODY_BYTES = 64 * 1024
+"""A body up to this size is a row; a larger one is a blob."""
+
+BlobId = NewType("BlobId", str)
+"""16 hexadecimal digits of a random 63-bit number; never given twice."""
+
+Chunk = bytes | bytearray | memoryview
+
+_ID = re.compile(r"[0-7][0-9a-f]{15}")
+_FOLDERS = [f"{number:02x}" for number in range(256)]
+
+
+class Blob(NamedTuple):
+    """A blob opened for reading. Whoever opened it closes `file`."""
+
+    path: Path
+    size: int
+    file: BinaryIO
+
+
+class BlobFiles:
+    """The blobs in `folder`, which is created if it is missing. Raises `DiskError`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        make_folder(folder)
+        with disk_errors(f"cannot prepare {folder}"):
+            self._make_folders()
+            for left in (folder / "tmp").iterdir():
+                left.unlink()
+
+    def _make_folders(self) -> None:
+        present = set(os.listdir(self._folder))
+        missing = [name for name in ("tmp", *_FOLDERS) if name not in present]
+        for name in missing:
+            (self._folder / name).mkdir()
+        if missing:
+            sync_folder(self._folder)
+
+    def create(self) -> "BlobWriter":
+        """Begin a blob; it is nothing until it is finished."""
+        while (path := self._path(fresh := _random_id())).exists():
+            pass
+        return BlobWriter(self._folder / "tmp" / fresh, path)
+
+    def open(self, blob: BlobId) -> Blob:
+        """The blob for reading. Raises `DiskFailed` if it is not there."""
+        path = self._path(blob)
+        try:
+            file = open(path, "rb", buffering=0)  # noqa: SIM115
+        except FileNotFoundError as error:
+            raise DiskFailed(f"the file {path} is missing", REBUILD_HINT) from error
+        except OSError as error:
+            raise disk_error(error, f"cannot open {path}") from error
+        return Blob(path, os.fstat(file.fileno()).st_size, file)
+
+    def unlink(self, blobs: Iterable[BlobId]) -> None:
+        """Remove these, present or not; none of them comes back after a crash."""
+        paths = [self._path(blob) for blob in blobs]
+        for path in paths:
+            with disk_errors(f"cannot remove {path}"):
+                path.unlink(missing_ok=True)
+        for folder in sorted({path.parent for path in paths}):
+            sync_folder(folder)
+
+    def ids(self) -> Iterator[BlobId]:
+        """Every finished blob, in no order that means anything."""
+        for name in _FOLDERS:
+            with disk_errors(f"cannot list {self._folder / name}"):
+                found = sorted(os.listdir(self._folder / name))
+            yield from (BlobId(entry) for entry in found if _ID.fullmatch(entry))
+
+    def _path(self, blob: BlobId) -> Path:
+        assert _ID.fullmatch(blob), blob
+        return self._folder / blob[-2:] / blob
+
+
+class BlobWriter:
+    """A blob being written. Left without `finish`, or after any error, it is abandoned."""
+
+    def __init__(self, fresh: Path, path: Path) -> None:
+        self._fresh = fresh
+        self._path = path
+        with disk_errors(f"cannot create {fresh}"):
+            self._file = open(fresh, "xb", buffering=0)  # noqa: SIM115
+
+    def write(self, chunk: Chunk) -> None:
+        """Add bytes. Raises `DiskFull` rather than use the disk's reserve; abandoned then."""
+        assert not self._file.closed, "written after its end"
+        try:
+            require_room(self._fresh, len(chunk))
+            with disk_errors(f"cannot write {self._fresh}"):
+                self._write_all(memoryview(chunk))
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _write_all(self, rest: memoryview) -> None:
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
+    def finish(self) -> BlobId:
+        """Give the blob its name. Durable when it returns; abandoned when it raises."""
+        assert not self._file.closed, "finished after its end"
+        try:
+            with disk_errors(f"cannot finish {self._path}"):
+                os.fdatasync(self._file.fileno())
+                self._file.close()
+                self._fresh.rename(self._path)
+            sync_folder(self._path.parent)
+        except BaseException:
+            self.abandon()
+            raise
+        return BlobId(self._path.name)
+
+    def abandon(self) -> None:
+        """Forget the bytes; more than once, or after `finish`, it does nothing."""
+        with disk_errors(f"cannot remove {self._fresh}"):
+            self._file.close()
+            self._fresh.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.abandon()
+
+
+def _random_id() -> BlobId:
+    return BlobId(f"{secrets.randbits(63):016x}")

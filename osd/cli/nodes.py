@@ -1,0 +1,129 @@
+"""Commands that run things: init, osd, up.
+
+Rule: what these start ends with them.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from osd.cli import options
+
+if TYPE_CHECKING:
+    from osd.process import Ready
+
+RGS = 64
+OSDS = 3
+DATA = Path("osdlog-data")
+
+Osds = Annotated[int, typer.Option("--osds", metavar="N", min=1, help="Of a new cluster.")]
+Rgs = Annotated[int, typer.Option("--rgs", metavar="N", min=1, help="RGs of a new cluster.")]
+
+
+def init(
+    rgs: Rgs = RGS,
+    replicas: Annotated[int, typer.Option("--replicas", metavar="N", min=1)] = 1,
+    min_replicas: Annotated[int, typer.Option("--min-replicas", metavar="N", min=1)] = 1,
+    json: options.Json = False,
+    log: options.Log = None,
+) -> None:
+    """Make a new cluster: its log, and the first event of its map."""
+    from osd.cli.output import note, say_json
+    from osd.client.async_client import user
+    from osd.config import log_url
+    from osd.founding import Shape, found
+
+    url = log_url(log)
+    shape = Shape(rgs, replicas, min_replicas)
+    made = found(url, shape, (), "a new cluster", user() or "unknown")
+    if json:
+        say_json({"cluster": made.cluster, "log": url, "rgs": made.rg_count})
+        return
+    note(f"cluster {made.cluster} of {made.rg_count} RGs is at {url}")
+    note("next: osdlog map apply --add 0, then osdlog osd --id 0 --data DIR")
+
+
+def osd(  # noqa: PLR0913, PLR0917 - its options
+    osd_id: Annotated[int, typer.Option("--id", metavar="N", min=0, help="Its number.")],
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Its own folder.")],
+    host: Annotated[str, typer.Option("--host", help="Where it answers.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: any.")] = 0,
+    advertise: Annotated[
+        str | None, typer.Option("--advertise", metavar="HOST", help="How others reach it.")
+    ] = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Empty the folder: its old disk is lost.")
+    ] = False,
+    watch_parent: Annotated[int | None, typer.Option("--watch-parent", hidden=True)] = None,
+    json: options.Json = False,
+    log: options.Log = None,
+) -> None:
+    """Run one OSD until it is told to stop."""
+    from eventlog.ids import OsdId, osd_name
+    from osd.cli.output import note, say_json
+    from osd.config import log_url
+    from osd.process import OsdConfig, run
+
+    def on_ready(ready: "Ready") -> None:
+        if json:
+            say_json(ready)
+        else:
+            note(f"{osd_name(ready.osd)} serves at {ready.address} as {ready.store}")
+
+    config = OsdConfig(
+        osd=OsdId(osd_id),
+        data=data,
+        log=log_url(log),
+        host=host,
+        port=port,
+        advertise=advertise,
+        rebuild=rebuild,
+        watch_parent=watch_parent,
+    )
+    run(config, on_ready)
+
+
+def up(
+    osds: Annotated[
+        int, typer.Option("--osds", metavar="N", min=1, help="Of a new cluster.")
+    ] = OSDS,
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Where it lives.")] = DATA,
+    rgs: Rgs = RGS,
+    log: Annotated[
+        str | None, typer.Option("--log", metavar="URL", help="Its log; else DIR/log.sqlite.")
+    ] = None,
+) -> None:
+    """Run a cluster on this machine; the same DIR starts again where it was."""
+    from osd.client.async_client import user
+    from osd.folder import claimed, cluster_in
+    from osd.founding import Shape
+
+    with claimed(data):
+        url = cluster_in(data, log, osds, Shape(rgs), user() or "unknown")
+        _run_cluster(url, data)
+
+
+def _run_cluster(url: str, data: Path) -> None:
+    from shlex import quote
+
+    from osd.cli.output import count, note
+    from osd.cli.running import run, until_stopped
+    from osd.supervisor import Supervisor
+
+    async def work() -> None:
+        async with Supervisor(url, data, note) as supervisor:
+            await supervisor.ready()
+            note(f"the cluster is up: {count(len(supervisor.osds), 'OSD')}")
+            note(f"    export OSDLOG_LOG={quote(url)}")
+            note("    osdlog status")
+            note("Ctrl-C stops it")
+            await supervisor.run()
+
+    run(until_stopped(work()))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the program these commands."""
+    for command in (up, init, osd):
+        app.command()(command)

@@ -1,0 +1,49 @@
+"""Progress bars, on stderr and only on a terminal.
+
+Rule: a bar says nothing that the last line does not say too.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from osd.cli.output import console
+
+
+class Bar:
+    """Counts files; the bytes beside."""
+
+    def __init__(self, progress: Progress, what: str, files: int, size: int) -> None:
+        self._progress = progress
+        self._files = progress.add_task(what, total=files, size=0, all=size)
+
+    def step(self, size: int) -> None:
+        """One more file is dealt with."""
+        self._progress.advance(self._files)
+        task = self._progress.tasks[self._files]
+        self._progress.update(self._files, size=task.fields["size"] + size)
+
+
+@contextmanager
+def bar(what: str, files: int, size: int) -> Iterator[Bar]:
+    """A bar for as long as the work takes."""
+    in_bytes = [TextColumn("{task.fields[size]:,} of {task.fields[all]:,} bytes")] if size else []
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        *in_bytes,
+        TimeRemainingColumn(),
+        console=console(is_stderr=True),
+        transient=True,
+        disable=not console(is_stderr=True).is_terminal,
+    )
+    with progress:
+        yield Bar(progress, what, files, size)

@@ -1,0 +1,195 @@
+"""Commands about the log itself: log cat, log tail, log skip.
+
+Rule: a record is shown as it was said, with its position, one a line; that it
+is shown does not mean that it was accepted. One that cannot be decoded is
+shown too, and makes the command fail at its end.
+"""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from osd.cli import options
+
+if TYPE_CHECKING:
+    from eventlog.codec import Decoder
+    from eventlog.ids import RgId
+    from eventlog.log import Log, Record, TopicPartition
+
+FAILED = 3
+POLL_MS = 500
+
+Rg = Annotated[
+    str | None, typer.Option("--rg", metavar="RG", help="Only of this RG.", show_default=False)
+]
+
+
+def cat(rg: Rg = None, json: options.Json = False, log: options.Log = None) -> None:
+    """Print every record of the log, oldest first."""
+    from eventlog.open import open_log
+    from osd.config import log_url
+
+    with open_log(log_url(log)) as opened:
+        wanted = _wanted(opened, rg)
+        each = (_records(opened, place) for place in _places(opened, wanted))
+        merged = heapq.merge(*each, key=lambda record: (record.timestamp, record.position))
+        _print(merged, _printer(opened, wanted, json=json))
+
+
+def tail(
+    last: Annotated[int, typer.Option("--last", "-n", min=0, help="Begin so many before.")] = 10,
+    rg: Rg = None,
+    json: options.Json = False,
+    log: options.Log = None,
+) -> None:
+    """Print the last records, and every new one as it comes; Ctrl-C ends it."""
+    from eventlog.open import open_log
+    from osd.config import log_url
+
+    with open_log(log_url(log)) as opened:
+        wanted = _wanted(opened, rg)
+        printer = _printer(opened, wanted, json=json)
+        _follow(opened, _places(opened, wanted), last, printer)
+
+
+def skip(
+    position: Annotated[str, typer.Argument(metavar="POSITION", help="As in rg/31@4.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the log.")] = "",
+    log: options.Log = None,
+) -> None:
+    """Let everybody pass over one record that cannot be decoded."""
+    from eventlog.ids import parse_position
+    from eventlog.open import open_log
+    from osd.cli.output import note
+    from osd.cli.skipping import skipped
+    from osd.client.async_client import user
+    from osd.client.map_reader import MapReader
+    from osd.client.map_writer import change_map
+    from osd.config import log_url
+
+    wanted, author = parse_position(position), user() or "unknown"
+    with open_log(log_url(log)) as opened:
+        change = skipped(opened, wanted, author, reason)
+        change_map(opened, [change], MapReader(opened).refresh().layout, reason, author)
+    note(f"the record at {wanted} is passed over from now on; OSDs that it stopped may start")
+
+
+class _Printer:
+    """Prints the records that are wanted, and counts those that cannot be decoded."""
+
+    def __init__(self, decoder: "Decoder", wanted: "RgId | None", *, json: bool) -> None:
+        self._decoder = decoder
+        self._wanted = wanted
+        self._json = json
+        self.failures = 0
+
+    def show(self, record: "Record") -> None:
+        from eventlog.errors import OsdlogError
+        from eventlog.ids import rg_key
+        from eventlog.telling import tell
+
+        if self._wanted is not None and record.key != rg_key(self._wanted):
+            return
+        try:
+            event = self._decoder.decode(record)
+        except OsdlogError as error:
+            self.failures += 1
+            self._say(record, "unreadable", error.what, {"error": error.what})
+        else:
+            self._say(record, event.schema, tell(event), event)
+
+    def _say(self, record: "Record", kind: str, text: str, content: Any) -> None:
+        from osd.cli.output import as_data, say, say_json, shown
+
+        if self._json:
+            at = {"position": str(record.position), "timestamp": record.timestamp, "event": kind}
+            say_json(at | as_data(content))
+        else:
+            when = datetime.fromtimestamp(record.timestamp / 1_000_000, UTC)
+            time = when.isoformat(" ", "microseconds")[:26]
+            say(f"{record.position!s:<12}  {time}Z  {kind:<15}  {shown(text)}")
+
+
+def _printer(log: "Log", wanted: "RgId | None", *, json: bool) -> _Printer:
+    from eventlog.codec import Decoder
+
+    return _Printer(Decoder(log), wanted, json=json)
+
+
+def _print(records: "Iterable[Record]", printer: _Printer) -> None:
+    from osd.cli.output import note
+
+    for record in records:
+        printer.show(record)
+    if printer.failures:
+        note(f"error: {printer.failures} records cannot be decoded")
+        note("hint: They are shown as unreadable; find out who wrote them.")
+        raise typer.Exit(FAILED)
+
+
+def _follow(log: "Log", places: "list[TopicPartition]", last: int, printer: _Printer) -> None:
+    import sys
+
+    ends = log.end_offsets(places)
+    recent: list[Record] = []
+    for place in places:
+        start = max(0, ends[place] - last)
+        recent += [r for r in _records(log, place, start) if r.offset < ends[place]]
+    recent.sort(key=lambda record: (record.timestamp, record.position))
+    for record in recent[len(recent) - min(last, len(recent)) :]:
+        printer.show(record)
+    sys.stdout.flush()
+    follower = log.tail()
+    try:
+        for topic, partition in places:
+            follower.follow(topic, partition, ends[topic, partition])
+        while True:
+            for record in follower.poll(POLL_MS):
+                printer.show(record)
+            sys.stdout.flush()
+    finally:
+        follower.close()
+
+
+def _wanted(log: "Log", rg: str | None) -> "RgId | None":
+    from eventlog.ids import parse_rg, rg_name
+    from osd.client.map_reader import MapReader
+    from osd.errors import Refused
+
+    if rg is None:
+        return None
+    wanted, count = parse_rg(rg), MapReader(log).refresh().rg_count
+    if wanted >= count:
+        raise Refused(f"there is no {rg_name(wanted)}", f"The cluster has {count} RGs, from 0 on.")
+    return wanted
+
+
+def _places(log: "Log", wanted: "RgId | None") -> "list[TopicPartition]":
+    from eventlog.ids import Partition, Topic
+
+    count = log.identity.partitions
+    if wanted is not None:
+        return [(Topic.RG, Partition(wanted % count))]
+    rg_places = [(Topic.RG, Partition(number)) for number in range(count)]
+    return [(Topic.MAP, Partition(0)), *rg_places]
+
+
+def _records(log: "Log", place: "TopicPartition", start: int = 0) -> "Iterator[Record]":
+    from eventlog.ids import Offset
+
+    offset = Offset(start)
+    while records := log.read(*place, offset, 1_000):
+        yield from records
+        offset = Offset(records[-1].offset + 1)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the program these commands."""
+    family = typer.Typer(no_args_is_help=True, help="The log's records.")
+    family.command()(cat)
+    family.command()(tail)
+    family.command()(skip)
+    app.add_typer(family, name="log")

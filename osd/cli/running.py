@@ -1,0 +1,57 @@
+"""Running: how a command gets its loop, its client, and its end.
+
+Rule: a command runs to its end or raises. Ctrl-C, and a signal that asks the
+process to end, cancel what is under way; everything is given back before the
+process ends.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import uvloop
+
+from osd.client.async_client import AsyncClient
+from osd.config import DEADLINE_S
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run one coroutine on a loop of its own."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def with_client(
+    url: str | None, work: Callable[[AsyncClient], Awaitable[T]], deadline_s: float = DEADLINE_S
+) -> T:
+    """Open a client, do the work, close it."""
+
+    async def do() -> T:
+        async with AsyncClient(url, deadline_s=deadline_s) as client:
+            return await work(client)
+
+    return run(do())
+
+
+async def until_stopped(work: Awaitable[T]) -> T:
+    """The work; a signal to end the process is as Ctrl-C, and ends it with 128 and its number."""
+    me = asyncio.current_task()
+    assert me is not None
+    loop = asyncio.get_running_loop()
+    caught: list[int] = []
+
+    def stop(number: int) -> None:
+        caught.append(number)
+        me.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop, number)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if caught:
+            raise SystemExit(128 + caught[0]) from None
+        raise

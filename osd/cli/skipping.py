@@ -1,0 +1,37 @@
+"""Skipping: the one way past a record that nobody can decode.
+
+Rule: a record that can be decoded is never skipped, since it may have been
+folded; the one that is skipped is named with its sum, so that no other can
+take its place.
+"""
+
+from hashlib import sha256
+
+from eventlog.codec import Decoder
+from eventlog.errors import RecordError
+from eventlog.ids import Position
+from eventlog.log import Log
+from eventlog.map_events import RecordSkipped
+from osd.errors import Refused
+
+
+def skipped(log: Log, position: Position, by: str, why: str) -> RecordSkipped:
+    """The change that lets everybody pass over it; `Refused` where nobody is to."""
+    place = (position.topic, position.partition)
+    if position.offset >= log.end_offsets([place])[place]:
+        raise Refused(f"there is no record at {position}", "`osdlog log cat` shows all there are.")
+    [record] = log.read(*place, position.offset, 1)
+    try:
+        Decoder(log).decode(record)
+    except RecordError:
+        return RecordSkipped(
+            topic=position.topic,
+            partition=position.partition,
+            offset=position.offset,
+            sha256=sha256(record.value).digest(),
+            by=by,
+            why=why,
+        )
+    raise Refused(
+        f"the record at {position} can be decoded", "Only one that stops its readers is skipped."
+    )

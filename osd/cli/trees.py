@@ -1,0 +1,127 @@
+"""Commands about many files: import and export.
+
+Rule: one file that fails stops no other; all that failed are named at the
+end. Done again, they go on where they were.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from osd.cli import options
+from osd.config import DEADLINE_S
+
+if TYPE_CHECKING:
+    from osd.client.trees import Step
+
+JOBS = 16
+FAILED = 3
+SHOWN_FAILURES = 20
+
+
+def import_(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder whose files go in.")],
+    prefix: Annotated[str, typer.Argument(metavar="PREFIX", help="What their names begin with.")],
+    jobs: options.Jobs = JOBS,
+    deadline: options.Deadline = DEADLINE_S,
+    json: options.Json = False,
+    log: options.Log = None,
+) -> None:
+    """Store every file of a folder as PREFIX/its path; what is there already is skipped."""
+    from osd.cli.running import with_client
+    from osd.client.async_client import AsyncClient
+    from osd.client.trees import import_tree, source_files
+
+    files = source_files(folder, prefix)
+    size = sum(file.size for file in files)
+
+    async def work(client: AsyncClient) -> "_Tally":
+        steps = import_tree(client, files, prefix, jobs)
+        return await _watch("importing", len(files), size, steps)
+
+    _report("imported", with_client(log, work, deadline), json=json)
+
+
+def export(
+    prefix: Annotated[str, typer.Argument(metavar="PREFIX", help="What the names begin with.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write into.")],
+    jobs: options.Jobs = JOBS,
+    deadline: options.Deadline = DEADLINE_S,
+    json: options.Json = False,
+    log: options.Log = None,
+) -> None:
+    """Write every object PREFIX/path to a file of that path; what is there already is skipped."""
+    from osd.cli.running import with_client
+    from osd.client.async_client import AsyncClient
+    from osd.client.trees import export_tree, within
+
+    async def work(client: AsyncClient) -> "_Tally":
+        rows = [row async for row in client.list(within(prefix))]
+        steps = export_tree(client, rows, prefix, folder, jobs)
+        return await _watch("exporting", len(rows), sum(row.size for row in rows), steps)
+
+    _report("exported", with_client(log, work, deadline), json=json)
+
+
+class _Tally:
+    """What became of all files."""
+
+    def __init__(self) -> None:
+        self.files: Counter[str] = Counter()
+        self.size = 0
+        self.failures: list[Step] = []
+
+    def count(self, step: "Step") -> None:
+        self.files[step.outcome] += 1
+        if step.outcome == "done":
+            self.size += step.size
+        elif step.error is not None:
+            self.failures.append(step)
+
+
+async def _watch(what: str, files: int, size: int, steps: AsyncIterator["Step"]) -> _Tally:
+    from osd.cli.progress import bar
+
+    tally = _Tally()
+    with bar(what, files, size) as shown:
+        async for step in steps:
+            tally.count(step)
+            shown.step(step.size)
+    return tally
+
+
+def _report(what: str, tally: _Tally, *, json: bool) -> None:
+    from osd.cli.output import bytes_words, count, note, say_json
+
+    done, skipped = tally.files["done"], tally.files["skipped"]
+    if json:
+        failed = {_text(step.name): step.error.what for step in tally.failures if step.error}
+        say_json({"done": done, "skipped": skipped, "bytes": tally.size, "failed": failed})
+    else:
+        there = f", {count(skipped, 'file')} there already" if skipped else ""
+        note(f"{what} {count(done, 'file')}, {bytes_words(tally.size)}{there}")
+    for step in tally.failures[:SHOWN_FAILURES]:
+        note(f"failed: {step.name}: {step.error.what if step.error else ''}")
+    if tally.failures:
+        more = len(tally.failures) - SHOWN_FAILURES
+        note(f"error: {count(len(tally.failures), 'file')} failed" + _more(more))
+        note("hint: Mend what is said above and give the command again: the rest is skipped.")
+        raise typer.Exit(FAILED)
+
+
+def _text(name: str) -> str:
+    """A file's name as JSON can say it; the bytes of some are no Unicode."""
+    return name.encode(errors="backslashreplace").decode()
+
+
+def _more(number: int) -> str:
+    return f", {number:,} of them not named here" if number > 0 else ""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the program these commands."""
+    app.command("import")(import_)
+    app.command()(export)

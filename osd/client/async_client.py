@@ -1,0 +1,190 @@
+"""The client: everything the command line does, for programs with an event loop.
+
+Rule: a client knows the cluster from its log alone. It asks the primary by
+its map, and reads the map again whenever an OSD knows better or is silent.
+
+What is not here: how one object is asked for (see `osd.client.objects`).
+"""
+
+import asyncio
+import getpass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import aiohttp
+
+from eventlog.ids import Layout, OsdId, RgId, Version
+from eventlog.log import Log
+from eventlog.map_events import MapChange
+from eventlog.open import open_log
+from osd.client.answers import Facts, Listed, OsdStatus, PutResult, RgRow, Stat
+from osd.client.bodies import Data, body_of
+from osd.client.listing import Listing
+from osd.client.map_reader import MapReader
+from osd.client.map_writer import change_map
+from osd.client.objects import Conditions, Description, Objects
+from osd.client.questions import Questions
+from osd.client.sinks import FileSink, MemorySink, StreamSink
+from osd.client.transport import new_session
+from osd.config import DEADLINE_S, log_url
+from osd.errors import Unavailable
+from projections.cluster_map import ClusterMap
+
+
+def user() -> str | None:
+    """Who runs this, as far as the system knows."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return None
+
+
+class AsyncClient:
+    """Opened by `async with AsyncClient(url) as client`; one event loop uses it.
+
+    Every call raises `OsdlogError`s only: `Unavailable` and `OutcomeUnknown`
+    after `deadline_s` of trying, `Refused` (`NotThere`, `ConditionFailed`) at
+    once, `BadName`, `LogError`.
+    """
+
+    def __init__(
+        self, url: str | None = None, *, actor: str | None = None, deadline_s: float = DEADLINE_S
+    ) -> None:
+        self._url = url
+        self._actor = actor or user()
+        self._deadline_s = deadline_s
+        self._opened = AsyncExitStack()
+
+    async def open(self) -> Self:
+        """Open the log and read the map. Raises `BadName`, `LogError`, `Unavailable`."""
+        async with AsyncExitStack() as opened:
+            log = await asyncio.to_thread(open_log, log_url(self._url))
+            opened.callback(log.close)
+            reader = MapReader(log)
+            await asyncio.to_thread(reader.refresh)
+            _require_cluster(log, reader.map)
+            session = await opened.enter_async_context(new_session())
+            self._take(log, reader, session)
+            self._opened = opened.pop_all()
+        return self
+
+    async def close(self) -> None:
+        """Give back connections and the log; closing twice is harmless."""
+        await self._opened.aclose()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @property
+    def log(self) -> Log:
+        """The cluster's log."""
+        return self._log
+
+    async def put(
+        self,
+        name: str,
+        data: Data,
+        *,
+        media_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+        request_id: str | None = None,
+    ) -> PutResult:
+        """Store bytes, a file, or what an iterable gives."""
+        about = Description(media_type, metadata or {})
+        conditions = Conditions(if_match, if_none_match)
+        async with body_of(data) as body:
+            return await self._objects.put(name, body, about, conditions, request_id)
+
+    async def get(self, name: str) -> bytes:
+        """The object's bytes."""
+        with MemorySink() as sink:
+            await self._objects.get(name, sink)
+            return sink.data
+
+    async def stream_to(self, name: str, target: Path | BinaryIO) -> Stat:
+        """Write the object to a file, or to a stream; only when all of it is right."""
+        with FileSink(target) if isinstance(target, Path) else StreamSink(target) as sink:
+            return await self._objects.get(name, sink)
+
+    async def stat(self, name: str) -> Stat:
+        """What is known of the object but for its bytes."""
+        return await self._objects.stat(name)
+
+    async def delete(
+        self, name: str, *, if_match: str | None = None, request_id: str | None = None
+    ) -> None:
+        """Remove the object; `NotThere` where there is none."""
+        await self._objects.delete(name, Conditions(if_match), request_id)
+
+    def list(self, prefix: str = "") -> AsyncIterator[Listed]:
+        """The objects whose names begin with `prefix`, in the order of their UTF-8."""
+        return self._listing.names(prefix)
+
+    async def facts(self, name: str) -> Facts:
+        """Every fact about one object, by its primary's fold."""
+        return await self._questions.facts(name)
+
+    async def rg(self, rg: RgId) -> Facts:
+        """One RG, by its primary: its sources, its facts in numbers, why it is as it is."""
+        return await self._questions.rg(rg)
+
+    async def rg_digest(self, rg: RgId) -> Facts:
+        """Digest of the RG's folded state at its primary, and how far that is folded."""
+        return await self._questions.rg_digest(rg)
+
+    async def rgs(self) -> tuple[RgRow, ...]:
+        """Every RG, each by its primary."""
+        return await self._questions.rgs()
+
+    async def status(self) -> tuple[OsdStatus, ...]:
+        """Every OSD of the map, and what it says of itself."""
+        return await self._questions.status()
+
+    async def has_copy(self, osd: OsdId, rg: RgId, version: Version, name: str) -> bool:
+        """Whether an OSD still gives out the bytes of that version."""
+        return await self._questions.has_copy(osd, rg, version, name)
+
+    async def map(self) -> ClusterMap:
+        """The map as the log has it now."""
+        return await asyncio.to_thread(self._reader.refresh)
+
+    async def change_map(
+        self,
+        changes: Sequence[MapChange],
+        *,
+        layout: Layout | None,
+        reason: str = "",
+        author: str | None = None,
+    ) -> ClusterMap:
+        """Change the map that has this layout; `Refused` says what contradicts what."""
+        said_by = author or self._actor or "unknown"
+        after = await asyncio.to_thread(change_map, self._log, changes, layout, reason, said_by)
+        await asyncio.to_thread(self._reader.refresh)
+        return after
+
+    def _take(self, log: Log, reader: MapReader, session: aiohttp.ClientSession) -> None:
+        self._log = log
+        self._reader = reader
+        self._objects = Objects(session, reader, self._actor, self._deadline_s)
+        self._listing = Listing(session, reader, self._deadline_s)
+        self._questions = Questions(session, reader, self._deadline_s)
+
+
+def _require_cluster(log: Log, cluster_map: ClusterMap) -> None:
+    if not cluster_map.cluster:
+        raise Unavailable(
+            f"the log {log.url} has no cluster yet", "Make one with `osdlog init` or `osdlog up`."
+        )

@@ -1,0 +1,18 @@
+"""Errors that only clients meet; see `osd.errors` for the tree they stand in.
+
+Rule: an error's first sentence is the OSD's own wherever one spoke.
+
+    Refused
+    ├── NotThere           there is no such object
+    └── ConditionFailed    If-Match or If-None-Match said no
+"""
+
+from osd.errors import Refused
+
+
+class NotThere(Refused):
+    """There is no object of that name."""
+
+
+class ConditionFailed(Refused):
+    """The object is not in the state that the request asked for."""

@@ -1,0 +1,54 @@
+"""The map, read from the log: a client asks nobody else who is in the cluster.
+
+Rule: the map is folded record by record as the OSDs fold it. `refresh` reads
+on to the log's present end; between refreshes the map stands still, and an
+OSD that knows a newer one says so.
+
+What is not here: where names are placed (see `osd.client.placing`).
+"""
+
+import threading
+
+from eventlog.codec import Decoder
+from eventlog.ids import Offset, Partition, Topic
+from eventlog.log import Log, Record
+from eventlog.map_events import MapChanged
+from osd.client.answers import MapRecord
+from projections.cluster_map import EMPTY, ClusterMap, Refusal
+from projections.map_fold import fold
+
+PARTITION = Partition(0)
+
+
+class MapReader:
+    """The map as far as it was read. May be refreshed from several threads."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._decoder = Decoder(log)
+        self._lock = threading.Lock()
+        self._next_offset = Offset(0)
+        self.map: ClusterMap = EMPTY
+
+    def refresh(self) -> ClusterMap:
+        """Read on to the end; raises `LogError` and `RecordError`."""
+        self.maps()
+        return self.map
+
+    def maps(self) -> list[tuple[MapRecord, ClusterMap]]:
+        """What was not read yet, event by event, each with the map after it."""
+        found: list[tuple[MapRecord, ClusterMap]] = []
+        with self._lock:
+            while records := self._log.read(Topic.MAP, PARTITION, self._next_offset):
+                found += [(self._fold(record), self.map) for record in records]
+        return found
+
+    def _fold(self, record: Record) -> MapRecord:
+        event = self._decoder.decode(record)
+        assert isinstance(event, MapChanged), "the codec knows no other event of the map"
+        after = fold(self.map, event)
+        refusal = after if isinstance(after, Refusal) else None
+        if not isinstance(after, Refusal):
+            self.map = after
+        self._next_offset = Offset(record.offset + 1)
+        return MapRecord(record.offset, event, self.map.epoch, refusal)

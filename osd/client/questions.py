@@ -1,0 +1,138 @@
+"""Questions: what OSDs know, asked without changing anything.
+
+Rule: what concerns one RG is asked of its primary, and again if it moved;
+what concerns the cluster is asked of every OSD once, and who is silent is
+named instead of waited for.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from eventlog.ids import Epoch, OsdId, RgId, Version, checked_name, osd_name, rg_name
+from osd.client.answers import Facts, OsdStatus, RgRow
+from osd.client.errors import NotThere
+from osd.client.map_reader import MapReader
+from osd.client.placing import Placing
+from osd.client.retries import Again, Deadline, until_served
+from osd.client.transport import decoded, object_path, read_answer
+from osd.errors import Refused, Unavailable
+from projections.cluster_map import Osd
+
+STATUS_S = 3.0
+"""How long an OSD is given to say how it is."""
+
+
+class Questions:
+    """Asked through one session."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, reader: MapReader, deadline_s: float
+    ) -> None:
+        self._session = session
+        self._reader = reader
+        self._placing = Placing(reader)
+        self._deadline_s = deadline_s
+
+    async def facts(self, name: str) -> Facts:
+        """Every fact about one object."""
+        rg = self._placing.rg_of(checked_name(name))
+        return await self._of_primary(rg, f"{object_path(name)}/facts")
+
+    async def rg(self, rg: RgId) -> Facts:
+        """One RG as its primary sees it."""
+        return await self._of_primary(self._checked(rg), f"/rgs/{rg:x}", _require_primary)
+
+    async def rg_digest(self, rg: RgId) -> Facts:
+        """The digest of the RG's fold at its primary."""
+        return await self._of_primary(self._checked(rg), f"/rgs/{rg:x}/digest")
+
+    async def status(self) -> tuple[OsdStatus, ...]:
+        """What every OSD says of itself."""
+        await asyncio.to_thread(self._reader.refresh)
+        osds = [osd for _, osd in sorted(self._placing.map.osds.items())]
+        return tuple(await asyncio.gather(*map(self._status, osds)))
+
+    async def rgs(self) -> tuple[RgRow, ...]:
+        """Every RG as its primary sees it."""
+        await asyncio.to_thread(self._reader.refresh)
+        primaries = self._placing.primaries()
+        osds = {osd.osd: osd for osd in primaries.values() if osd is not None}
+        answers = await asyncio.gather(*(self._rgs_at(osd) for osd in osds.values()))
+        said = dict(zip(osds, answers, strict=True))
+        return tuple(_row(rg, osd, said) for rg, osd in primaries.items())
+
+    async def has_copy(self, osd: OsdId, rg: RgId, version: Version, name: str) -> bool:
+        """Whether the OSD gives out these bytes. Raises `Unavailable`."""
+        known = self._placing.map.osds.get(osd)
+        if known is None or known.address is None:
+            raise Unavailable(f"{osd_name(osd)} has no address", "Start it first.")
+        path = f"/copies/{rg:x}/{version}?name={quote(name, safe='')}"
+        try:
+            answer = await self._ask(known, path)
+        except NotThere:
+            return False
+        if isinstance(answer, Again):
+            raise answer.error
+        return True
+
+    async def _of_primary(
+        self, rg: RgId, path: str, check: Callable[[Osd, Facts], Facts | Again] | None = None
+    ) -> Facts:
+        async def attempt(osd: Osd) -> Facts | Again:
+            answer = await self._facts_at(osd, path)
+            return answer if isinstance(answer, Again) or check is None else check(osd, answer)
+
+        deadline = Deadline(self._deadline_s)
+        return await until_served(self._reader, self._placing, rg, deadline, attempt)
+
+    async def _facts_at(self, osd: Osd, path: str, epoch: Epoch | None = None) -> Facts | Again:
+        answer = await self._ask(osd, path, epoch)
+        return answer if isinstance(answer, Again) else decoded(osd, answer, dict[str, Any])
+
+    async def _rgs_at(self, osd: Osd) -> dict[int, Facts] | Again:
+        answer = await self._ask(osd, "/rgs")
+        if isinstance(answer, Again):
+            return answer
+        rows = decoded(osd, answer, list[dict[str, Any]])
+        return rows if isinstance(rows, Again) else {row["rg"]: row for row in rows}
+
+    async def _status(self, osd: Osd) -> OsdStatus:
+        if osd.address is None:
+            return OsdStatus(osd, None, "it has not started yet")
+        found = await self._facts_at(osd, "/status", Epoch(0))
+        if isinstance(found, Again):
+            return OsdStatus(osd, None, found.error.what)
+        return OsdStatus(osd, found, None)
+
+    async def _ask(self, osd: Osd, path: str, epoch: Epoch | None = None) -> bytes | Again:
+        """By the map as this client has it, unless an older one will do."""
+        least = self._placing.epoch if epoch is None else epoch
+        return await read_answer(self._session, osd, path, least, STATUS_S)
+
+    def _checked(self, rg: RgId) -> RgId:
+        count = self._placing.map.rg_count
+        if not 0 <= rg < count:
+            raise Refused(f"there is no {rg_name(rg)}", f"The cluster has {count} RGs, from 0 on.")
+        return rg
+
+
+def _require_primary(osd: Osd, said: Facts) -> Facts | Again:
+    if said["is_primary"]:
+        return said
+    name = osd_name(osd.osd)
+    return Again(Unavailable(f"{name} is not the primary of {said['name']} yet", "Ask again."))
+
+
+def _row(rg: RgId, osd: Osd | None, said: dict[OsdId, dict[int, Facts] | Again]) -> RgRow:
+    if osd is None:
+        return RgRow(rg, None, None, "no OSD that it is placed on is up")
+    answer = said[osd.osd]
+    if isinstance(answer, Again):
+        return RgRow(rg, osd.osd, None, answer.error.what)
+    if rg not in answer or not answer[rg]["is_primary"]:
+        return RgRow(rg, osd.osd, None, f"{osd_name(osd.osd)} has not read the map yet")
+    return RgRow(rg, osd.osd, answer[rg], None)

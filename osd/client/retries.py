@@ -1,0 +1,110 @@
+"""Retries: a request is asked again until it is answered or its time is up.
+
+Rule: what may succeed later is asked again with the same request id, of the
+primary by the newest map, after a short pause that grows and is never the
+same for two clients. Once an attempt may have taken effect, giving up says
+so: only an answer ends that doubt.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, TypeVar
+
+from eventlog.errors import OsdlogError
+from eventlog.ids import Epoch, RgId, rg_name
+from osd.client.map_reader import MapReader
+from osd.client.placing import Placing
+from osd.errors import DiskFull, OutcomeUnknown, Unavailable
+from projections.cluster_map import Osd
+
+FIRST_PAUSE_MS = 20
+LONGEST_PAUSE_MS = 1_000
+PAUSE_GROWTH = 1.7
+
+
+class Deadline:
+    """Until when one request is asked again."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left_ms(self) -> int:
+        """Milliseconds left, 0 when it is over."""
+        return max(0, int(1_000 * (self._end - time.monotonic())))
+
+
+class Pauses:
+    """The pauses of one request: each longer than the last, none as another client's."""
+
+    def __init__(self) -> None:
+        self._pause_ms = float(FIRST_PAUSE_MS)
+
+    async def wait(self, at_least_ms: int, deadline: Deadline) -> bool:
+        """Wait before the next attempt; False, at once, where no time is left for one."""
+        own_ms = self._pause_ms * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        self._pause_ms = min(LONGEST_PAUSE_MS, self._pause_ms * PAUSE_GROWTH)
+        wait_ms = max(at_least_ms, own_ms)
+        if wait_ms >= deadline.left_ms:
+            return False
+        await asyncio.sleep(wait_ms / 1_000)
+        return True
+
+
+class Again(NamedTuple):
+    """An attempt came to nothing: why, and when to ask again."""
+
+    error: OsdlogError
+    after_ms: int = 0
+    is_unknown: bool = False
+    """It may have taken effect all the same."""
+    newer: Epoch = Epoch(0)
+    """The answer knew this epoch."""
+
+
+T = TypeVar("T")
+Attempt = Callable[[Osd], Awaitable[T | Again]]
+
+
+async def until_served(
+    reader: MapReader, placing: Placing, rg: RgId, deadline: Deadline, attempt: Attempt[T]
+) -> T:
+    """What an attempt gives in the end; `Unavailable`, `OutcomeUnknown` when time is up."""
+    pauses, is_unknown = Pauses(), False
+    while True:
+        epoch, osd = placing.epoch, placing.primary(rg)
+        try:
+            answer = await attempt(osd) if osd is not None else _nobody(rg, epoch)
+        except DiskFull as error:
+            if not is_unknown:
+                raise
+            answer = Again(error, LONGEST_PAUSE_MS)  # said before the request id was looked at
+        if not isinstance(answer, Again):
+            return answer
+        is_unknown |= answer.is_unknown
+        await asyncio.to_thread(reader.refresh)
+        if epoch < answer.newer <= placing.epoch:
+            continue
+        if not await pauses.wait(answer.after_ms, deadline):
+            raise given_up(answer.error, deadline, is_unknown=is_unknown)
+
+
+def _nobody(rg: RgId, epoch: Epoch) -> Again:
+    return Again(
+        Unavailable(
+            f"no OSD of {rg_name(rg)} is up at epoch {epoch}",
+            "Start the OSDs, with `osdlog up` or `osdlog osd`; `osdlog status` lists them.",
+        )
+    )
+
+
+def given_up(error: OsdlogError, deadline: Deadline, *, is_unknown: bool = False) -> OsdlogError:
+    """What to raise when time is up; `error` is why the last attempt failed."""
+    what = f"{error.what} (asked for {deadline.seconds:g} s)"
+    if is_unknown:
+        hint = "Ask again with the same request id, or look whether the object is as wanted."
+        return OutcomeUnknown(what, hint)
+    return Unavailable(what, error.hint)

@@ -1,0 +1,104 @@
+"""Answers: what a node can say to a client's request. Expected refusals are among them.
+
+Rule: every answer that is not a yes says why in one sentence, and whether the
+same request may succeed later.
+"""
+
+from typing import NamedTuple
+
+from eventlog.ids import Epoch, RgId, Store, Version
+from osd.disk import Body
+from projections.rg_state import Entry, OpKind
+
+
+class Done(NamedTuple):
+    """An operation is in the log, folded and accepted."""
+
+    kind: OpKind
+    rg: RgId
+    version: Version
+    is_repeated: bool = False
+    """The same request id was answered before; nothing was appended now."""
+
+
+class Found(NamedTuple):
+    """The object is here, current and complete."""
+
+    rg: RgId
+    entry: Entry
+    body: Body
+
+
+class Known(NamedTuple):
+    """What the log says of the object; the bytes were not asked for."""
+
+    rg: RgId
+    entry: Entry
+
+
+class UpToDate(NamedTuple):
+    """These RGs are folded up to where the log ended when the request came."""
+
+    rgs: tuple[RgId, ...]
+
+
+class NotFound(NamedTuple):
+    """There is no such object."""
+
+    name: str
+
+
+class ConditionFailed(NamedTuple):
+    """If-Match or If-None-Match said no."""
+
+    current: Version | None
+
+
+class Elsewhere(NamedTuple):
+    """Another OSD is this RG's primary, by a newer map than the sender's."""
+
+    epoch: Epoch
+    address: str | None
+
+
+class NotNow(NamedTuple):
+    """Nobody can serve this now; nothing was appended for it."""
+
+    why: str
+    retry_after_ms: int = 200
+    is_full: bool = False
+
+
+class Unavailable(NamedTuple):
+    """The object lives, but no store that is up has a good copy; `stores` have one and are down."""
+
+    name: str
+    version: Version
+    stores: tuple[Store, ...]
+
+
+class OutcomeUnknown(NamedTuple):
+    """An append was sent and its fate is not known yet."""
+
+    why: str
+
+
+class Refused(NamedTuple):
+    """The request contradicts itself or another one."""
+
+    why: str
+
+
+Answer = (
+    Done
+    | Found
+    | Known
+    | UpToDate
+    | NotFound
+    | ConditionFailed
+    | Elsewhere
+    | NotNow
+    | Unavailable
+    | OutcomeUnknown
+    | Refused
+)

@@ -1,0 +1,89 @@
+"""Effects: all that one step of a node asks the world to do, as data.
+
+Rule: the shell carries out effects in the order of steps, and within a step
+in the order of the fields below. `changes` take effect at once; `unlink` and
+`appends` come only after everything changed so far is durable. So bytes are
+durable before the event that names them is appended, and erased before their
+erasure is said.
+
+What is not here: answers to what an effect asked; they come back as inputs.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from eventlog.errors import OsdlogError
+from eventlog.ids import Epoch, Offset, Partition, RgId, Store, Topic, Version
+from eventlog.log import TopicPartition
+from eventlog.map_events import MapChanged
+from eventlog.rg_events import RgEvent
+from osd.core.answers import Answer
+
+Ticket = int
+"""Names one request to or from the world; never used twice by one process."""
+
+
+class Append(NamedTuple):
+    """Append this event. It is answered only if it failed or may have."""
+
+    ticket: Ticket
+    event: RgEvent | MapChanged
+
+
+class Ask(NamedTuple):
+    """Tell where these partitions end now."""
+
+    number: int
+    partitions: frozenset[TopicPartition]
+
+
+class Fetch(NamedTuple):
+    """Get a copy of this version from one of these addresses, and check its sum."""
+
+    ticket: Ticket
+    rg: RgId
+    name: str
+    version: Version
+    size: int
+    sha256: bytes
+    sources: tuple[tuple[Store, str], ...]
+
+
+class Hint(NamedTuple):
+    """Tell that address that this RG waits for its claim; may get lost."""
+
+    address: str
+    rg: RgId
+    epoch: Epoch
+
+
+class Reply(NamedTuple):
+    """Answer a client's request."""
+
+    ticket: Ticket
+    answer: Answer
+
+
+class Follow(NamedTuple):
+    """Read this partition from here on; None: no more."""
+
+    topic: Topic
+    partition: Partition
+    next_offset: Offset | None
+
+
+@dataclass(slots=True)
+class Effects:
+    """What one step asks for."""
+
+    changes: dict[bytes, bytes | None] = field(default_factory=dict)
+    unlink: list[str] = field(default_factory=list)
+    """Ids of files whose rows are gone."""
+    appends: list[Append] = field(default_factory=list)
+    asks: list[Ask] = field(default_factory=list)
+    follows: list[Follow] = field(default_factory=list)
+    fetches: list[Fetch] = field(default_factory=list)
+    hints: list[Hint] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    stop: OsdlogError | None = None
+    """The node must not go on; nothing of this step but `changes` is to be done."""

@@ -1,0 +1,205 @@
+"""Inputs: all that can happen to a node, as data.
+
+Rule: inputs may be lost, late, repeated or in any order, but for `Read`,
+whose records are in the log's order within each partition.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from eventlog.ids import Epoch, Offset, RgId, Store, Version
+from eventlog.log import Record, TopicPartition
+from eventlog.map_events import MapChanged
+from eventlog.rg_events import RgEvent
+from osd.core.effects import Ticket
+
+Payload = bytes | str
+"""A body that arrived: small ones as bytes, large ones as the id of a durable file."""
+
+
+class Started(NamedTuple):
+    """The process runs and answers HTTP at this address."""
+
+    address: str
+
+
+class Decoded(NamedTuple):
+    """A record and the event it holds."""
+
+    record: Record
+    event: MapChanged | RgEvent
+
+
+class Skipped(NamedTuple):
+    """A record that cannot be decoded, which the map lets everybody pass over."""
+
+    record: Record
+
+
+class Read(NamedTuple):
+    """Records of followed partitions."""
+
+    records: tuple[Decoded | Skipped, ...]
+
+
+class Ended(NamedTuple):
+    """Answer to `Ask`: where the partitions ended at some moment after it."""
+
+    number: int
+    ends: Mapping[TopicPartition, Offset]
+
+
+class AskFailed(NamedTuple):
+    """An `Ask` could not be answered."""
+
+    number: int
+    why: str
+
+
+class AppendFailed(NamedTuple):
+    """These appends failed; `is_unknown`: they may be in the log all the same."""
+
+    tickets: tuple[Ticket, ...]
+    why: str
+    is_unknown: bool
+    is_full: bool = False
+
+
+class Fetched(NamedTuple):
+    """Answer to `Fetch`: the bytes are here and their sum is right."""
+
+    ticket: Ticket
+    payload: Payload
+    source: Store
+    """Who gave them."""
+
+
+class FetchFailed(NamedTuple):
+    """A `Fetch` got no good bytes from anybody."""
+
+    ticket: Ticket
+    why: str
+
+
+class Condition(NamedTuple):
+    """What must be true of the object for an operation to be done."""
+
+    must_exist: bool = False
+    must_not_exist: bool = False
+    match: frozenset[Version] | None = None
+    """If-Match with versions: the object's must be one of them."""
+    none_match: frozenset[Version] = frozenset()
+    """If-None-Match with versions: the object's must be none of them."""
+
+    def admits(self, current: Version | None) -> bool:
+        """Whether an object at that version (None: no object) meets the condition."""
+        if current is None:
+            return not self.must_exist and self.match is None
+        if self.must_not_exist or current in self.none_match:
+            return False
+        return self.match is None or current in self.match
+
+
+ALWAYS = Condition()
+
+
+class Put(NamedTuple):
+    """Store this body under this name."""
+
+    ticket: Ticket
+    rg: RgId
+    name: str
+    epoch: Epoch
+    """The sender's; 0 if it has no map."""
+    deadline: int
+    """Milliseconds of the node's clock."""
+    payload: Payload
+    size: int
+    sha256: bytes
+    media_type: str | None = None
+    metadata: Mapping[str, str] = {}
+    request: str | None = None
+    actor: str | None = None
+    condition: Condition = ALWAYS
+
+
+class Delete(NamedTuple):
+    """Remove the object of this name."""
+
+    ticket: Ticket
+    rg: RgId
+    name: str
+    epoch: Epoch
+    deadline: int
+    request: str | None = None
+    actor: str | None = None
+    condition: Condition = ALWAYS
+
+
+class Get(NamedTuple):
+    """Serve the object of this name."""
+
+    ticket: Ticket
+    rg: RgId
+    name: str
+    epoch: Epoch
+    deadline: int
+    is_local: bool = False
+    """`consistency=local`: ask the log nothing."""
+    is_head: bool = False
+    """The bytes are not wanted."""
+
+
+class Barrier(NamedTuple):
+    """Say when every RG of which this OSD is primary is folded up to the log's present end."""
+
+    ticket: Ticket
+    deadline: int
+
+
+class GiveUp(NamedTuple):
+    """The asker of this ticket is gone."""
+
+    ticket: Ticket
+
+
+class Hinted(NamedTuple):
+    """A homeless RG's holder says that this OSD should claim it."""
+
+    rg: RgId
+    epoch: Epoch
+
+
+class Damaged(NamedTuple):
+    """This store's copy of that version is bad, or could not be read."""
+
+    rg: RgId
+    version: Version
+
+
+class Tick(NamedTuple):
+    """Time passed."""
+
+
+class Stopping(NamedTuple):
+    """The process was asked to stop: say so in the map."""
+
+
+Input = (
+    Started
+    | Read
+    | Ended
+    | AskFailed
+    | AppendFailed
+    | Fetched
+    | FetchFailed
+    | Put
+    | Delete
+    | Get
+    | Barrier
+    | GiveUp
+    | Hinted
+    | Damaged
+    | Tick
+    | Stopping
+)

@@ -1,0 +1,380 @@
+"""A storage node without its I/O: `step(input) -> effects`.
+
+Rule: a step is a pure function of the node's state, the rows it reads, the
+input and the clock of the step. What it wants done is in the effects; nothing
+is done here. Steps may be given any input at any time.
+
+What is not here: what one RG does (see `osd.core.group`), and the shell that
+carries out effects (see `osd.shell`).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from eventlog.ids import Boot, Epoch, Offset, RgId, Store, Version, osd_name
+from eventlog.log import TopicPartition
+from eventlog.map_events import MapChanged
+from osd import keys
+from osd.core.agenda import Agenda
+from osd.core.answers import Elsewhere, NotNow, UpToDate
+from osd.core.context import MAP_PARTITION, Clock, Context, Settings
+from osd.core.effects import Effects, Follow, Ticket
+from osd.core.group import Group
+from osd.core.inputs import (
+    AppendFailed,
+    AskFailed,
+    Barrier,
+    Damaged,
+    Decoded,
+    Delete,
+    Ended,
+    Fetched,
+    FetchFailed,
+    Get,
+    GiveUp,
+    Hinted,
+    Input,
+    Put,
+    Read,
+    Skipped,
+    Started,
+    Stopping,
+    Tick,
+)
+from osd.core.membership import Membership, Phase
+from osd.core.routing import not_primary
+from osd.rg_table import Place, read_header
+from osd.rows import Rows
+
+DEFAULT_SETTINGS = Settings()
+
+Request = Put | Delete | Get
+
+
+class Node:
+    """One OSD's core."""
+
+    def __init__(
+        self,
+        me: Store,
+        boot: Boot,
+        rows: Rows,
+        settings: Settings = DEFAULT_SETTINGS,
+        *,
+        may_rebuild: bool = False,
+    ) -> None:
+        self.context = Context(me, boot, rows, settings)
+        self.membership = Membership(self.context, may_rebuild=may_rebuild)
+        self.groups: dict[RgId, Group] = {}
+        self._agenda = Agenda()
+        self._by_partition: dict[TopicPartition, list[RgId]] = {}
+        self._fetches: dict[Ticket, tuple[RgId, Version]] = {}
+        self._has_freed_fetch = False
+        self._numbers = (0, 0, 0)
+        """What claims name of the map beside placed: where it changes, all are made anew."""
+        self._parked: list[tuple[int, Request]] = []
+        """Requests by a newer map than this node's, each with the map question it waits for."""
+        self._barriers: list[tuple[Barrier, dict[RgId, int]]] = []
+
+    def step(self, given: Input, clock: Clock) -> Effects:
+        """What the world is to do now that this happened."""
+        context = self.context
+        context.clock, context.effects = clock, Effects()
+        self._take(given)
+        self.membership.advance()
+        if self.membership.settle():
+            self._map_changed()
+        self._advance()
+        self._ask()
+        context.effects.changes = context.overlay.take()
+        return context.effects
+
+    def places(self) -> Iterator[tuple[RgId, Place]]:
+        """How far each stored RG was folded, to be compared with the log before a start."""
+        for key, data in self.context.overlay.scan(b"H"):
+            header = read_header(data)
+            if header is not None:
+                yield keys.rg_of_key(key), header[0]
+
+    def admit(self, rg: RgId, epoch: Epoch) -> Elsewhere | NotNow | None:
+        """Whether to take a request's body at all: None, or the answer without it."""
+        if self.membership.phase is not Phase.RUNNING:
+            return NotNow(f"{osd_name(self.context.me.osd)} is {self.membership.phase}")
+        if epoch > self.context.map.epoch:
+            return None
+        group = self.groups.get(rg)
+        if group is not None and group.is_primary:
+            return None
+        return not_primary(self.context, rg, self.membership.placing(rg).acting, epoch)
+
+    def _take(self, given: Input) -> None:
+        handler = _HANDLERS[type(given)]
+        handler(self, given)
+
+    def _started(self, given: Started) -> None:
+        self.membership.start(given.address)
+        self.context.effects.follows.append(Follow(*MAP_PARTITION, Offset(0)))
+
+    def _read(self, given: Read) -> None:
+        for decoded in given.records:
+            record = decoded.record
+            partition = (record.topic, record.partition)
+            if isinstance(decoded, Skipped):
+                self._delivered(partition, record.offset)
+            elif partition == MAP_PARTITION:
+                self.membership.fold(decoded)
+                self._delivered(partition, record.offset)
+            else:
+                self._fold_rg(partition, decoded)
+
+    def _fold_rg(self, partition: TopicPartition, decoded: Decoded) -> None:
+        assert not isinstance(decoded.event, MapChanged)
+        group = self.groups.get(decoded.event.rg)
+        if group is not None and group.partition == partition:
+            group.fold(decoded)
+            self._agenda.touch(group.rg)
+        self._delivered(partition, decoded.record.offset)
+
+    def _ended(self, given: Ended) -> None:
+        for partition in self.context.frontier.answered(given.number, given.ends):
+            self._reached(partition)
+
+    def _ask_failed(self, given: AskFailed) -> None:
+        again = self.context.frontier.failed(given.number)
+        if again is not None:
+            self.context.effects.asks.append(again)
+
+    def _append_failed(self, given: AppendFailed) -> None:
+        self.membership.append_failed(given)
+        for group in self.groups.values():
+            group.append_failed(given)
+            self._agenda.touch(group.rg)
+
+    def _fetched(self, given: Fetched) -> None:
+        found = self._finish_fetch(given.ticket)
+        if found is not None:
+            group, version = found
+            group.importer.fetched(version, given)
+            group.readers.fetched(version)
+        elif isinstance(given.payload, str):
+            self.context.effects.unlink.append(given.payload)
+
+    def _fetch_failed(self, given: FetchFailed) -> None:
+        found = self._finish_fetch(given.ticket)
+        if found is not None:
+            group, version = found
+            group.importer.failed(version, given.why)
+            group.readers.fetched(version)
+
+    def _requested(self, given: Request) -> None:
+        refusal = self.admit(given.rg, given.epoch)
+        group = self.groups.get(given.rg)
+        if refusal is not None:
+            self._refuse(given, refusal)
+        elif given.epoch > self.context.map.epoch:
+            self._parked.append((self.context.frontier.want(MAP_PARTITION), given))
+        elif group is not None:
+            if isinstance(given, Get):
+                group.readers.ask(given)
+            else:
+                group.operations.ask(given)
+            self._agenda.touch(given.rg)
+
+    def _barrier(self, given: Barrier) -> None:
+        frontier = self.context.frontier
+        questions = {
+            rg: frontier.want(group.partition)
+            for rg, group in self.groups.items()
+            if group.is_primary
+        }
+        self._barriers.append((given, questions))
+
+    def _give_up(self, given: GiveUp) -> None:
+        for group in self.groups.values():
+            if not group.readers.is_idle:
+                group.readers.give_up(given.ticket)
+
+    def _hinted(self, given: Hinted) -> None:
+        if given.epoch > self.context.map.epoch:
+            self.context.frontier.want(MAP_PARTITION)
+        if given.rg in self.groups:
+            self._agenda.touch(given.rg)
+
+    def _damaged(self, given: Damaged) -> None:
+        group = self.groups.get(given.rg)
+        if group is not None and group.disk.copy_of(given.version) is not None:
+            group.speaker.lost(given.version)
+            self._agenda.touch(given.rg)
+
+    def _tick(self, _given: Tick) -> None:
+        for rg in self._agenda.ring(self.context.now):
+            self.groups[rg].expire()
+        for barrier, _ in [b for b in self._barriers if b[0].deadline <= self.context.now]:
+            self._barriers = [b for b in self._barriers if b[0] is not barrier]
+            self.context.reply(barrier.ticket, NotNow("the log's end is not read yet"))
+
+    def _stopping(self, _given: Stopping) -> None:
+        self.membership.leave()
+
+    def _map_changed(self) -> None:
+        """Give every RG its new place: pending at once, whatever was under way."""
+        if self.membership.phase not in (Phase.RUNNING, Phase.STOPPING):
+            return
+        for rg in self._placed_here():
+            self._follow(rg)
+        if not self.groups:
+            return
+        table = self.membership.table
+        assert table is not None
+        now = self.context.map
+        numbers = (now.replicas, now.min_replicas, now.rules)
+        claims_lapse, self._numbers = numbers != self._numbers, numbers
+        rows = table.rows[np.fromiter(self.groups, np.int64, len(self.groups))].tolist()
+        for group, row in zip(self.groups.values(), rows, strict=True):
+            placing = self.membership.placing_of(tuple(osd for osd in row if osd >= 0))
+            if (group.placed, group.acting) != placing:
+                group.place_on(*placing)
+                self._agenda.touch(group.rg)
+            elif claims_lapse:
+                self._agenda.touch(group.rg)
+        self._agenda.map_read()
+
+    def _placed_here(self) -> list[RgId]:
+        """RGs that are to be followed and are not yet: placed here, or stored here."""
+        table = self.membership.table
+        assert table is not None
+        mine = np.nonzero((table.rows == self.context.me.osd).any(axis=1))[0].tolist()
+        stored = [] if self.groups else [rg for rg, _ in self.places()]
+        return sorted({RgId(rg) for rg in [*mine, *stored]} - self.groups.keys())
+
+    def _follow(self, rg: RgId) -> None:
+        group = Group(self.context, rg)
+        self.groups[rg] = group
+        partition = group.partition
+        frontier = self.context.frontier
+        sharing = self._by_partition.setdefault(partition, [])
+        sharing.append(rg)
+        start = group.place.next_offset
+        reading = frontier.next_offset(partition)
+        if reading is None or start < reading:
+            frontier.follow(partition, start)
+            self.context.effects.follows.append(Follow(*partition, start))
+        self._agenda.touch(rg)
+
+    def _forget(self, group: Group) -> None:
+        """Nothing of the RG is left here: to this OSD it is undef again."""
+        for kind in keys.RG_KINDS:
+            for key, _ in list(self.context.overlay.scan(keys.prefix(bytes([kind]), group.rg))):
+                self.context.overlay.delete(key)
+        del self.groups[group.rg]
+        self._agenda.forget(group.rg)
+        sharing = self._by_partition[group.partition]
+        sharing.remove(group.rg)
+        if not sharing:
+            del self._by_partition[group.partition]
+            self.context.frontier.unfollow(group.partition)
+            self.context.effects.follows.append(Follow(*group.partition, None))
+
+    def _advance(self) -> None:
+        """Let the touched RGs act; a freed fetch lets the next importing RG go on."""
+        self._unpark()
+        for rg in self._agenda.take():
+            self._advance_one(rg)
+        if self._has_freed_fetch:
+            self._has_freed_fetch = False
+            self._import_on()
+        self._release_barriers()
+        for fetch in self.context.effects.fetches:
+            self._fetches[fetch.ticket] = (fetch.rg, fetch.version)
+
+    def _advance_one(self, rg: RgId) -> None:
+        group = self.groups.get(rg)
+        if group is None:
+            return
+        group.advance()
+        group.keep_header()
+        if group.is_forgettable:
+            self._forget(group)
+            return
+        self._agenda.note(group)
+
+    def _import_on(self) -> None:
+        """A fetch came to an end: let the RGs that lack objects use its place."""
+        for rg in self._agenda.importing():
+            if self.context.fetching >= self.context.settings.fetches:
+                return
+            self.groups[rg].importer.advance()
+
+    def _unpark(self) -> None:
+        ready = [p for p in self._parked if self.context.frontier.reached(MAP_PARTITION, p[0])]
+        self._parked = [p for p in self._parked if p not in ready]
+        for _, request in ready:
+            self._requested(request._replace(epoch=self.context.map.epoch))
+
+    def _release_barriers(self) -> None:
+        kept = []
+        for barrier, questions in self._barriers:
+            waiting = {
+                rg: number
+                for rg, number in questions.items()
+                if rg in self.groups
+                and not self.context.frontier.reached(self.groups[rg].partition, number)
+            }
+            if waiting:
+                kept.append((barrier, questions))
+            else:
+                rgs = tuple(rg for rg in questions if rg in self.groups)
+                self.context.reply(barrier.ticket, UpToDate(rgs))
+        self._barriers = kept
+
+    def _ask(self) -> None:
+        ask = self.context.frontier.take_ask()
+        if ask is not None:
+            self.context.effects.asks.append(ask)
+
+    def _delivered(self, partition: TopicPartition, offset: Offset) -> None:
+        if self.context.frontier.delivered(partition, offset):
+            self._reached(partition)
+
+    def _reached(self, partition: TopicPartition) -> None:
+        """A question about this partition is reached: touch whoever may have asked it."""
+        if partition == MAP_PARTITION:
+            self._agenda.map_read()
+        for rg in self._by_partition.get(partition, ()):
+            self._agenda.touch(rg)
+
+    def _finish_fetch(self, ticket: Ticket) -> tuple[Group, Version] | None:
+        rg, version = self._fetches.pop(ticket, (None, Version(0)))
+        group = self.groups.get(rg) if rg is not None else None
+        if group is None:
+            return None
+        self._agenda.touch(group.rg)
+        self._has_freed_fetch = True
+        return group, version
+
+    def _refuse(self, given: Request, refusal: Elsewhere | NotNow) -> None:
+        if isinstance(given, Put) and isinstance(given.payload, str):
+            self.context.effects.unlink.append(given.payload)
+        self.context.reply(given.ticket, refusal)
+
+
+_HANDLERS: dict[type, Callable[[Node, Any], None]] = {
+    Started: Node._started,
+    Read: Node._read,
+    Ended: Node._ended,
+    AskFailed: Node._ask_failed,
+    AppendFailed: Node._append_failed,
+    Fetched: Node._fetched,
+    FetchFailed: Node._fetch_failed,
+    Put: Node._requested,
+    Delete: Node._requested,
+    Get: Node._requested,
+    Barrier: Node._barrier,
+    GiveUp: Node._give_up,
+    Hinted: Node._hinted,
+    Damaged: Node._damaged,
+    Tick: Node._tick,
+    Stopping: Node._stopping,
+}

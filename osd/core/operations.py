@@ -1,0 +1,235 @@
+"""Client operations at the primary: judged, appended, read back, answered.
+
+Rule: an operation is judged on the folded state only, one at a time per
+object. Its version is the next one; its answer is sent after its own event was
+read back and folded as accepted. What was appended and not read back is
+neither done nor failed until a later claim settles it; a client whose time is
+up meanwhile is told that the outcome is unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from eventlog.ids import Fence, Serial, Version
+from eventlog.rg_events import ObjectDeleted, ObjectPut, Operation
+from osd.core.answers import (
+    Answer,
+    ConditionFailed,
+    Done,
+    NotFound,
+    NotNow,
+    OutcomeUnknown,
+    Refused,
+)
+from osd.core.effects import Ticket
+from osd.core.inputs import AppendFailed, Delete, Put
+from osd.disk import Copy, Staged
+from projections.replica_group import Folded
+from projections.rg_state import Memo, OpKind
+
+if TYPE_CHECKING:
+    from osd.core.group import Group
+
+
+@dataclass(slots=True)
+class _Appended:
+    """An operation whose append was sent and which is not read back."""
+
+    request: Put | Delete
+    version: Version
+    ticket: Ticket
+    staged: Staged | None
+    is_answered: bool = False
+
+
+class Operations:
+    """The operations of one RG that are waiting or under way."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._context = group.context
+        self._waiting: list[Put | Delete] = []
+        self._appended: dict[Version, _Appended] = {}
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether any operation waits for a claim or for another operation."""
+        return bool(self._waiting)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is waiting or under way."""
+        return not self._waiting and not self._appended
+
+    @property
+    def due(self) -> int | None:
+        """When the next client's time is up."""
+        waiting = [request.deadline for request in self._waiting]
+        unanswered = [a.request.deadline for a in self._appended.values() if not a.is_answered]
+        return min([*waiting, *unanswered], default=None)
+
+    def ask(self, request: Put | Delete) -> None:
+        """Take a client's request; it is answered later."""
+        self._waiting.append(request)
+
+    def advance(self) -> None:
+        """Append what can be, answer what cannot, and give up what is too late."""
+        if self._waiting and not self._group.is_primary:
+            self._send_away()
+        fence = self._group.claims.fence
+        if self._waiting and fence is not None and self._group.is_caught_up:
+            self._start(fence)
+
+    def expire(self) -> None:
+        """Answer those whose time is up."""
+        now = self._context.now
+        for request in [r for r in self._waiting if r.deadline <= now]:
+            self._waiting.remove(request)
+            self._decline(request, NotNow(self._group.why_waiting()))
+        for appended in self._appended.values():
+            if not appended.is_answered and appended.request.deadline <= now:
+                appended.is_answered = True
+                why = f"the log has not shown version {appended.version} yet"
+                self._context.reply(appended.request.ticket, OutcomeUnknown(why))
+
+    def folded(self, event: Operation, folded: Folded) -> None:
+        """An operation of this process was folded: answer it if it was accepted."""
+        appended = self._appended.get(event.version)
+        if appended is None or folded.void is not None:
+            return
+        del self._appended[event.version]
+        if not appended.is_answered:
+            memo = folded.draft.memo
+            assert memo is not None
+            self._context.reply(
+                appended.request.ticket, Done(memo.kind, self._group.rg, memo.version)
+            )
+
+    def claim_folded(self) -> None:
+        """A claim was accepted: all that was appended before it and not folded is void."""
+        for appended in self._appended.values():
+            self._never_happened(appended, NotNow("another claim came first", 0))
+        self._appended.clear()
+
+    def append_failed(self, failed: AppendFailed) -> None:
+        """Some appends failed; if all under way surely did, they are answered at once."""
+        mine = [a for a in self._appended.values() if a.ticket in failed.tickets]
+        if not mine:
+            return
+        if failed.is_unknown or len(mine) < len(self._appended):
+            self._group.claims.doubt()
+            return
+        for appended in mine:
+            self._never_happened(appended, NotNow(failed.why, 1_000, failed.is_full))
+        self._appended.clear()
+
+    def log_is_full(self, why: str) -> None:
+        """Nobody waits for a claim, or for another operation, that cannot be appended."""
+        waiting, self._waiting = self._waiting, []
+        for request in waiting:
+            self._decline(request, NotNow(why, 1_000, is_full=True))
+
+    def _start(self, fence: Fence) -> None:
+        kept = []
+        busy = {appended.request.name for appended in self._appended.values()}
+        requests = {appended.request.request for appended in self._appended.values()} - {None}
+        for request in self._waiting:
+            if request.name in busy or request.request in requests:
+                kept.append(request)
+            else:
+                answer = self._judge(request)
+                if answer is None:
+                    self._append(fence, request)
+                    requests |= {request.request} - {None}
+                    busy.add(request.name)
+                else:
+                    self._decline(request, answer)
+        self._waiting = kept
+
+    def _judge(self, request: Put | Delete) -> Answer | None:
+        """The answer without doing anything, or None if it is to be done."""
+        entry = self._group.table.entry(request.name)
+        memo = self._group.table.memo(request.request) if request.request else None
+        if memo is None and entry is not None and entry.last.request == request.request:
+            memo = entry.last if request.request else None
+        if memo is not None:
+            return self._repeat(request, memo)
+        current = entry.version if entry is not None and entry.body is not None else None
+        if not request.condition.admits(current):
+            return ConditionFailed(current)
+        if isinstance(request, Delete) and current is None:
+            return NotFound(request.name)
+        return None
+
+    def _repeat(self, request: Put | Delete, memo: Memo) -> Answer:
+        kind = OpKind.PUT if isinstance(request, Put) else OpKind.DELETE
+        if (memo.kind, memo.object) != (kind, request.name):
+            return Refused(
+                f"request id {request.request} was used for another request: "
+                f"{memo.kind.name.lower()} of {memo.object}"
+            )
+        return Done(memo.kind, self._group.rg, memo.version, is_repeated=True)
+
+    def _append(self, fence: Fence, request: Put | Delete) -> None:
+        version = Version(self._group.state.version + len(self._appended) + 1)
+        serial = self._context.serial()
+        event: Operation
+        if isinstance(request, Put):
+            staged = self._stage(fence, serial, request)
+            event = self._put_event(fence, serial, version, request)
+        else:
+            staged = None
+            event = ObjectDeleted(
+                rg=self._group.rg,
+                time=self._context.clock.micros,
+                fence=fence,
+                serial=serial,
+                object=request.name,
+                version=version,
+                request=request.request,
+                actor=request.actor,
+            )
+        ticket = self._context.append(event)
+        self._appended[version] = _Appended(request, version, ticket, staged)
+
+    def _stage(self, fence: Fence, serial: Serial, request: Put) -> Staged:
+        body = self._group.keep_payload(request.payload)
+        staged = Staged(fence, serial, Copy(request.name, request.size, request.sha256, body))
+        self._group.disk.stage(staged)
+        return staged
+
+    def _put_event(self, fence: Fence, serial: Serial, version: Version, request: Put) -> ObjectPut:
+        return ObjectPut(
+            rg=self._group.rg,
+            time=self._context.clock.micros,
+            fence=fence,
+            serial=serial,
+            object=request.name,
+            version=version,
+            size=request.size,
+            sha256=request.sha256,
+            media_type=request.media_type,
+            metadata=dict(request.metadata),
+            stores=(self._context.me,),
+            request=request.request,
+            actor=request.actor,
+        )
+
+    def _never_happened(self, appended: _Appended, answer: Answer) -> None:
+        if not appended.is_answered:
+            self._context.reply(appended.request.ticket, answer)
+        if appended.staged is not None and self._group.speaker.is_settled:
+            self._group.custody.never_appended(appended.staged)
+
+    def _decline(self, request: Put | Delete, answer: Answer) -> None:
+        """Answer without an append; a body that came along is staged nowhere and goes."""
+        if isinstance(request, Put) and isinstance(request.payload, str):
+            self._context.effects.unlink.append(request.payload)
+        self._context.reply(request.ticket, answer)
+
+    def _send_away(self) -> None:
+        for request in self._waiting:
+            self._decline(request, self._group.not_primary(request.epoch))
+        self._waiting = []

@@ -1,0 +1,136 @@
+"""Reads at the primary: linearizable, also while importing.
+
+Rule: a read is served once the RG is folded up to where the log ended after
+the read arrived; `local` reads ask nothing. What is served is the current
+version, from this disk if it counts here, else fetched first from any store
+that holds it. If none of those is up the answer names them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from eventlog.ids import Version
+from osd.core.answers import Answer, Found, Known, NotFound, NotNow, Unavailable
+from osd.core.effects import Ticket
+from osd.core.inputs import Get
+from projections.plans import want
+from projections.rg_state import Entry
+
+if TYPE_CHECKING:
+    from osd.core.group import Group
+
+
+@dataclass(slots=True)
+class _Reading:
+    request: Get
+    question: int | None
+    """Served once this question of the frontier is reached; None: at once."""
+
+
+class Readers:
+    """The reads of one RG that are waiting."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._context = group.context
+        self._waiting: list[_Reading] = []
+        self._fetching: dict[Version, list[Get]] = {}
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits."""
+        return not self._waiting and not self._fetching
+
+    @property
+    def due(self) -> int | None:
+        """When the next client's time is up."""
+        waiting = [reading.request.deadline for reading in self._waiting]
+        fetching = [r.deadline for requests in self._fetching.values() for r in requests]
+        return min([*waiting, *fetching], default=None)
+
+    def ask(self, request: Get) -> None:
+        """Take a client's read; it is answered later in this step or a later one."""
+        question = None
+        if not request.is_local:
+            question = self._context.frontier.want(self._group.partition)
+        self._waiting.append(_Reading(request, question))
+
+    def advance(self) -> None:
+        """Serve those whose question is reached."""
+        if not self._waiting:
+            return
+        frontier, kept = self._context.frontier, []
+        for reading in self._waiting:
+            question = reading.question
+            if question is None or frontier.reached(self._group.partition, question):
+                self._serve(reading.request)
+            else:
+                kept.append(reading)
+        self._waiting = kept
+
+    def expire(self) -> None:
+        """Answer those whose time is up."""
+        now = self._context.now
+        for reading in [r for r in self._waiting if r.request.deadline <= now]:
+            self._waiting.remove(reading)
+            self._context.reply(reading.request.ticket, NotNow(self._group.why_waiting()))
+        for requests in self._fetching.values():
+            for request in [r for r in requests if r.deadline <= now]:
+                requests.remove(request)
+                why = f"{request.name} is being fetched from its holder"
+                self._context.reply(request.ticket, NotNow(why))
+
+    def fetched(self, version: Version) -> None:
+        """That version's fetch came to an end, good or not: look again."""
+        for request in self._fetching.pop(version, ()):
+            self._serve(request, may_fetch=False)
+
+    def give_up(self, ticket: Ticket) -> None:
+        """The reader is gone."""
+        self._waiting = [r for r in self._waiting if r.request.ticket != ticket]
+        for requests in self._fetching.values():
+            requests[:] = [r for r in requests if r.ticket != ticket]
+
+    def _serve(self, request: Get, *, may_fetch: bool = True) -> None:
+        group = self._group
+        if not group.is_primary:
+            self._context.reply(request.ticket, group.not_primary(request.epoch))
+            return
+        if group.stuck is not None:
+            self._context.reply(request.ticket, NotNow(group.why_waiting()))
+            return
+        entry = group.table.entry(request.name)
+        answer = self._look(request, entry)
+        if answer is None and entry is not None:
+            answer = self._fetch(request, entry, may_fetch=may_fetch)
+        if answer is not None:
+            self._context.reply(request.ticket, answer)
+
+    def _look(self, request: Get, entry: Entry | None) -> Answer | None:
+        """The answer if it can be given from here, else None."""
+        group = self._group
+        if entry is None or entry.body is None:
+            return NotFound(request.name)
+        if request.is_head:
+            return Known(group.rg, entry)
+        if entry.counts_at(self._context.me):
+            copy = group.disk.copy_of(entry.version)
+        else:
+            copy = group.disk.import_of(entry.version)
+        return Found(group.rg, entry, copy.body) if copy is not None else None
+
+    def _fetch(self, request: Get, entry: Entry, *, may_fetch: bool) -> Answer | None:
+        wanted = want(request.name, entry, self._context.me)
+        if wanted is None:
+            return Unavailable(request.name, entry.version, entry.holders())
+        if not may_fetch:
+            trouble = self._group.importer.trouble or "its holder did not give it"
+            return NotNow(f"{request.name} could not be fetched: {trouble}")
+        if self._group.custody.is_leaving(entry.version):
+            return NotNow(f"an old copy of {request.name} is being erased here first", 50)
+        if not self._group.importer.fetch_now(wanted):
+            return Unavailable(request.name, entry.version, wanted.holders)
+        self._fetching.setdefault(entry.version, []).append(request)
+        return None

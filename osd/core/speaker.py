@@ -1,0 +1,244 @@
+"""Statements: what this store says about its own copies of one RG.
+
+Rule: statements are numbered, and one is under way at a time. After a start,
+and after an append with an unknown outcome, the first is `HoldingsStated`;
+read back, it settles the rest: whatever was said before it is folded or void
+for ever. What differs then between the disk and the log is said at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+from eventlog.ids import Boot, Micros, RgId, StatementNumber, Store, Version
+from eventlog.rg_events import (
+    MAX_ITEMS,
+    CopiesErased,
+    CopiesLost,
+    ExportClosed,
+    HoldingsStated,
+    ObjectsImported,
+    Statement,
+)
+from osd.core.effects import Ticket
+from projections.rg_state import Status
+
+if TYPE_CHECKING:
+    from osd.core.group import Group
+
+
+class _Head(TypedDict):
+    """The fields that every statement begins with."""
+
+    rg: RgId
+    time: Micros
+    store: Store
+    boot: Boot
+    n: StatementNumber
+
+
+class Speaker:
+    """This process's statements about one RG."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._context = group.context
+        self._ticket: Ticket | None = None
+        self._under_way: Statement | None = None
+        self._has_stated = False
+        """Whether `HoldingsStated` was read back since the start or the last doubt."""
+        self._must_settle: bool | None = None
+        """Whether something said before may be outstanding; None until caught up."""
+        self._is_asked = False
+        self._has_compared = False
+        """Whether the disk was compared with the log since the start or the last doubt."""
+        self._retry_at = 0
+        self._imported: dict[Store | None, set[Version]] = {}
+        self._erased: set[Version] = set()
+        self._lost: set[Version] = set()
+        self._gone: set[Version] = set()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every statement of this store about this RG is folded or void for ever."""
+        is_sure = self._has_stated or self._must_settle is False
+        return is_sure and self._under_way is None
+
+    def ready_to_erase(self) -> bool:
+        """Settled, and the holdings were stated since the start, so that they agreed with the log.
+
+        Where they were not, they will be: whoever asks has something to erase.
+        """
+        self._is_asked = not self._has_stated
+        return self._has_stated and self._under_way is None
+
+    @property
+    def is_silent(self) -> bool:
+        """Settled, and nothing waits to be said."""
+        return self.is_settled and not self._has_news()
+
+    @property
+    def knows_disk(self) -> bool:
+        """Whether the disk was compared with the log, and every loss known here is in the log."""
+        is_telling = isinstance(self._under_way, CopiesLost)
+        return self._has_compared and not (self._lost or self._gone or is_telling)
+
+    @property
+    def due(self) -> int | None:
+        """When a failed statement is tried again."""
+        return self._retry_at if self._retry_at > self._context.now else None
+
+    def imported(self, version: Version, source: Store | None) -> None:
+        """A copy of this version is durable here."""
+        self._imported.setdefault(source, set()).add(version)
+
+    def erased(self, versions: list[Version]) -> None:
+        """These copies' bytes are gone from here."""
+        self._erased.update(versions)
+
+    def lost(self, version: Version) -> None:
+        """The copy of this version is bad, or could not be read."""
+        self._lost.add(version)
+
+    def is_saying(self, version: Version) -> bool:
+        """Whether an import of this version is about to be said or under way."""
+        under_way = self._under_way
+        if isinstance(under_way, ObjectsImported) and version in under_way.versions:
+            return True
+        return any(version in versions for versions in self._imported.values())
+
+    def advance(self) -> None:
+        """Say the next thing that is to be said."""
+        if self._under_way is not None or not self._group.is_caught_up:
+            return
+        if self._context.now < self._retry_at:
+            return
+        if self._must_settle is None:
+            self._must_settle = self._may_have_spoken()
+        if self.is_silent:
+            self._compare()
+        if not self._has_stated:
+            if self._must_settle or self._is_asked or self._has_news() or self._owes_answer():
+                self._say_holdings()
+        elif not self._say_changes() and self._owes_answer():
+            self._say_holdings()
+
+    def close(self) -> None:
+        """Say that nothing of this RG is left here; asked for only when silent."""
+        assert self.is_silent
+        self._say(ExportClosed(**self._head()))
+
+    def append_failed(self, ticket: Ticket) -> None:
+        """Its outcome is unknown: state the holdings again, then compare."""
+        if ticket != self._ticket:
+            return
+        self._under_way = None
+        self._has_stated, self._must_settle, self._has_compared = False, True, False
+        self._retry_at = self._context.now + self._context.settings.retry_ms
+        self._imported, self._erased, self._lost, self._gone = {}, set(), set(), set()
+
+    def folded(self, event: Statement) -> None:
+        """A statement of this store and boot was folded, accepted or not."""
+        if self._under_way is None or event.n != self._under_way.n:
+            return
+        self._under_way = None
+        if isinstance(event, HoldingsStated) and not self._has_stated:
+            self._has_stated = True
+            for version, _ in list(self._group.disk.imported()):
+                if not self.is_saying(version):
+                    self._group.custody.judge_import(version)
+
+    def _may_have_spoken(self) -> bool:
+        """Whether an earlier process may have said what is not read back yet.
+
+        All that a store can say is about facts it has, or bytes it has here.
+        """
+        group = self._group
+        return bool(group.ledger.facts or group.disk.holdings.count or group.disk.has_unlogged())
+
+    def _has_news(self) -> bool:
+        return bool(self._erased or self._lost or self._gone or any(self._imported.values()))
+
+    def _owes_answer(self) -> bool:
+        """A store outside placed with facts answers each claim once."""
+        claim = self._group.state.standing
+        ledger = self._group.ledger
+        if claim is None or self._context.me in claim.placed or not ledger.facts:
+            return False
+        return ledger.stated is None or ledger.stated.answers != claim.fence
+
+    def _say_holdings(self) -> None:
+        group = self._group
+        claim = group.state.standing
+        is_source = claim is not None and self._context.me not in claim.placed
+        serials = [staged.serial for staged in group.disk.staged()]
+        self._say(
+            HoldingsStated(
+                **self._head(),
+                version=group.state.version,
+                staged_from=min(serials, default=None),
+                answers=claim.fence if claim is not None and is_source else None,
+                count=group.disk.holdings.count,
+                digest=group.disk.holdings.digest_bytes(),
+            )
+        )
+
+    def _say_changes(self) -> bool:
+        if self._erased:
+            self._say(CopiesErased(**self._head(), versions=_batch(self._erased)))
+            return True
+        for source, versions in self._imported.items():
+            if versions:
+                self._say_imported(source, versions)
+                return True
+        for versions, is_gone in ((self._gone, True), (self._lost, False)):
+            if versions:
+                why = "not on the disk" if is_gone else "damaged or unreadable"
+                chosen = _batch(versions)
+                self._say(CopiesLost(**self._head(), versions=chosen, gone=is_gone, why=why))
+                return True
+        return False
+
+    def _say_imported(self, source: Store | None, versions: set[Version]) -> None:
+        claim = self._group.state.standing
+        self._say(
+            ObjectsImported(
+                **self._head(),
+                versions=_batch(versions),
+                serves=claim.fence if claim else None,
+                source=source,
+            )
+        )
+
+    def _say(self, statement: Statement) -> None:
+        self._under_way = statement
+        self._ticket = self._context.append(statement)
+
+    def _head(self) -> _Head:
+        return {
+            "rg": self._group.rg,
+            "time": self._context.clock.micros,
+            "store": self._context.me,
+            "boot": self._context.boot,
+            "n": self._context.statement_number(),
+        }
+
+    def _compare(self) -> None:
+        """Note how the disk differs from the log; asked for only when silent."""
+        self._has_compared = True
+        group = self._group
+        if group.disk.holdings == group.ledger.holdings:
+            return
+        for version, name in group.table.facts_of(self._context.me):
+            if group.disk.copy_of(version) is None:
+                entry = group.table.entry(name) if name is not None else None
+                fact = entry.fact_of(self._context.me) if entry else None
+                is_doomed = fact is None or fact.status is Status.DOOMED
+                (self._erased if is_doomed else self._gone).add(version)
+
+
+def _batch(versions: set[Version]) -> tuple[Version, ...]:
+    """Take the lowest versions out, as many as one event may list."""
+    chosen = sorted(versions)[:MAX_ITEMS]
+    versions.difference_update(chosen)
+    return tuple(chosen)

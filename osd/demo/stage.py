@@ -1,0 +1,107 @@
+"""The stage: a cluster of the demo's own, and what must be true of its objects.
+
+Rule: `expected` changes only by what the cluster acknowledged. Whatever ends
+the demo, no process is left, and no folder unless it is to be kept.
+"""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from eventlog.ids import OsdId
+from osd.client.async_client import AsyncClient
+from osd.demo.history import History
+from osd.demo.minimum import placed_stores
+from osd.demo.telling import Telling
+from osd.errors import DirectoryRefused, Unavailable
+from osd.folder import claimed, cluster_in
+from osd.founding import Shape
+from osd.supervisor import Supervisor
+from projections.cluster_map import ClusterMap
+
+AUTHOR = "osdlog demo"
+CLEAN_S = 120.0
+"""How long the RGs may take to become clean."""
+LOOK_S = 0.1
+
+
+class Stage:
+    """What every step of the story works with."""
+
+    def __init__(
+        self, client: AsyncClient, supervisor: Supervisor, history: History, telling: Telling
+    ) -> None:
+        self.client = client
+        self.supervisor = supervisor
+        self.history = history
+        self.telling = telling
+        self.expected: dict[str, str] = {}
+        """SHA-256 of every object that lives."""
+        self.sizes: dict[str, int] = {}
+        """Bytes of every object that went in."""
+        self.deleted: set[str] = set()
+
+    async def until_clean(self) -> None:
+        """Until every RG is clean, by its own primary and by the log. Raises `Unavailable`."""
+        give_up_at = asyncio.get_running_loop().time() + CLEAN_S
+        while unclean := await self._unclean():
+            if asyncio.get_running_loop().time() > give_up_at:
+                raise Unavailable(
+                    f"after {CLEAN_S:g} s not all RGs are clean: {unclean[0]} for one",
+                    "Keep the cluster with --keep DIR and look at it: osdlog up, osdlog explain.",
+                )
+            await asyncio.sleep(LOOK_S)
+
+    async def _unclean(self) -> list[str]:
+        rows = await self.client.rgs()
+        unclean = [
+            f"rg {row.rg:x} ({row.said['state'] if row.said else row.why})"
+            for row in rows
+            if row.said is None or row.said["state"] != "clean"
+        ]
+        if unclean:
+            return unclean
+        placed = placed_stores(await self.client.map())
+        await asyncio.to_thread(self.history.read_on)
+        return [f"rg {rg:x} (by the log)" for rg in self.history.unsettled(placed)]
+
+    async def until_up(self, osds: list[OsdId]) -> ClusterMap:
+        """Until these are in the map and up."""
+        while True:
+            now = await self.client.map()
+            if all(osd in now.osds and now.osds[osd].is_up for osd in osds):
+                return now
+            await asyncio.sleep(LOOK_S)
+
+
+@contextmanager
+def folder(keep: Path | None) -> Iterator[Path]:
+    """Where the cluster lives: the folder to keep, or a temporary one."""
+    if keep is not None:
+        if keep.is_dir() and any(keep.iterdir()):
+            raise DirectoryRefused(f"{keep} is not empty", "Name a new folder to keep.")
+        with claimed(keep):
+            yield keep
+        return
+    temporary = Path(tempfile.mkdtemp(prefix="osdlog-demo-"))
+    try:
+        with claimed(temporary):
+            yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@asynccontextmanager
+async def stage(data: Path, osds: int, telling: Telling) -> AsyncIterator[Stage]:
+    """A new cluster of so many OSDs, up and running."""
+    url = cluster_in(data, None, osds, Shape(), AUTHOR)
+    said: list[str] = []
+    async with Supervisor(url, data, said.append) as supervisor:
+        await supervisor.ready()
+        for line in said:
+            telling.line(line)
+        async with AsyncClient(url, actor=AUTHOR) as client:
+            yield Stage(client, supervisor, History(client.log, await client.map()), telling)

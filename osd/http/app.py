@@ -1,0 +1,160 @@
+"""The HTTP server of a node: routes, and what becomes of failures.
+
+Rule: the routes are those of docs/http.md and no others. A handler that fails
+is the client's fault (400), the disk's (507, 503), or our own (500, and the
+traceback is logged); a client that goes away is nobody's.
+"""
+
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+from aiohttp import web
+
+from eventlog.errors import OsdlogError
+from eventlog.ids import RgId, Version
+from osd.core.inputs import Hinted
+from osd.errors import DiskError, DiskFull, Refused
+from osd.http.answers import error, refusal
+from osd.http.malformed import Connections
+from osd.http.objects import Objects
+from osd.http.reports import Reports
+from osd.http.requests import number, query_of, rg_in_path
+from osd.shell import Shell
+
+MAX_OBJECT_BYTES = 64 * 1024**3
+MAX_LINE_BYTES = 16 * 1024
+MAX_FIELD_BYTES = 32 * 1024
+"""8 KiB of metadata in one header, percent-encoded, and some more."""
+LINGERING_SECONDS = 1.0
+BACKLOG = 1024
+
+_log = logging.getLogger(__name__)
+
+Handler = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
+
+
+class App:
+    """The handlers of one node."""
+
+    def __init__(self, shell: Shell, max_object_bytes: int = MAX_OBJECT_BYTES) -> None:
+        self._shell = shell
+        self._objects = Objects(shell, max_object_bytes)
+        self._reports = Reports(shell)
+        self._object_methods: dict[str, Handler] = {
+            "GET": self._objects.get,
+            "PUT": self._objects.put,
+            "HEAD": self._objects.get,
+            "DELETE": self._objects.delete,
+        }
+        self._roots: dict[str, Handler] = {
+            "list": self._reports.list,
+            "status": self._reports.status,
+            "metrics": self._reports.metrics,
+            "rgs": self._reports.rgs,
+        }
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        try:
+            response = await self._route(request)
+        except Refused as failure:
+            response = refusal(failure, self._shell.node.context.map.epoch)
+        except DiskFull as failure:
+            response = refusal(failure, self._shell.node.context.map.epoch)
+        except DiskError as failure:
+            response = error(503, failure.what, failure.hint)
+        except (ConnectionError, TimeoutError, aiohttp.ClientError, web.RequestPayloadError):
+            response = _gone(request)
+        except OsdlogError as failure:
+            response = error(500, failure.what, failure.hint)
+        except Exception:  # noqa: BLE001 - one request must not take others with it
+            _log.exception("a request failed: %s %s", request.method, request.raw_path)
+            response = error(500, "the node failed at this", "Report it with the node's output.")
+        counted = (request.method, response.status)
+        requests = self._shell.counters.requests
+        requests[counted] = requests.get(counted, 0) + 1
+        return response
+
+    async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
+        path, _, query = request.raw_path.partition("?")
+        if path.startswith("/objects/"):
+            return await self._object(request, path[len("/objects/") :])
+        _, root, *rest = path.split("/")
+        if root == "copies" and len(rest) == 2:
+            return await self._copy(request, rest[0], rest[1], query)
+        if root == "hints" and len(rest) == 1:
+            return self._hint(request, rest[0])
+        if root == "rgs" and rest:
+            return await _only("GET", self._reports.rg, request, "/".join(rest))
+        if root in self._roots and not rest:
+            return await _only("GET", self._roots[root], request, query)
+        return error(404, f"there is no {path[:200]}", "See docs/http.md for what there is.")
+
+    async def _object(self, request: web.BaseRequest, rest: str) -> web.StreamResponse:
+        if rest.endswith("/facts"):
+            return await _only("GET", self._reports.facts, request, rest.removesuffix("/facts"))
+        handler = self._object_methods.get(request.method)
+        return await handler(request, rest) if handler else _no_method("GET, HEAD, PUT, DELETE")
+
+    async def _copy(
+        self, request: web.BaseRequest, rg: str, version: str, query: str
+    ) -> web.StreamResponse:
+        if request.method != "GET":
+            return _no_method("GET")
+        if not (version.isascii() and version.isdigit() and len(version) <= 18):
+            raise Refused(f"{version[:40]!r} is not a version", "Write a decimal number.")
+        name = query_of(query).get("name", "")
+        return await self._objects.copy(request, self._rg(rg), Version(int(version)), name)
+
+    def _hint(self, request: web.BaseRequest, rg: str) -> web.Response:
+        if request.method != "POST":
+            return _no_method("POST")
+        epoch = number(request.headers, "Osdlog-Epoch", 0)
+        self._shell.feed(Hinted(self._rg(rg), epoch))  # type: ignore[arg-type]
+        return web.Response(status=204)
+
+    def _rg(self, segment: str) -> RgId:
+        return rg_in_path(segment, self._shell.node.context.map.rg_count)
+
+
+class Server:
+    """Listens from `listen` to `close`."""
+
+    def __init__(self, app: App, patience_s: float) -> None:
+        server = Connections(
+            app.handle,
+            access_log=None,
+            auto_decompress=False,
+            lingering_time=LINGERING_SECONDS,
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_FIELD_BYTES,
+        )
+        self._runner = web.ServerRunner(server, shutdown_timeout=patience_s)
+
+    async def listen(self, sock: socket.socket) -> None:
+        """Answer whoever connects to this bound socket."""
+        await self._runner.setup()
+        await web.SockSite(self._runner, sock, backlog=BACKLOG).start()
+
+    async def close(self) -> None:
+        """Accept nobody, let running requests end for a while, then cut them off."""
+        await self._runner.cleanup()
+
+
+async def _only(
+    method: str, handler: Handler, request: web.BaseRequest, rest: str
+) -> web.StreamResponse:
+    return await handler(request, rest) if request.method == method else _no_method(method)
+
+
+def _no_method(allowed: str) -> web.Response:
+    return error(405, f"only {allowed} makes sense here", "See docs/http.md.", {"Allow": allowed})
+
+
+def _gone(request: web.BaseRequest) -> web.Response:
+    """The client went away or fell silent: nobody reads this."""
+    if request.transport is not None:
+        request.transport.close()
+    return error(400, "the request did not come to its end", "Send it again.")

@@ -1,0 +1,291 @@
+"""Objects over HTTP: put, get, head, delete, and the copies that nodes give each other.
+
+Rule: a request is refused or sent on before its body is read; a body is read
+before the core hears of it; what the core answers is what the client hears.
+Every read checks its sum: a small body before anything is sent, a large one
+before its last piece, and then the connection breaks.
+
+What is not here: what requests may say (`osd.http.requests`), which status
+says what (`osd.http.answers`).
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from hashlib import sha256
+from typing import NamedTuple
+
+from aiohttp import StreamReader, web
+
+from eventlog.ids import RgId, Version, rg_of
+from osd.blobs import SMALL_BODY_BYTES, Blob, BlobId
+from osd.bodies import Received, TooLarge, pieces, receive, small
+from osd.core.answers import Answer, Done, Known, NotNow
+from osd.core.inputs import Condition, Delete, Get, Put
+from osd.disk import Copy
+from osd.errors import DiskFailed, Refused
+from osd.http.answers import (
+    About,
+    error,
+    etag,
+    json_response,
+    object_headers,
+    refusal,
+    to_response,
+)
+from osd.http.requests import (
+    Sender,
+    condition_of,
+    is_local,
+    media_type_of,
+    metadata_of,
+    object_name,
+    sender_of,
+    sum_of,
+)
+from osd.shell import Served, Shell
+
+SILENCE_SECONDS = 60.0
+"""An upload of which nothing comes for so long is given up."""
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Target(NamedTuple):
+    """The object that a request is about."""
+
+    name: str
+    rg: RgId
+
+
+class Objects:
+    """The handlers of `/objects/NAME` and `/copies/RG/VERSION`."""
+
+    def __init__(self, shell: Shell, max_object_bytes: int) -> None:
+        self._shell = shell
+        self._limit = max_object_bytes
+
+    async def put(self, request: web.BaseRequest, segment: str) -> web.StreamResponse:
+        """Store the body."""
+        target = self._target(segment)
+        headers = request.headers
+        sender = sender_of(headers)
+        expected = sum_of(headers)
+        metadata, media_type = metadata_of(headers), media_type_of(headers)
+        condition = condition_of(headers, target.rg)
+        declined = self._decline(request, target, sender)
+        if declined is not None:
+            return declined
+        try:
+            body = await self._receive(request)
+        except TooLarge:
+            return self._too_large()
+        if expected is not None and body.sha256 != expected:
+            await self._drop(body)
+            raise Refused(
+                f"the body's SHA-256 is {body.sha256.hex()}, not {expected.hex()}",
+                "It was damaged on the way, or the sum is of other bytes: send it again.",
+            )
+        answer = await self._shell.ask(
+            Put(
+                ticket=self._shell.ticket(),
+                rg=target.rg,
+                name=target.name,
+                epoch=sender.epoch,
+                deadline=self._deadline(sender),
+                payload=body.payload,
+                size=body.size,
+                sha256=body.sha256,
+                media_type=media_type,
+                metadata=metadata,
+                request=sender.request,
+                actor=sender.actor,
+                condition=condition,
+            )
+        )
+        return self._answer(request, target, answer)
+
+    async def delete(self, request: web.BaseRequest, segment: str) -> web.StreamResponse:
+        """Remove the object."""
+        target = self._target(segment)
+        sender = sender_of(request.headers)
+        answer = await self._shell.ask(
+            Delete(
+                ticket=self._shell.ticket(),
+                rg=target.rg,
+                name=target.name,
+                epoch=sender.epoch,
+                deadline=self._deadline(sender),
+                request=sender.request,
+                actor=sender.actor,
+                condition=condition_of(request.headers, target.rg),
+            )
+        )
+        return self._answer(request, target, answer)
+
+    async def get(self, request: web.BaseRequest, segment: str) -> web.StreamResponse:
+        """Give the object, or for HEAD what it is."""
+        target = self._target(segment)
+        headers = request.headers
+        sender = sender_of(headers)
+        condition = condition_of(headers, target.rg)
+        answer = await self._shell.ask(
+            Get(
+                ticket=self._shell.ticket(),
+                rg=target.rg,
+                name=target.name,
+                epoch=sender.epoch,
+                deadline=self._deadline(sender),
+                is_local=is_local(headers),
+                is_head=request.method == "HEAD",
+            )
+        )
+        if isinstance(answer, Served):
+            return await self._serve(request, target, answer, condition)
+        if isinstance(answer, Known) and not condition.admits(answer.entry.version):
+            return self._unmet(target, answer.entry.version, condition)
+        return self._answer(request, target, answer)
+
+    async def copy(
+        self, request: web.BaseRequest, rg: RgId, version: Version, name: str
+    ) -> web.StreamResponse:
+        """Give another node the bytes that are here, whatever the log says of them."""
+        copy = self._shell.copy(rg, version)
+        if copy is None or copy.name != name:
+            return error(404, f"no copy of version {version} is here", "Ask another holder.")
+        content = self._shell.content(rg, copy.body)
+        if content is None:
+            self._shell.damaged(rg, version)
+            return error(404, f"the copy of version {version} is damaged", "Ask another holder.")
+        headers = {"Osdlog-Sha256": copy.sha256.hex(), "Content-Length": str(copy.size)}
+        return await self._send(request, Target(name, rg), version, content, headers, copy)
+
+    def _target(self, segment: str) -> Target:
+        name = object_name(segment)
+        return Target(name, rg_of(name, self._shell.node.context.map.rg_count or 1))
+
+    def _deadline(self, sender: Sender) -> int:
+        return self._shell.now_ms() + sender.patience_ms
+
+    def _decline(
+        self, request: web.BaseRequest, target: Target, sender: Sender
+    ) -> web.Response | None:
+        """The response to a put whose body is not even to be read, or None."""
+        size = request.content_length
+        if size is not None and size > self._limit:
+            return self._too_large()
+        answer = self._shell.node.admit(target.rg, sender.epoch)
+        if answer is not None:
+            return to_response(answer, self._about(request, target.rg))
+        full = self._shell.gauge.refusal(size or 0)
+        return refusal(full, self._shell.node.context.map.epoch) if full else None
+
+    async def _receive(self, request: web.BaseRequest) -> Received:
+        if "Expect" in request.headers:
+            await request.writer.write(_CONTINUE)
+            request.writer.output_size = 0
+        size = request.content_length
+        if size is not None and size <= SMALL_BODY_BYTES:
+            return small(await request.read())
+        async with aclosing(_patient_chunks(request.content)) as chunks:
+            return await receive(chunks, self._shell.blobs, self._limit)
+
+    async def _serve(
+        self, request: web.BaseRequest, target: Target, served: Served, condition: Condition
+    ) -> web.StreamResponse:
+        entry, content = served.found.entry, served.content
+        assert entry.body is not None
+        if not condition.admits(entry.version):
+            if isinstance(content, Blob):
+                content.file.close()
+            return self._unmet(target, entry.version, condition)
+        headers = object_headers(target.rg, entry)
+        headers["Osdlog-Epoch"] = str(self._shell.node.context.map.epoch)
+        copy = Copy(target.name, entry.body.size, entry.body.sha256, served.found.body)
+        return await self._send(request, target, entry.version, content, headers, copy)
+
+    async def _send(
+        self,
+        request: web.BaseRequest,
+        target: Target,
+        version: Version,
+        content: bytes | Blob,
+        headers: dict[str, str],
+        copy: Copy,
+    ) -> web.StreamResponse:
+        """The bytes, checked."""
+        if isinstance(content, bytes):
+            if len(content) == copy.size and sha256(content).digest() == copy.sha256:
+                return web.Response(body=content, headers=headers)
+            self._shell.damaged(target.rg, version)
+            return self._answer(request, target, _damaged(target.name, version))
+        response = web.StreamResponse(headers=headers)
+        try:
+            async with aclosing(pieces(content, copy.size, copy.sha256)) as checked:
+                await response.prepare(request)
+                async for piece in checked:
+                    await response.write(piece)
+        except DiskFailed:
+            self._shell.damaged(target.rg, version)
+            if not response.prepared:
+                return self._answer(request, target, _damaged(target.name, version))
+            if request.transport is not None:
+                request.transport.abort()
+        return response
+
+    def _answer(
+        self, request: web.BaseRequest, target: Target, answer: Answer | Served
+    ) -> web.Response:
+        assert not isinstance(answer, Served)
+        copies = self._copies(target, answer) if isinstance(answer, Done) else 1
+        return to_response(answer, self._about(request, target.rg), copies)
+
+    def _about(self, request: web.BaseRequest, rg: RgId) -> About:
+        return About(self._shell.node.context.map.epoch, rg, request.raw_path)
+
+    def _copies(self, target: Target, done: Done) -> int:
+        """How many copies of it count, as far as it is still the current version."""
+        table = self._shell.table(target.rg)
+        entry = table.entry(target.name) if table is not None else None
+        return len(entry.holders()) if entry and entry.version == done.version else 1
+
+    def _unmet(self, target: Target, version: Version, condition: Condition) -> web.Response:
+        headers = {
+            "ETag": etag(target.rg, version),
+            "Osdlog-Version": str(version),
+            "Osdlog-Epoch": str(self._shell.node.context.map.epoch),
+        }
+        if condition.must_not_exist or version in condition.none_match:
+            return web.Response(status=304, headers=headers)
+        what = f"the object is at version {version}, not as the condition wants"
+        return error(412, what, "Read the object again, then decide.", headers)
+
+    def _too_large(self) -> web.Response:
+        return json_response(
+            {
+                "error": f"the body is over the limit of {self._limit:,} bytes",
+                "hint": "Store it in parts; no object of this node has more bytes.",
+            },
+            status=413,
+        )
+
+    async def _drop(self, body: Received) -> None:
+        if isinstance(body.payload, str):
+            unlink, blob = self._shell.blobs.unlink, BlobId(body.payload)
+            await asyncio.get_running_loop().run_in_executor(None, unlink, [blob])
+
+
+def _damaged(name: str, version: Version) -> NotNow:
+    return NotNow(
+        f"the copy of {name!r} at version {version} here is damaged,"
+        " and is fetched again if another store has it"
+    )
+
+
+async def _patient_chunks(stream: StreamReader) -> AsyncGenerator[bytes]:
+    while True:
+        async with asyncio.timeout(SILENCE_SECONDS):
+            chunk = await stream.readany()
+        if not chunk:
+            return
+        yield chunk

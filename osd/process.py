@@ -1,0 +1,287 @@
+"""The process of one OSD: from a log and a directory to a node that serves, and back.
+
+Rule: before anything is served, the log is the cluster's, the directory is
+this OSD's and nobody else's, its boot is raised, every stored position is
+found in the log as it was read, and no file is left that no row names. The
+process ends when it is told to, when its parent is gone, or with the one
+error that stops a node; a clean stop says so in the map.
+
+What is not here: the command line, and how the node works.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import uvloop
+
+from eventlog import catalogue
+from eventlog.codec import Decoder
+from eventlog.digest import record_digest
+from eventlog.errors import LogReplaced, OsdlogError, WrongLog
+from eventlog.ids import Offset, OsdId, Partition, Position, RgId, Topic, Version, osd_name
+from eventlog.log import Log
+from eventlog.map_events import ClusterCreated, MapChanged
+from eventlog.open import open_log
+from osd import keys
+from osd.blobs import BlobFiles
+from osd.bodies import Gauge
+from osd.core.context import Settings
+from osd.core.inputs import Damaged
+from osd.core.membership import MapPlace
+from osd.core.node import Node
+from osd.data_dir import DataDir
+from osd.disk import Copy, Staged
+from osd.errors import DiskFull
+from osd.http.app import MAX_OBJECT_BYTES, App, Server
+from osd.rocks import RocksRows
+from osd.rows import Rows
+from osd.shell import Shell
+
+REQUEST_PATIENCE_S = 5.0
+"""So long a clean stop waits for running requests."""
+SWITCH_SECONDS = 0.000_5
+"""The loop and the pump share one interpreter; the default of 5 ms would be seen in every put."""
+GC_THRESHOLD = 50_000
+
+_REBUILD = (
+    "Check the log's address, or put the newer log back. As a last resort --rebuild empties this "
+    "disk: what no other store has is then lost."
+)
+
+_FULL = "Free space on that disk, then start the OSD again; `osdlog up` does so by itself."
+
+
+class OsdConfig(NamedTuple):
+    """What an OSD process is started with."""
+
+    osd: OsdId
+    data: Path
+    log: str
+    """The log's address, as in `sqlite:PATH`."""
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0: any that is free."""
+    advertise: str | None = None
+    """The host that others reach this one by, if it is not `host`."""
+    rebuild: bool = False
+    watch_parent: int | None = None
+    """A descriptor of a pipe; the process ends when its other end is closed."""
+    settings: Settings = Settings()
+    max_object_bytes: int = MAX_OBJECT_BYTES
+
+
+class Ready(NamedTuple):
+    """The OSD serves."""
+
+    osd: OsdId
+    address: str
+    store: str
+    boot: int
+
+
+def run(config: OsdConfig, on_ready: Callable[[Ready], None]) -> None:
+    """Run an OSD until it is told to stop. Raises the `OsdlogError` that stopped it."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.set_threshold(GC_THRESHOLD, 20, 100)
+    try:
+        uvloop.run(run_osd(config, on_ready))
+    except DiskFull as error:
+        raise DiskFull(error.what, _FULL) from error
+
+
+async def run_osd(
+    config: OsdConfig,
+    on_ready: Callable[[Ready], None],
+    stopping: asyncio.Event | None = None,
+) -> None:
+    """The same on a loop that runs; `stopping` ends it as a signal does."""
+    stopping = stopping or asyncio.Event()
+    with ExitStack() as opened:
+        log = open_log(config.log)
+        opened.callback(log.close)
+        cluster = cluster_of(log)
+        catalogue.publish(log)
+        directory = _directory(config, cluster)
+        opened.callback(directory.close)
+        sock = _bound(config)
+        opened.callback(sock.close)
+        boot = directory.raise_boot()
+        rows = RocksRows(directory.rows)
+        opened.callback(rows.close)
+        blobs = BlobFiles(directory.blobs)
+        node = Node(directory.store, boot, rows, config.settings, may_rebuild=config.rebuild)
+        require_same_log(node, rows, log)
+        missing = sweep(rows, blobs)
+        gc.freeze()
+        shell = Shell(node, rows, blobs, log, Gauge(directory.path))
+        address = f"{config.advertise or config.host}:{sock.getsockname()[1]}"
+        ready = Ready(config.osd, address, str(directory.store), boot)
+        running = _Running(config, shell, stopping)
+        await running.run(sock, ready, on_ready, missing)
+
+
+class _Running:
+    """From the first connection to the last."""
+
+    def __init__(self, config: OsdConfig, shell: Shell, stopping: asyncio.Event) -> None:
+        self._config = config
+        self._shell = shell
+        self._stopping = stopping
+
+    async def run(
+        self,
+        sock: socket.socket,
+        ready: Ready,
+        on_ready: Callable[[Ready], None],
+        missing: list[Damaged],
+    ) -> None:
+        shell = self._shell
+        server = Server(App(shell, self._config.max_object_bytes), REQUEST_PATIENCE_S)
+        self._watch()
+        try:
+            await server.listen(sock)
+            shell.start(ready.address)
+            await self._first(shell.ready)
+            if shell.ready.done() and not shell.stopped.done():
+                for damaged in missing:
+                    shell.feed(damaged)
+                on_ready(ready)
+            await self._first(shell.stopped)
+        finally:
+            self._unwatch()
+            await server.close()
+            await shell.stop()
+        shell.stopped.result()
+
+    async def _first(self, future: asyncio.Future[None]) -> None:
+        """Until this is done, or the process is to stop."""
+        stop = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait((future, stop), return_when="FIRST_COMPLETED")
+        stop.cancel()
+
+    def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stopping.set)
+        if self._config.watch_parent is not None:
+            os.set_blocking(self._config.watch_parent, False)
+            loop.add_reader(self._config.watch_parent, self._look_at_parent)
+
+    def _look_at_parent(self) -> None:
+        assert self._config.watch_parent is not None
+        if not os.read(self._config.watch_parent, 64):
+            asyncio.get_running_loop().remove_reader(self._config.watch_parent)
+            self._stopping.set()
+
+    def _unwatch(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        if self._config.watch_parent is not None:
+            loop.remove_reader(self._config.watch_parent)
+
+
+def cluster_of(log: Log) -> str:
+    """The cluster whose log this is, by its first map event; raises `WrongLog`."""
+    records = log.read(Topic.MAP, Partition(0), Offset(0), 1)
+    if not records:
+        raise WrongLog(f"the log {log.url} has no cluster yet", "Make one with `osdlog init`.")
+    event = Decoder(log).decode(records[0])
+    first = event.changes[0] if isinstance(event, MapChanged) else None
+    if not isinstance(first, ClusterCreated):
+        raise WrongLog(
+            f"the log {log.url} does not begin with the making of a cluster",
+            "Check the address; a cluster's log is made with `osdlog init`.",
+        )
+    said = (first.cluster, first.partitions, first.retention, first.cleanup)
+    if said != tuple(log.identity):
+        raise WrongLog(
+            f"the log {log.url} says it is {tuple(log.identity)}, its first event {said}",
+            "Its topics are not as they were made: check the address, or restore the log.",
+        )
+    return first.cluster
+
+
+def require_same_log(node: Node, rows: Rows, log: Log) -> None:
+    """Compare what this store has read with what the log has there; raises `LogReplaced`."""
+    data = rows.get(keys.MAP_KEY)
+    if data is not None:
+        place = msgspec.msgpack.decode(data, type=MapPlace)
+        if place.next_offset > 0:
+            last = Position(Topic.MAP, Partition(0), Offset(place.next_offset - 1))
+            _require_record(log, last, place.digest)
+    for rg, at in node.places():
+        if at.last_offset is not None:
+            partition = Partition(rg % log.identity.partitions)
+            _require_record(log, Position(Topic.RG, partition, at.last_offset), at.digest)
+
+
+def sweep(rows: Rows, blobs: BlobFiles) -> list[Damaged]:
+    """Remove files that no row names; returns the copies whose file is missing."""
+    left = set(blobs.ids())
+    named: set[str] = set()
+    missing = []
+    for rg, version, copy in _copies(rows):
+        if not isinstance(copy.body, str):
+            continue
+        named.add(copy.body)
+        if copy.body not in left and version is not None:
+            missing.append(Damaged(rg, version))
+    blobs.unlink(sorted(left - named))
+    return missing
+
+
+def _copies(rows: Rows) -> Iterator[tuple[RgId, Version | None, Copy]]:
+    """Every copy that any row names; those of staged bodies have no version."""
+    copy, staged = msgspec.msgpack.Decoder(Copy).decode, msgspec.msgpack.Decoder(Staged).decode
+    for kind in (b"C", b"I"):
+        for key, data in rows.scan(kind):
+            yield keys.rg_of_key(key), Version(keys.last_number(key)), copy(data)
+    for key, data in rows.scan(b"S"):
+        yield keys.rg_of_key(key), None, staged(data).copy
+
+
+def _require_record(log: Log, position: Position, digest: bytes) -> None:
+    try:
+        records = log.read(position.topic, position.partition, position.offset, 1)
+    except LogReplaced as error:
+        raise LogReplaced(error.what, _REBUILD) from error
+    if not records or record_digest(records[0].value) != digest:
+        raise LogReplaced(
+            f"the record at {position} is not the one that this store has read there", _REBUILD
+        )
+
+
+def _directory(config: OsdConfig, cluster: str) -> DataDir:
+    if config.rebuild:
+        return DataDir.rebuild(config.data, cluster, config.osd)
+    if (config.data / "identity.json").exists():
+        return DataDir.open(config.data, cluster, config.osd)
+    return DataDir.create(config.data, cluster, config.osd)
+
+
+def _bound(config: OsdConfig) -> socket.socket:
+    """A socket bound to the configured address; raises `OsdlogError`."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((config.host, config.port))
+        sock.listen()
+    except OSError as error:
+        sock.close()
+        raise OsdlogError(
+            f"{osd_name(config.osd)} cannot answer at {config.host}:{config.port}: "
+            f"{os.strerror(error.errno) if error.errno else error}",
+            "Another program has that port, or the host is not this machine's: give another.",
+        ) from error
+    return sock

@@ -1,0 +1,288 @@
+"""The pump: the one thread of a node that waits for disk and log.
+
+Rule: what the loop queued is carried out in its order: rows are made durable
+first, once for all of it; then files are unlinked, then events appended. Then
+ends are asked, then records read, and all that came of it goes back to the
+loop in one call. So a put costs one hop each way, however many came together,
+and what was just appended is read back in the same turn.
+
+A log that cannot be reached is asked again, slower and slower; a log, record
+or disk that cannot be trusted stops the node with that error. Records that
+the loop has not taken yet are bounded.
+
+What is not here: what anything means (see `osd.core`), and the loop's side
+(see `osd.shell`).
+"""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import NamedTuple
+
+from eventlog.codec import Decoder, encode
+from eventlog.errors import AppendUnknown, LogFull, LogUnavailable, OsdlogError, RecordError
+from eventlog.ids import Partition, Position, Topic, rg_key
+from eventlog.log import Entry, Log, Record
+from eventlog.map_events import MapChanged
+from osd.blobs import BlobFiles, BlobId
+from osd.core.effects import Append, Ask, Effects, Follow
+from osd.core.inputs import AppendFailed, Decoded, Ended, Input, Read, Skipped
+from osd.rows import Rows
+
+IDLE_MS = 1_000
+"""A poll that nothing interrupts ends after so long."""
+BATCH_RECORDS = 500
+"""Records given to the loop at once: some tens of milliseconds of folding."""
+IN_FLIGHT_RECORDS = 4 * BATCH_RECORDS
+FIRST_BACKOFF_S = 0.02
+LAST_BACKOFF_S = 2.0
+
+
+@dataclass(slots=True)
+class Job:
+    """What the loop wants done, merged from any number of steps in their order."""
+
+    unlink: list[str] = field(default_factory=list)
+    appends: list[Append] = field(default_factory=list)
+    follows: list[Follow] = field(default_factory=list)
+    asks: list[Ask] = field(default_factory=list)
+    done: list[asyncio.Future[None]] = field(default_factory=list)
+    """Resolved when all before is carried out."""
+
+    def add(self, effects: Effects) -> None:
+        """What one more step asks of the pump."""
+        self.unlink += effects.unlink
+        self.appends += effects.appends
+        self.follows += effects.follows
+        self.asks += effects.asks
+
+    def __bool__(self) -> bool:
+        return bool(self.appends or self.asks or self.unlink or self.follows or self.done)
+
+
+class Stall(NamedTuple):
+    """The log cannot be reached, or takes no appends."""
+
+    since: float
+    """Seconds since 1970."""
+    why: str
+
+
+class Loop(NamedTuple):
+    """How the pump reaches the loop; both are called on the loop's thread."""
+
+    loop: asyncio.AbstractEventLoop
+    take: Callable[[Sequence[Input]], None]
+    fail: Callable[[Exception], None]
+
+
+class Pump:
+    """A thread that begins with `start` and ends with `close`, or at the first fatal error."""
+
+    def __init__(self, log: Log, rows: Rows, blobs: BlobFiles, loop: Loop) -> None:
+        self._log = log
+        self._rows = rows
+        self._blobs = blobs
+        self._loop = loop
+        self._tail = log.tail()
+        self._decoder = Decoder(log)
+        self._jobs: deque[Job] = deque()
+        self._nudged = threading.Event()
+        self._closing = False
+        self._handed = 0
+        """Records given to the loop so far; the pump's thread counts."""
+        self._taken = 0
+        """Records that the loop is done with; the loop's thread counts."""
+        self._asks: list[Ask] = []
+        self._backoff_s = 0.0
+        self._undelivered: Exception | None = None
+        """A fatal error whose records before it were handed over first."""
+        self._reading: Stall | None = None
+        self._appending: Stall | None = None
+        """Stands until an append goes through again."""
+        self.skipped: Mapping[Position, bytes] = {}
+        """Records that the map lets everybody pass over; the loop keeps it up to date."""
+        self._thread = threading.Thread(target=self._run, name="osd-pump", daemon=True)
+
+    @property
+    def stall(self) -> Stall | None:
+        """Why the log was of no use when it was last needed, if so."""
+        return self._reading or self._appending
+
+    def start(self) -> None:
+        """Begin; nothing is read before a `Follow`."""
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Carry this out after all submitted before."""
+        self._jobs.append(job)
+        self._wake()
+
+    def close(self, timeout_s: float) -> bool:
+        """End after what is submitted; whether the thread has ended in time."""
+        self._closing = True
+        self._wake()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _wake(self) -> None:
+        self._nudged.set()
+        self._tail.wake()
+
+    def _run(self) -> None:
+        try:
+            while not (self._closing and not self._jobs):
+                self._turn()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the node must not go on without
+            self._call(self._loop.fail, error)
+        finally:
+            self._tail.close()
+
+    def _turn(self) -> None:
+        job = self._merge()
+        inputs: list[Input] = []
+        self._make_durable(job)
+        self._append(job.appends, inputs)
+        for follow in job.follows:
+            self._follow(follow)
+        self._asks += job.asks
+        try:
+            self._answer(inputs)
+            self._read(0 if job or inputs else IDLE_MS, inputs)
+            self._backoff_s, self._reading = 0.0, None
+        except LogUnavailable as error:
+            self._reading = _stalled(self._reading, error)
+            self._backoff_s = min(max(2 * self._backoff_s, FIRST_BACKOFF_S), LAST_BACKOFF_S)
+        if inputs or job.done:
+            self._call(self._hand_over, inputs, job.done)
+        if self._undelivered is not None:
+            raise self._undelivered
+        if self._backoff_s and not self._jobs:
+            self._pause(self._backoff_s)
+
+    def _merge(self) -> Job:
+        self._nudged.clear()
+        merged = Job()
+        while self._jobs:
+            job = self._jobs.popleft()
+            merged.unlink += job.unlink
+            merged.appends += job.appends
+            merged.follows += job.follows
+            merged.asks += job.asks
+            merged.done += job.done
+        return merged
+
+    def _make_durable(self, job: Job) -> None:
+        if job.appends or job.unlink or job.done:
+            self._rows.sync()
+        if job.unlink:
+            self._blobs.unlink(BlobId(name) for name in job.unlink)
+
+    def _append(self, appends: Sequence[Append], inputs: list[Input]) -> None:
+        if not appends:
+            return
+        tickets = tuple(append.ticket for append in appends)
+        try:
+            self._log.append([self._entry(append) for append in appends])
+            self._appending = None
+        except AppendUnknown as error:
+            self._appending = _stalled(self._appending, error)
+            inputs.append(AppendFailed(tickets, error.what, is_unknown=True))
+        except RecordError as error:
+            inputs.append(AppendFailed(tickets, error.what, is_unknown=False))
+        except LogUnavailable as error:
+            self._appending = _stalled(self._appending, error)
+            is_full = isinstance(error, LogFull)
+            inputs.append(AppendFailed(tickets, error.what, is_unknown=False, is_full=is_full))
+
+    def _entry(self, append: Append) -> Entry:
+        event = append.event
+        if isinstance(event, MapChanged):
+            return Entry(Topic.MAP, Partition(0), b"map", encode(event))
+        partition = Partition(event.rg % self._log.identity.partitions)
+        return Entry(Topic.RG, partition, rg_key(event.rg), encode(event))
+
+    def _follow(self, follow: Follow) -> None:
+        if follow.next_offset is None:
+            self._tail.unfollow(follow.topic, follow.partition)
+        else:
+            self._tail.follow(follow.topic, follow.partition, follow.next_offset)
+
+    def _answer(self, inputs: list[Input]) -> None:
+        if not self._asks:
+            return
+        wanted = frozenset[tuple[Topic, Partition]]().union(*(a.partitions for a in self._asks))
+        ends = self._log.end_offsets(wanted)
+        asks, self._asks = self._asks, []
+        inputs += [Ended(ask.number, {at: ends[at] for at in ask.partitions}) for ask in asks]
+
+    def _read(self, wait_ms: int, inputs: list[Input]) -> None:
+        room = IN_FLIGHT_RECORDS - (self._handed - self._taken)
+        if room <= 0:
+            self._pause(wait_ms / 1_000)
+            return
+        records = self._tail.poll(wait_ms, min(room, BATCH_RECORDS))
+        decoded = self._decode(records)
+        if decoded:
+            self._handed += len(decoded)
+            inputs.append(Read(tuple(decoded)))
+
+    def _decode(self, records: list[Record]) -> list[Decoded | Skipped]:
+        """The records' events, up to the first that cannot be decoded."""
+        decode = self._decoder.decode
+        decoded: list[Decoded | Skipped] = []
+        for record in records:
+            try:
+                decoded.append(Decoded(record, decode(record)))
+            except RecordError as error:
+                if self._is_skipped(record):
+                    decoded.append(Skipped(record))
+                    continue
+                self._undelivered = error
+                break
+        return decoded
+
+    def _is_skipped(self, record: Record) -> bool:
+        return self.skipped.get(record.position) == sha256(record.value).digest()
+
+    def _pause(self, seconds: float) -> None:
+        """Wait until the loop wants something or took some records."""
+        self._nudged.wait(seconds)
+
+    def _hand_over(self, inputs: Sequence[Input], done: Sequence[asyncio.Future[None]]) -> None:
+        """On the loop's thread."""
+        self._loop.take(inputs)
+        for given in inputs:
+            if isinstance(given, Read):
+                was_full = self._handed - self._taken >= IN_FLIGHT_RECORDS
+                self._taken += len(given.records)
+                if was_full:
+                    self._nudged.set()
+        for future in done:
+            if not future.done():
+                future.set_result(None)
+
+    def _call(self, function: Callable[..., None], *args: object) -> None:
+        try:
+            self._loop.loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            assert self._loop.loop.is_closed()  # the process ends; nobody is left to hear
+
+
+def _stalled(before: Stall | None, error: OsdlogError) -> Stall:
+    return Stall(before.since if before else time.time(), error.what)
+
+
+def failure_of(error: Exception) -> OsdlogError:
+    """What stopped a node, as one of ours; anything else is our own mistake."""
+    if isinstance(error, OsdlogError):
+        return error
+    return OsdlogError(
+        f"the node failed by a mistake of its own: {type(error).__name__}: {error}",
+        "Start it again, and report this with the log around it.",
+    )

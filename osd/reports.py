@@ -1,0 +1,320 @@
+"""Reports: what a node knows of itself, as plain data for JSON.
+
+Rule: a report reads and changes nothing, and is made within one turn of the
+loop, so that it is of one moment. What may be long is counted, not listed.
+
+What is not here: HTTP, and how people are shown this.
+"""
+
+import time
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from eventlog.ids import Store, Version, osd_name, rg_name
+from osd.core.group import Group
+from osd.rg_table import RgTable
+from osd.shell import Shell
+from projections.explain import explain
+from projections.plans import Source, import_plan
+from projections.rg_state import Entry, Fact, Ledger
+from projections.states import View, source_state, sources
+
+Report = dict[str, Any]
+
+LISTED_FACTS = 20_000
+"""A source with more is reported by its ledger alone."""
+
+
+def status(shell: Shell) -> Report:
+    """This node at a glance."""
+    node, counters = shell.node, shell.counters
+    context, groups = node.context, node.groups.values()
+    primary = [group for group in groups if group.is_primary]
+    room = shell.gauge.room
+    return {
+        "osd": context.me.osd,
+        "name": osd_name(context.me.osd),
+        "store": str(context.me),
+        "boot": context.boot,
+        "phase": node.membership.phase.value,
+        "cluster": context.map.cluster,
+        "epoch": context.map.epoch,
+        "layout": context.map.layout,
+        "rgs": len(node.groups),
+        "states": _states(groups),
+        "objects": sum(group.state.live for group in primary),
+        "bytes": sum(group.state.size for group in primary),
+        "copies": sum(group.disk.holdings.count for group in groups),
+        "strays": sum(group.disk.holdings.count for group in groups if not group.is_placed),
+        "disk": {"free": room.free, "total": room.total, "reserve": room.reserve},
+        "log": _log(shell),
+        "copied": {"objects": counters.copied_objects, "bytes": counters.copied_bytes},
+        "fetching": context.fetching,
+        "plan_ms": round(counters.plan_ms, 3),
+        "uptime_s": round(time.time() - shell.started, 3),
+    }
+
+
+def rgs(shell: Shell) -> list[Report]:
+    """Every RG followed here, in numbers."""
+    return [rg_row(group) for _, group in sorted(shell.node.groups.items())]
+
+
+def rg_row(group: Group) -> Report:
+    """One RG in numbers."""
+    state = group.state
+    return {
+        "rg": group.rg,
+        "name": rg_name(group.rg),
+        "state": "+".join(flag.value for flag in group.flags),
+        "flags": [flag.value for flag in group.flags],
+        "is_primary": group.is_primary,
+        "placed": [store.osd for store in group.placed],
+        "acting": [store.osd for store in group.acting],
+        "version": state.version,
+        "objects": state.live,
+        "tombstones": state.tombstones,
+        "bytes": state.size,
+        "unheld": state.unheld,
+        "copies": group.disk.holdings.count,
+        "sources": len(sources(state, group.placed)),
+    }
+
+
+def rg(shell: Shell, group: Group) -> Report:
+    """One RG with its claim, its stores and sources, and why it is as it is."""
+    state, claim = group.state, group.state.claim
+    return rg_row(group) | {
+        "placed_stores": [str(store) for store in group.placed],
+        "claim": claim
+        and {
+            "fence": str(claim.fence),
+            "epoch": claim.fence.epoch,
+            "round": claim.fence.round,
+            "store": str(claim.fence.store),
+            "boot": claim.fence.boot,
+            "placed": [str(store) for store in claim.placed],
+            "offset": claim.offset,
+            "is_standing": not claim.has_ended,
+            "is_mine": group.claims.fence is not None,
+        },
+        "stores": {str(s): _ledger(ledger) for s, ledger in sorted(state.ledgers.items())},
+        "retired": [str(store) for store in state.retired],
+        "import_plan": _sources(group),
+        "voids": state.voids,
+        "next_offset": group.place.next_offset,
+        "copied": {"objects": group.importer.objects_copied, "bytes": group.importer.copied},
+        "stuck": group.stuck,
+        "explanation": explanation(shell, group),
+    }
+
+
+def explanation(shell: Shell, group: Group) -> str:
+    """One sentence on why the RG is as it is."""
+    if group.stuck is not None:
+        return f"{rg_name(group.rg)} is stopped here: {group.stuck}."
+    view: View = group.view
+    said = explain(group.rg, view, shell.node.context.map)
+    if group.importer.trouble and group.importer.is_wanting():
+        said += f" The last try failed: {group.importer.trouble}."
+    return said
+
+
+def digest(group: Group) -> Report:
+    """The digest of the folded state, and how far it is folded."""
+    return {
+        "rg": group.rg,
+        "digest": group.table.digest(),
+        "next_offset": group.place.next_offset,
+        "last_offset": group.place.last_offset,
+        "version": group.state.version,
+    }
+
+
+def facts(table: RgTable, name: str) -> Report | None:
+    """Every fact about one object; None where nothing is known of it."""
+    entry = table.entry(name)
+    if entry is None:
+        return None
+    return {
+        "name": name,
+        "rg": table.rg,
+        "version": entry.version,
+        "is_live": entry.body is not None,
+        "size": entry.body.size if entry.body else None,
+        "sha256": entry.body.sha256.hex() if entry.body else None,
+        "last": entry.last.kind.name.lower(),
+        "request": entry.last.request,
+        "actor": entry.actor,
+        "time": entry.time,
+        "next_offset": table.place.next_offset,
+        "facts": [_fact(fact) for fact in sorted(entry.facts, key=lambda fact: fact.store)],
+    }
+
+
+class Listing:
+    """The first names of many RGs, merged in the order of their UTF-8.
+
+    Each RG is read at once; memory is that of the names asked for, however many there are.
+    """
+
+    def __init__(self, prefix: str, after: str, limit: int) -> None:
+        self._prefix = prefix
+        self._after = after
+        self._limit = limit
+        self._keys: list[bytes] = []
+        self._rows: list[Report] = []
+
+    def add(self, table: RgTable) -> None:
+        """Take the names of one RG that are among the first so far."""
+        for name, entry in table.names(self._after, self._prefix):
+            if entry.body is None:
+                continue
+            key = name.encode()
+            if len(self._keys) == self._limit and key > self._keys[-1]:
+                return
+            at = bisect_left(self._keys, key)
+            self._keys.insert(at, key)
+            self._rows.insert(at, _listed(table, name, entry))
+            del self._keys[self._limit :], self._rows[self._limit :]
+
+    def rows(self) -> list[Report]:
+        """The first names, in order."""
+        return self._rows
+
+
+def metrics(shell: Shell) -> str:
+    """Counters in Prometheus' text format."""
+    return "".join(
+        f"# TYPE osdlog_{name} {kind}\n" + "".join(f"osdlog_{name}{s}\n" for s in samples)
+        for name, kind, samples in _families(shell)
+    )
+
+
+def _families(shell: Shell) -> Iterator[tuple[str, str, list[str]]]:
+    said, counters = status(shell), shell.counters
+    for name in ("epoch", "layout", "rgs", "objects", "bytes", "copies", "strays", "fetching"):
+        yield name, "gauge", [f" {said[name]}"]
+    yield "states", "gauge", [f'{{state="{s}"}} {n}' for s, n in said["states"].items()]
+    yield "disk_free_bytes", "gauge", [f" {said['disk']['free']}"]
+    yield "disk_total_bytes", "gauge", [f" {said['disk']['total']}"]
+    yield "log_stalled", "gauge", [f" {int(said['log']['stalled'] is not None)}"]
+    yield "log_records_total", "counter", [f" {counters.records}"]
+    yield "log_appends_total", "counter", [f" {counters.appends}"]
+    yield "copied_objects_total", "counter", [f" {counters.copied_objects}"]
+    yield "copied_bytes_total", "counter", [f" {counters.copied_bytes}"]
+    yield "plan_milliseconds", "gauge", [f" {said['plan_ms']}"]
+    requests = sorted(counters.requests.items())
+    yield (
+        "requests_total",
+        "counter",
+        [f'{{method="{method}",status="{status}"}} {n}' for (method, status), n in requests],
+    )
+
+
+def _states(groups: Any) -> dict[str, int]:
+    counted = Counter(group.flags[0].value for group in groups)
+    return dict(sorted(counted.items()))
+
+
+def _log(shell: Shell) -> Report:
+    stall, place = shell.pump.stall, shell.node.membership.place
+    stalled = stall and {
+        "since": round(stall.since, 3),
+        "why": stall.why,
+        "position": f"map/0@{place.next_offset}",
+    }
+    return {
+        "url": shell.url,
+        "map_next_offset": place.next_offset,
+        "records": shell.counters.records,
+        "appends": shell.counters.appends,
+        "stalled": stalled,
+    }
+
+
+def _ledger(ledger: Ledger) -> Report:
+    stated = ledger.stated
+    return {
+        "held": ledger.held,
+        "doomed": ledger.doomed,
+        "lost": ledger.lost,
+        "boot": ledger.boot,
+        "n": ledger.n,
+        "named": ledger.named,
+        "closed": ledger.closed,
+        "stated": stated
+        and {
+            "offset": stated.offset,
+            "version": stated.version,
+            "answers": stated.answers and str(stated.answers),
+            "staged_from": stated.staged_from,
+            "attests": stated.attests,
+            "agrees": stated.agrees,
+        },
+    }
+
+
+def _sources(group: Group) -> list[Report]:
+    """The sources with their sets counted, or by their ledgers where those are long."""
+    state = group.state
+    found = sources(state, group.placed)
+    if sum(state.ledger(store).facts for store in found) <= LISTED_FACTS:
+        return [_source(source) for source in import_plan(state, group.table, group.placed)]
+    return [_large_source(group, store) for store in found]
+
+
+def _source(source: Source) -> Report:
+    return {
+        "store": str(source.store),
+        "osd": source.store.osd,
+        "state": source.state.value,
+        "remaining": len(source.remaining),
+        "strays": len(source.strays),
+        "first_remaining": _first(source.remaining),
+        "first_strays": _first(source.strays),
+    }
+
+
+def _large_source(group: Group, store: Store) -> Report:
+    ledger = group.state.ledger(store)
+    shown = source_state(ledger, group.state.standing, ledger.held > 0)
+    return {
+        "store": str(store),
+        "osd": store.osd,
+        "state": shown.value,
+        "remaining": None,
+        "strays": None,
+        "facts": ledger.facts,
+    }
+
+
+def _first(versions: frozenset[Version]) -> list[Version]:
+    return sorted(versions)[:10]
+
+
+def _fact(fact: Fact) -> Report:
+    return {
+        "store": str(fact.store),
+        "osd": fact.store.osd,
+        "version": fact.version,
+        "status": fact.status.name.lower(),
+    }
+
+
+def _listed(table: RgTable, name: str, entry: Entry) -> Report:
+    body = entry.body
+    assert body is not None
+    return {
+        "name": name,
+        "rg": table.rg,
+        "version": entry.version,
+        "etag": f'"{table.rg}.{entry.version}"',
+        "size": body.size,
+        "sha256": body.sha256.hex(),
+        "copies": len(entry.holders()),
+        "media_type": body.media_type,
+        "time": entry.time,
+    }

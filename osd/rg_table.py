@@ -1,0 +1,194 @@
+"""An RG's folded state as rows: the stored twin of `projections.rg_memory`.
+
+Rule: what a fold changed and the offset it was folded at are in the same
+overlay, hence in one atomic write. Rows here are what the log says; what the
+disk really has is in `osd.disk`.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from eventlog.digest import NO_RECORD
+from eventlog.errors import BadRecord
+from eventlog.ids import Offset, RgId, Store, Version
+from osd import keys
+from osd.overlay import Overlay
+from projections.encoding import (
+    decode_entry,
+    decode_memo,
+    decode_state,
+    encode_entry,
+    encode_memo,
+    encode_state,
+    state_digest,
+)
+from projections.object_facts import Draft
+from projections.rg_memory import remembered
+from projections.rg_state import EMPTY, REMEMBERED_REQUESTS, Entry, Memo, RgState
+
+_BARE = b"bare"
+_NAMED = b""
+FOLD_FORMAT = 1
+"""Raised when the rows of a fold change their meaning; other rows are then discarded."""
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """How far an RG is folded."""
+
+    next_offset: Offset = Offset(0)
+    digest: bytes = NO_RECORD
+    """Of the last record of this RG that was applied."""
+    last_offset: Offset | None = None
+    """Where that record stands; other RGs' records may follow in its partition."""
+
+
+class _Header(msgspec.Struct, frozen=True, array_like=True):
+    format: int
+    place: Place
+    state: bytes
+
+
+_encode = msgspec.msgpack.encode
+_decode_header = msgspec.msgpack.Decoder(_Header).decode
+
+
+def read_header(data: bytes) -> tuple[Place, RgState] | None:
+    """An H row's content; None where another format wrote it."""
+    try:
+        header = _decode_header(data)
+        if header.format != FOLD_FORMAT:
+            return None
+        return header.place, decode_state(header.state)
+    except msgspec.DecodeError:
+        return None
+
+
+class RgTable:
+    """Implements `projections.rg_state.RgRows` over an OSD's rows."""
+
+    def __init__(self, overlay: Overlay, rg: RgId) -> None:
+        self._overlay = overlay
+        self.rg = rg
+        self.place = Place()
+        self.state: RgState = EMPTY
+        self._load()
+
+    def keep(self, draft: Draft, state: RgState, place: Place) -> None:
+        """Store what one event changed, and that it is folded."""
+        for name, (before, after) in draft.entries.items():
+            self._keep_entry(name, before, after)
+        for (store, version), is_there in draft.bare.items():
+            key = keys.fact(self.rg, store, version)
+            if is_there:
+                self._overlay.put(key, _BARE)
+            else:
+                self._overlay.delete(key)
+        if draft.memo is not None:
+            self._keep_memo(draft.memo)
+        self.state, self.place = state, place
+
+    def keep_header(self) -> None:
+        """Store the state and place; once a step is enough, the overlay is atomic."""
+        header = _Header(FOLD_FORMAT, self.place, encode_state(self.state))
+        self._overlay.put(keys.prefix(b"H", self.rg), _encode(header))
+
+    def entry(self, name: str) -> Entry | None:
+        """See `RgRows`."""
+        data = self._overlay.get(keys.by_text(b"E", self.rg, name))
+        return decode_entry(data) if data is not None else None
+
+    def name_of(self, version: Version) -> str | None:
+        """See `RgRows`."""
+        data = self._overlay.get(keys.by_version(b"V", self.rg, version))
+        return data.decode() if data is not None else None
+
+    def is_bare(self, store: Store, version: Version) -> bool:
+        """See `RgRows`."""
+        return self._overlay.get(keys.fact(self.rg, store, version)) == _BARE
+
+    def memo(self, request: str) -> Memo | None:
+        """See `RgRows`."""
+        data = self._overlay.get(keys.by_text(b"Q", self.rg, request))
+        return decode_memo(data) if data is not None else None
+
+    def facts_of(
+        self, store: Store, after: Version = Version(0)
+    ) -> Iterator[tuple[Version, str | None]]:
+        """See `RgRows`."""
+        start = keys.fact(self.rg, store, after)
+        for key, value in self._overlay.scan(keys.of_store(self.rg, store), start):
+            version = Version(keys.last_number(key))
+            yield version, None if value == _BARE else self.name_of(version)
+
+    def names(self, after: str = "", prefix: str = "") -> Iterator[tuple[str, Entry]]:
+        """See `RgRows`."""
+        for name, data in self._raw_entries(after, prefix):
+            yield name, decode_entry(data)
+
+    def digest(self) -> str:
+        """Digest of everything folded; equal to `RgProjection.digest` as far as folded alike."""
+        return state_digest(self.state, self._raw_entries("", ""), sorted(self._bare_copies()))
+
+    def _load(self) -> None:
+        data = self._overlay.get(keys.prefix(b"H", self.rg))
+        if data is None:
+            return
+        header = read_header(data)
+        if header is None:
+            raise BadRecord(
+                f"the stored state of rg {self.rg:x} is not of this program's format",
+                "Start the OSD with the program that wrote it, or on an empty directory "
+                "with --rebuild.",
+            )
+        self.place, self.state = header
+
+    def _raw_entries(self, after: str, prefix: str) -> Iterator[tuple[str, bytes]]:
+        start = keys.by_text(b"E", self.rg, after)
+        for key, data in self._overlay.scan(keys.by_text(b"E", self.rg, prefix), start):
+            yield key[5:].decode(), data
+
+    def _bare_copies(self) -> Iterator[tuple[Store, Version]]:
+        for store in self.state.holders:
+            for version, name in self.facts_of(store):
+                if name is None:
+                    yield store, version
+
+    def _keep_entry(self, name: str, before: Entry | None, after: Entry | None) -> None:
+        key = keys.by_text(b"E", self.rg, name)
+        if after is None:
+            self._overlay.delete(key)
+        else:
+            self._overlay.put(key, encode_entry(after))
+        self._keep_versions(name, remembered(before), remembered(after))
+        had = {(f.store, f.version) for f in before.facts} if before else set()
+        has = {(f.store, f.version) for f in after.facts} if after else set()
+        for store, version in had - has:
+            self._overlay.delete(keys.fact(self.rg, store, version))
+        for store, version in has - had:
+            self._overlay.put(keys.fact(self.rg, store, version), _NAMED)
+
+    def _keep_versions(self, name: str, had: set[Version], has: set[Version]) -> None:
+        for version in had - has:
+            self._overlay.delete(keys.by_version(b"V", self.rg, version))
+        for version in has - had:
+            self._overlay.put(keys.by_version(b"V", self.rg, version), name.encode())
+
+    def _keep_memo(self, memo: Memo) -> None:
+        old = Version(memo.version - REMEMBERED_REQUESTS)
+        if old > 0:
+            self._forget_memo(old)
+        if memo.request is not None:
+            key = keys.by_version(b"R", self.rg, memo.version)
+            self._overlay.put(key, memo.request.encode())
+            self._overlay.put(keys.by_text(b"Q", self.rg, memo.request), encode_memo(memo))
+
+    def _forget_memo(self, version: Version) -> None:
+        key = keys.by_version(b"R", self.rg, version)
+        request = self._overlay.get(key)
+        if request is None:
+            return
+        self._overlay.delete(key)
+        memo = self.memo(request.decode())
+        if memo is not None and memo.version == version:
+            self._overlay.delete(keys.by_text(b"Q", self.rg, request.decode()))

@@ -1,0 +1,352 @@
+"""The shell: carries out, on one event loop, what a node's core asks for.
+
+Rule: inputs are stepped one by one on the loop's thread. `changes` are applied
+at once, before anything else happens; appends and unlinks go to the pump,
+which makes all that was applied durable first, one merged job for all inputs
+of one turn of the loop. What a reply needs of the disk is opened before any
+later step could remove it.
+
+What is not here: HTTP (see `osd.http`), and how a process starts (see
+`osd.process`).
+"""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Sequence
+from typing import NamedTuple
+
+from eventlog.errors import LogError, LogUnavailable
+from eventlog.ids import Epoch, Micros, RgId, Version
+from eventlog.log import Log, TopicPartition
+from osd.blobs import Blob, BlobFiles, BlobId
+from osd.bodies import Gauge
+from osd.core.answers import Answer, Found, NotNow
+from osd.core.context import MAP_PARTITION, Clock
+from osd.core.effects import Append, Ask, Effects, Fetch, Follow, Hint, Ticket
+from osd.core.inputs import (
+    Barrier,
+    Damaged,
+    Delete,
+    Ended,
+    Fetched,
+    FetchFailed,
+    Get,
+    Input,
+    Put,
+    Read,
+    Started,
+    Stopping,
+    Tick,
+)
+from osd.core.membership import Phase
+from osd.core.node import Node
+from osd.disk import Body, Copy
+from osd.errors import DiskFailed
+from osd.fetches import Fetcher
+from osd.pump import Job, Loop, Pump, failure_of
+from osd.rg_table import RgTable
+from osd.rows import Rows
+
+TICK_S = 0.1
+AT_HAND_PARTITIONS = 64
+"""Of more than these the ends are asked in the pump's thread, be the log at hand or not."""
+STOP_PATIENCE_S = 3.0
+"""So long the last append of a clean stop may take."""
+
+Request = Put | Delete | Get | Barrier
+
+
+class Served(NamedTuple):
+    """An object that was found, with its bytes or its open file."""
+
+    found: Found
+    content: bytes | Blob
+
+
+class Counters:
+    """What happened since the process started."""
+
+    def __init__(self) -> None:
+        self.copied_objects = 0
+        self.copied_bytes = 0
+        """Fetched from other nodes."""
+        self.plan_ms = 0.0
+        """From the last map event's record to all plans derived."""
+        self.records = 0
+        self.appends = 0
+        self.requests: dict[tuple[str, int], int] = {}
+        """By method and status."""
+
+
+class Shell:
+    """A running node. Everything but `pump` belongs to the loop's thread."""
+
+    def __init__(self, node: Node, rows: Rows, blobs: BlobFiles, log: Log, gauge: Gauge) -> None:
+        self.node = node
+        self.rows = rows
+        self.blobs = blobs
+        self.gauge = gauge
+        self.counters = Counters()
+        self.started = time.time()
+        self.url = log.url
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self.pump = Pump(log, rows, blobs, Loop(self._loop, self._take, self._fail))
+        self.fetcher = Fetcher(blobs, gauge)
+        self.ready: asyncio.Future[None] = self._loop.create_future()
+        """Resolved when the node is booted into the map; fails with what stops it."""
+        self.stopped: asyncio.Future[None] = self._loop.create_future()
+        """Fails with what stops the node; resolved by `stop`."""
+        self._epochs: list[tuple[Epoch, asyncio.Future[None]]] = []
+        """Who waits for the map to reach an epoch."""
+        self._asked: dict[Ticket, asyncio.Future[Answer | Served]] = {}
+        self._tickets = 0
+        self._job = Job()
+        self._is_flushing = False
+        self._expected: dict[TopicPartition, int] = {}
+        """The next record of each followed partition."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ticking: asyncio.TimerHandle | None = None
+
+    def start(self, address: str) -> None:
+        """Read the map and boot into it, answering at this address."""
+        self.pump.start()
+        self.feed(Started(address))
+        self._tick()
+
+    def ticket(self) -> Ticket:
+        """A new one for a request; even, since odd ones are the core's."""
+        self._tickets += 2
+        return self._tickets
+
+    def now_ms(self) -> int:
+        """The node's clock, in which deadlines are given."""
+        return time.monotonic_ns() // 1_000_000
+
+    async def ask(self, request: Request) -> Answer | Served:
+        """The core's answer; the core keeps to the request's deadline."""
+        if self.stopped.done():
+            return NotNow("the node has stopped", 1_000)
+        answer: asyncio.Future[Answer | Served] = self._loop.create_future()
+        self._asked[request.ticket] = answer
+        self.feed(request)
+        return await answer
+
+    async def reached(self, epoch: Epoch, patience_s: float) -> bool:
+        """Whether the map is read to that epoch, now or before the patience ends."""
+        if epoch <= self.node.context.map.epoch:
+            return True
+        waiting: asyncio.Future[None] = self._loop.create_future()
+        self._epochs.append((epoch, waiting))
+        await asyncio.wait((waiting,), timeout=patience_s)
+        self._epochs = [waiter for waiter in self._epochs if waiter[1] is not waiting]
+        return waiting.done()
+
+    def feed(self, given: Input) -> None:
+        """Step the node, and carry out what it wants."""
+        if self.stopped.done():
+            return
+        clock = Clock(self.now_ms(), Micros(time.time_ns() // 1_000))
+        try:
+            effects = self.node.step(given, clock)
+            self.rows.apply(effects.changes)
+        except Exception as error:  # noqa: BLE001 - a step that failed cannot be taken back
+            self._fail(error)
+            return
+        if effects.stop is not None:
+            self._fail(effects.stop)
+            return
+        self._ask(effects)
+        self._job.add(effects)
+        self._queue(effects.appends, effects.follows)
+        for fetch in effects.fetches:
+            self._spawn_fetch(fetch)
+        for hint in effects.hints:
+            self._spawn_hint(hint)
+        for ticket, answer in effects.replies:
+            self._reply(ticket, answer)
+
+    async def stop(self) -> None:
+        """Say in the map that this process stops, and let go of everything; bounded in time."""
+        if not self.stopped.done():
+            self.feed(Stopping())
+            await self._drain(STOP_PATIENCE_S)
+        if not self.stopped.done():
+            self.stopped.set_result(None)
+        self._let_go(NotNow("the node is stopping", 1_000))
+        if self._ticking is not None:
+            self._ticking.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.fetcher.close()
+        await self._loop.run_in_executor(None, self.pump.close, STOP_PATIENCE_S)
+
+    def table(self, rg: RgId) -> RgTable | None:
+        """What the log says of an RG's objects, if the RG is followed here."""
+        group = self.node.groups.get(rg)
+        return group.table if group is not None else None
+
+    def copy(self, rg: RgId, version: Version) -> Copy | None:
+        """A copy that is on this disk, whatever its state."""
+        group = self.node.groups.get(rg)
+        if group is None:
+            return None
+        return group.disk.copy_of(version) or group.disk.import_of(version)
+
+    def content(self, rg: RgId, body: Body) -> bytes | Blob | None:
+        """A body's bytes, or its file opened; None if they cannot be read."""
+        group = self.node.groups.get(rg)
+        try:
+            if isinstance(body, str):
+                return self.blobs.open(BlobId(body))
+            return group.disk.read_body(body) if group is not None else None
+        except DiskFailed:
+            return None
+
+    def _tick(self) -> None:
+        self.feed(Tick())
+        if not self.stopped.done():
+            self._ticking = self._loop.call_later(TICK_S, self._tick)
+
+    def _queue(self, appends: Sequence[Append], follows: Sequence[Follow]) -> None:
+        """Have the pump told at the end of this turn of the loop."""
+        self.counters.appends += len(appends)
+        for follow in follows:
+            place = (follow.topic, follow.partition)
+            if follow.next_offset is None:
+                self._expected.pop(place, None)
+            else:
+                self._expected[place] = follow.next_offset
+        if self._job and not self._is_flushing:
+            self._is_flushing = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        job, self._job, self._is_flushing = self._job, Job(), False
+        self.pump.submit(job)
+
+    def _ask(self, effects: Effects) -> None:
+        """Take the questions that need not travel: a read then costs no change of thread."""
+        if not self._log.is_at_hand:
+            return
+        small = [ask for ask in effects.asks if len(ask.partitions) <= AT_HAND_PARTITIONS]
+        if small:
+            effects.asks = [ask for ask in effects.asks if ask not in small]
+            self._loop.call_soon(self._answer, small)
+
+    def _answer(self, asks: Sequence[Ask]) -> None:
+        """Say where partitions end, in this thread; the pump fetches what is not read yet."""
+        for ask in asks:
+            try:
+                ends = self._log.end_offsets(ask.partitions)
+            except LogUnavailable:
+                self.pump.submit(Job(asks=[ask]))  # which knows how to wait
+                continue
+            except LogError as error:
+                self._fail(error)
+                return
+            if any(self._expected.get(place, end) < end for place, end in ends.items()):
+                self.pump.submit(Job())
+            self.feed(Ended(ask.number, ends))
+
+    def _take(self, inputs: Sequence[Input]) -> None:
+        """What came from the pump."""
+        for given in inputs:
+            if isinstance(given, Read):
+                self._read(given)
+            else:
+                self.feed(given)
+
+    def _read(self, given: Read) -> None:
+        """Hand on what is next in its partition; a partition followed anew may repeat some."""
+        expected, records, has_map = self._expected, [], False
+        for decoded in given.records:
+            record = decoded.record
+            place = (record.topic, record.partition)
+            if expected.get(place) == record.offset:
+                expected[place] = record.offset + 1
+                records.append(decoded)
+                has_map |= place == MAP_PARTITION
+        if not records:
+            return
+        self.counters.records += len(records)
+        began = time.perf_counter()
+        self.feed(Read(tuple(records)))
+        if has_map:
+            self.counters.plan_ms = 1_000 * (time.perf_counter() - began)
+            self._map_read()
+        if self.node.membership.phase is Phase.RUNNING and not self.ready.done():
+            self.ready.set_result(None)
+
+    def _map_read(self) -> None:
+        now = self.node.context.map
+        self.pump.skipped = now.skipped
+        for epoch, waiting in self._epochs:
+            if epoch <= now.epoch and not waiting.done():
+                waiting.set_result(None)
+        self._epochs = [(epoch, waiting) for epoch, waiting in self._epochs if epoch > now.epoch]
+
+    def _reply(self, ticket: Ticket, answer: Answer) -> None:
+        asked = self._asked.pop(ticket, None)
+        if asked is None or asked.done():
+            return
+        if isinstance(answer, Found):
+            asked.set_result(self._serve(answer))
+        else:
+            asked.set_result(answer)
+
+    def _serve(self, found: Found) -> Answer | Served:
+        content = self.content(found.rg, found.body)
+        if content is not None:
+            return Served(found, content)
+        self.damaged(found.rg, found.entry.version)
+        return NotNow("the copy here cannot be read, and is fetched again if another store has it")
+
+    def damaged(self, rg: RgId, version: Version) -> None:
+        """Tell the core, in a step of its own, that a copy is bad."""
+        self._loop.call_soon(self.feed, Damaged(rg, version))
+
+    def _spawn_fetch(self, fetch: Fetch) -> None:
+        self._spawn(self._fetch(fetch))
+
+    def _spawn_hint(self, hint: Hint) -> None:
+        self._spawn(self.fetcher.hint(hint))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _fetch(self, fetch: Fetch) -> None:
+        given: Fetched | FetchFailed = await self.fetcher.fetch(fetch)
+        if isinstance(given, Fetched):
+            self.counters.copied_objects += 1
+            self.counters.copied_bytes += fetch.size
+        self.feed(given)
+
+    async def _drain(self, patience_s: float) -> None:
+        """Until all that was queued is carried out, but not for ever."""
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._job.done.append(done)
+        self._queue((), ())
+        await asyncio.wait((done, self.stopped), timeout=patience_s, return_when="FIRST_COMPLETED")
+
+    def _fail(self, error: Exception) -> None:
+        """The node must not go on."""
+        if self.stopped.done():
+            return
+        failure = failure_of(error)
+        failure.__cause__ = failure.__cause__ or (error if error is not failure else None)
+        self.stopped.set_exception(failure)
+        self.stopped.exception()  # read by whoever waits; nobody waiting is no fault
+        if not self.ready.done():
+            self.ready.set_exception(failure)
+            self.ready.exception()
+        self._let_go(NotNow(f"the node has stopped: {failure.what}", 1_000))
+
+    def _let_go(self, answer: Answer) -> None:
+        asked, self._asked = self._asked, {}
+        for waiting in asked.values():
+            if not waiting.done():
+                waiting.set_result(answer)

@@ -1,0 +1,41 @@
+"""Holdings: what a store has of an RG, in two numbers that anybody can compare.
+
+Rule: the digest of a set of copies is the sum modulo 2^64 of, for each copy,
+the first 8 bytes, little-endian, of MD5 of the text "rg:version" in decimal.
+Sums can be kept up copy by copy, in any order, and in SQL.
+"""
+
+import hashlib
+
+import msgspec
+
+from eventlog.ids import RgId, Version
+
+_MODULUS = 1 << 64
+
+
+class Holdings(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How many copies, and the digest of which."""
+
+    count: int = 0
+    digest: int = 0
+
+    def plus(self, rg: RgId, version: Version) -> "Holdings":
+        """With one copy more."""
+        return Holdings(self.count + 1, (self.digest + _weight(rg, version)) % _MODULUS)
+
+    def minus(self, rg: RgId, version: Version) -> "Holdings":
+        """With one copy less."""
+        return Holdings(self.count - 1, (self.digest - _weight(rg, version)) % _MODULUS)
+
+    def digest_bytes(self) -> bytes:
+        """The digest as events carry it: 8 bytes, little-endian."""
+        return self.digest.to_bytes(8, "little")
+
+
+NOTHING = Holdings()
+
+
+def _weight(rg: RgId, version: Version) -> int:
+    digest = hashlib.md5(b"%d:%d" % (rg, version), usedforsecurity=False).digest()
+    return int.from_bytes(digest[:8], "little")

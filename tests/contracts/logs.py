@@ -1,0 +1,55 @@
+"""The logs that must keep the contract. To add one, add a line to `KINDS`."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from eventlog.ids import Offset, Partition, RgId, Topic, rg_key
+from eventlog.log import Entry, Log, LogIdentity, Record, Tail
+from eventlog.memory import MemoryLog
+from eventlog.sqlite import SqliteLog
+
+IDENTITY = LogIdentity("9a1c5cb4-0b1e-4f0e-9d0c-3f6f6a1f2b11", 8, "unlimited", "none")
+
+Make = Callable[[Path], Log]
+
+KINDS: Mapping[str, Make] = {
+    "memory": lambda _: MemoryLog(IDENTITY),
+    "sqlite": lambda path: SqliteLog.create(path / "cluster.log", IDENTITY),
+}
+"""Each makes a new, empty log with `IDENTITY`; the path is a directory it may use."""
+
+LASTING = ("sqlite",)
+"""Those whose address opens them again, also in other processes."""
+
+RG = Topic.RG
+P0, P1, P2 = Partition(0), Partition(1), Partition(2)
+START = Offset(0)
+
+
+def entry(partition: int, value: bytes, topic: Topic = RG) -> Entry:
+    return Entry(topic, Partition(partition), rg_key(RgId(partition)), value)
+
+
+def values(records: list[Record]) -> list[bytes]:
+    return [record.value for record in records]
+
+
+def drain(tail: Tail, max_records: int = 10_000) -> list[Record]:
+    """All there is now."""
+    records: list[Record] = []
+    while some := tail.poll(0, max_records):
+        assert len(some) <= max_records
+        records += some
+    return records
+
+
+def in_order(records: list[Record]) -> dict[tuple[Topic, Partition], list[bytes]]:
+    """Values by partition, in the order in which they came; offsets must be in order too."""
+    found: dict[tuple[Topic, Partition], list[bytes]] = {}
+    last: dict[tuple[Topic, Partition], int] = {}
+    for record in records:
+        place = (record.topic, record.partition)
+        assert record.offset == last.get(place, record.offset - 1) + 1
+        last[place] = record.offset
+        found.setdefault(place, []).append(record.value)
+    return found

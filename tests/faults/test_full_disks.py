@@ -1,0 +1,164 @@
+"""Disks that are full to the last byte: what is refused, what still works, how it goes on."""
+
+import contextlib
+import http.client
+from pathlib import Path
+
+import pytest
+
+from eventlog.ids import OsdId, RgId
+from eventlog.map_events import RgPinned
+from node.osds import Cluster, OsdProcess, until
+from osd.client import Client
+from osd.errors import DiskFull
+from store.conftest import SmallDisk
+
+LARGE = bytes(range(256)) * 4096
+NO_ROOM_FOR_THE_LOG = "there is no room for the log "
+
+
+@pytest.fixture
+def log_disk(small_disk: SmallDisk) -> Cluster:
+    """A cluster whose log is on the small disk, and whose data is not, unless it is put there."""
+    folder = small_disk.path / "cluster"
+    folder.mkdir()
+    cluster = Cluster(folder)
+    cluster.add(0)
+    return cluster
+
+
+def test_a_full_log_is_told_and_reads_go_on(
+    log_disk: Cluster, small_disk: SmallDisk, tmp_path: Path
+) -> None:
+    with log_disk.osd(0, data=str(tmp_path / "osd-0")) as osd, Client(log_disk.url) as client:
+        for name in "abcdefgh":
+            client.put(name, name.encode())
+        small_disk.fill()
+        for name in "abcdefgh":  # in RGs that were claimed, and in others
+            for no in (osd.put(name, b"new"), osd.delete(name), osd.put(f"new-{name}", LARGE)):
+                assert (no.status, no.error.startswith(NO_ROOM_FOR_THE_LOG)) == (507, True)
+                assert no.json["hint"] == "Free space where the log is; nothing was appended."
+        with pytest.raises(DiskFull, match=NO_ROOM_FOR_THE_LOG):
+            client.put("a", b"new")
+        assert [client.get(name) for name in "abcdefgh"] == [b"%c" % ord(n) for n in "abcdefgh"]
+        stalled = osd.report("/status")["log"]["stalled"]
+        assert NO_ROOM_FOR_THE_LOG in stalled["why"]
+        assert "osdlog_log_stalled 1\n" in osd.request("GET", "/metrics").body.decode()
+        small_disk.make_room()
+        client.put("a", b"new")
+        client.delete("b")
+        assert osd.report("/status")["log"]["stalled"] is None
+        osd.kill()
+        osd.start()
+        assert osd.get("a").body == b"new"
+        assert osd.get("b").status == 404
+        assert [osd.get(name).body for name in "cdefgh"] == [b"%c" % ord(n) for n in "cdefgh"]
+        assert [osd.get(f"new-{name}").status for name in "abcdefgh"] == [404] * 8
+        assert osd.files() == []
+
+
+def test_an_osd_whose_disk_has_no_byte_left_stops_and_goes_on(
+    cluster: Cluster, small_disk: SmallDisk
+) -> None:
+    """Not even deletes can be noted then: somebody else has used what was kept for them."""
+    names = [f"object-{number}" for number in range(300)]
+    with cluster.osd(0, data=str(small_disk.path / "osd-0")) as osd:
+        with Client(cluster.url) as client:
+            for name in names:
+                client.put(name, b"x" * 2_000)
+            client.put("large", LARGE)
+            small_disk.fill()
+            deleted = delete_until_it_ends(osd, names)
+        status, said = osd.ended()
+        assert (status, "No space left on device" in said) == (3, True)
+        assert said.endswith(
+            "Free space on that disk, then start the OSD again; `osdlog up` does so by itself.\n"
+        )
+        again = cluster.osd(0, data=str(small_disk.path / "osd-0")).refusal()
+        assert "No space left on device. Free space on that disk, then start" in again
+        small_disk.make_room()
+        osd.start()
+        for name in names[len(deleted) + 1 :]:
+            assert osd.get(name).body == b"x" * 2_000
+        assert {osd.get(name).status for name in deleted} <= {404}
+        assert osd.get("large").body == LARGE
+        assert osd.put("new", LARGE).status == 201
+
+
+def delete_until_it_ends(osd: OsdProcess, names: list[str]) -> list[str]:
+    """The names whose delete was acknowledged; that of the next one may have happened too."""
+    done: list[str] = []
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        for name in names:
+            if osd.delete(name).status != 200:
+                return done
+            done.append(name)
+        raise AssertionError("it takes everything")
+    return done
+
+
+def test_log_and_data_on_one_full_disk(log_disk: Cluster, small_disk: SmallDisk) -> None:
+    with log_disk.osd(0) as osd, Client(log_disk.url) as client:
+        stored = put_until_it_is_full(client)
+        client.delete(stored.pop())
+        until(lambda: osd.put("fits-now", LARGE).status == 201)
+        small_disk.fill()
+        until(lambda: osd.put("no", b"x").status == 507)
+        assert osd.delete(stored[0]).status == 507
+        for name in [*stored, "fits-now"]:
+            assert client.get(name) == LARGE
+        small_disk.make_room()
+        client.delete(stored.pop())
+        until(lambda: osd.put("yes", b"x").status == 201)
+        assert sorted(row.name for row in client.list()) == sorted([*stored, "fits-now", "yes"])
+        osd.kill()
+        osd.start()
+        for name in [*stored, "fits-now"]:
+            assert osd.get(name).body == LARGE
+
+
+def put_until_it_is_full(client: Client) -> list[str]:
+    """The names of what went in."""
+    names: list[str] = []
+    with contextlib.suppress(DiskFull):
+        while len(names) < 100:
+            client.put(f"object-{len(names)}", LARGE)
+            names.append(f"object-{len(names)}")
+    with pytest.raises(DiskFull, match="for deletes and bookkeeping") as caught:
+        client.put("one more", LARGE)
+    assert caught.value.hint.startswith("Free space on that disk or delete objects")
+    return names
+
+
+def test_an_import_into_a_full_disk_says_why_it_waits(
+    tmp_path: Path, small_disk: SmallDisk
+) -> None:
+    cluster = Cluster(tmp_path, rgs=1)
+    cluster.add(0, 1)
+    quick = {"calm_ms": 20, "retry_ms": 50}
+    with (
+        cluster.osd(0, settings=quick) as first,
+        cluster.osd(1, settings=quick, data=str(small_disk.path / "osd-1")) as second,
+    ):
+        cluster.change(RgPinned(rg=RgId(0), osds=(OsdId(0),)))
+        assert until(lambda: first.put("a", LARGE).status == 201)
+        small_disk.fill()
+        cluster.change(RgPinned(rg=RgId(0), osds=(OsdId(1),)))
+        said = until(lambda: waiting(second))
+        assert said.startswith("osd.1 must still import 1 object of rg 0; osd.0 holds copies. The")
+        assert "a body of 1,048,576 bytes was refused" in said
+        reply = second.get("a", Osdlog_Deadline_Ms="2000")
+        assert reply.status == 503
+        assert reply.error.startswith("a could not be fetched: the disk has ")
+        assert first.facts("a") == {0: "held"}
+        small_disk.make_room()
+        until(lambda: second.facts("a") == {1: "held"})
+        assert second.get("a").body == LARGE
+        until(lambda: first.files() == [])
+
+
+def waiting(osd: OsdProcess) -> str | None:
+    """Why its import waits, once it has tried."""
+    reply = osd.request("GET", "/rgs/0")
+    said = str(reply.json.get("explanation", ""))
+    return said if "The last try failed: " in said else None

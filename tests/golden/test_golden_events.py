@@ -1,0 +1,43 @@
+"""The bytes of every event version, kept for ever.
+
+`pytest --rewrite` writes those that are missing or differ; what it changes
+must be a new version's, never a released one's.
+"""
+
+from pathlib import Path
+from textwrap import wrap
+
+import pytest
+
+from eventlog.codec import EVENT_TYPES, Decoder, Event, encode
+from eventlog.ids import Micros, Offset, Partition, Topic
+from eventlog.log import Record
+from eventlog.schemas import known
+from golden.sample_events import SAMPLES
+
+EVENTS = Path(__file__).with_name("events")
+
+
+def decode(value: bytes) -> Event:
+    record = Record(Topic.RG, Partition(0), Offset(0), Micros(0), b"", value)
+    return Decoder().decode(record)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_golden_bytes(name: str, rewrite: bool) -> None:
+    golden = EVENTS / f"{name}.hex"
+    if rewrite:
+        golden.write_text("\n".join(wrap(encode(SAMPLES[name]).hex(), 64)) + "\n")
+    value = bytes.fromhex(golden.read_text())
+    assert decode(value) == SAMPLES[name]
+    assert encode(SAMPLES[name]) == value
+
+
+def test_every_golden_file_has_its_sample() -> None:
+    assert {path.name.removesuffix(".hex") for path in EVENTS.iterdir()} == set(SAMPLES)
+
+
+def test_every_schema_has_golden_bytes() -> None:
+    sampled = {tuple(name.split(".")[:2]) for name in SAMPLES}
+    assert {(schema.event, f"v{schema.version}") for schema in known().values()} == sampled
+    assert {event for event, _ in sampled} == set(EVENT_TYPES)

@@ -1,0 +1,242 @@
+"""Runs transcripts: text scenarios over a simulated cluster, with what they print.
+
+Rule: a transcript is blocks of commands, a line `----`, and what the commands
+printed: every event they brought into the log, every answer, and what they
+were asked to show. Two runs print the same.
+
+    osds N ...           add and start these OSDs
+    start N [rebuild]    start a dead OSD's process        start N briefly: for 3 ms
+    kill N [keep K]      kill -9; K changes survive that were not durable
+    wipe N               its disk is lost (kill it first)
+    pin N                place the one RG on osd.N         pin N briefly: for 5 ms
+    map CHANGE N         out, in, remove, down
+    put NAME TEXT, get NAME, rm NAME [as REQUEST]
+    run MS               let time pass                     settle
+    until EVENT [osd.N]  let time pass until such an event is in the log
+    show                 states, sources, copies on disks
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from eventlog.ids import OsdId, RgId
+from eventlog.map_events import MapChange, OsdDown, OsdIn, OsdLeaving, OsdOut, RgPinned
+from eventlog.telling import tell
+from osd.core.answers import (
+    Answer,
+    ConditionFailed,
+    Done,
+    Elsewhere,
+    Found,
+    Known,
+    NotFound,
+    NotNow,
+    OutcomeUnknown,
+    Refused,
+    Unavailable,
+    UpToDate,
+)
+from projections.explain import explain
+from projections.plans import Source, import_plan
+from simulation.cluster import Cluster, Told
+from simulation.machine import Machine
+
+RG = RgId(0)
+SEPARATOR = "----"
+
+
+def rewrite(text: str) -> str:
+    """The transcript with what its commands print now."""
+    runner = Runner()
+    blocks = [runner.run_block(block) for block in text.strip().split("\n\n")]
+    return "\n\n".join(blocks) + "\n"
+
+
+def read(path: Path) -> str:
+    """The transcript as it is kept."""
+    return path.read_text(encoding="utf-8")
+
+
+class Runner:
+    """One transcript being run, over one RG."""
+
+    def __init__(self) -> None:
+        self.cluster = Cluster(rgs=1)
+        self._seen = 1  # the cluster's own creation is not worth a line
+        self._asked: dict[int, str] = {}
+        self._printed: list[str] = []
+
+    def run_block(self, block: str) -> str:
+        """Commands up to the separator, and what they print now."""
+        lines = block.split("\n")
+        commands = lines[: lines.index(SEPARATOR)] if SEPARATOR in lines else lines
+        self._printed = []
+        for command in commands:
+            if command and not command.startswith("#"):
+                self._run(command)
+                self._print_news()
+        return (
+            "\n".join([*commands, SEPARATOR, *self._printed])
+            if self._printed
+            else ("\n".join(commands))
+        )
+
+    def _run(self, command: str) -> None:
+        verb, *words = command.split()
+        actions: dict[str, Callable[..., None]] = {
+            "osds": self._osds,
+            "start": self._start,
+            "kill": self._kill,
+            "wipe": self._wipe,
+            "pin": self._pin,
+            "map": self._map,
+            "put": self._put,
+            "get": self._get,
+            "rm": self._rm,
+            "run": self._let_run,
+            "settle": self._settle,
+            "until": self._until,
+            "show": self._show,
+        }
+        actions[verb](*words)
+
+    def _osds(self, *osds: str) -> None:
+        for osd in osds:
+            self.cluster.add(OsdId(int(osd)))
+            self.cluster.run(100)
+
+    def _start(self, osd: str, how: str = "") -> None:
+        self.cluster.start(OsdId(int(osd)), may_rebuild=how == "rebuild")
+        self.cluster.run(3 if how == "briefly" else 50)
+
+    def _kill(self, osd: str, _keep: str = "", count: str = "0") -> None:
+        self.cluster.kill(OsdId(int(osd)), int(count))
+
+    def _wipe(self, osd: str) -> None:
+        self.cluster.wipe(OsdId(int(osd)))
+
+    def _pin(self, osd: str, briefly: str = "") -> None:
+        self._change(RgPinned(rg=RG, osds=(OsdId(int(osd)),)))
+        self.cluster.run(5 if briefly else 50)
+
+    def _map(self, change: str, osd: str) -> None:
+        number = OsdId(int(osd))
+        if change == "down":
+            known = self.cluster.map().osds[number]
+            assert known.store is not None
+            self._change(OsdDown(store=known.store, boot=known.boot, why="does not answer"))
+        else:
+            kinds: dict[str, Callable[..., MapChange]] = {
+                "out": OsdOut,
+                "in": OsdIn,
+                "remove": OsdLeaving,
+            }
+            self._change(kinds[change](osd=number))
+        self.cluster.run(50)
+
+    def _change(self, change: MapChange) -> None:
+        refusal = self.cluster.change_map(change)
+        if refusal is not None:
+            self._printed.append(f"refused: {refusal}")
+
+    def _put(self, name: str, text: str, _as: str = "", request: str | None = None) -> None:
+        self._asked[self.cluster.put(name, text.encode(), request=request)] = f"put {name}"
+        self.cluster.run(20)
+
+    def _get(self, name: str) -> None:
+        self._asked[self.cluster.get(name)] = f"get {name}"
+        self.cluster.run(20)
+
+    def _rm(self, name: str, _as: str = "", request: str | None = None) -> None:
+        self._asked[self.cluster.delete(name, request=request)] = f"rm {name}"
+        self.cluster.run(20)
+
+    def _let_run(self, ms: str) -> None:
+        self.cluster.run(int(ms))
+
+    def _settle(self) -> None:
+        if not self.cluster.settle():
+            self._printed.append("does not settle")
+
+    def _until(self, kind: str, who: str = "") -> None:
+        start = len(self.cluster.told)
+
+        def is_there() -> bool:
+            return any(_is(told, kind, who) for told in self.cluster.told[start:])
+
+        if not self.cluster.run_until(is_there):
+            self._printed.append(f"no {kind} {who}".rstrip())
+
+    def _show(self) -> None:
+        for machine in self.cluster.alive():
+            self._printed.extend(_describe(machine, self.cluster))
+
+    def _print_news(self) -> None:
+        for told in self.cluster.told[self._seen :]:
+            position = f"{told.record.topic}@{told.record.offset}"
+            self._printed.append(f"{position:<7} {tell(told.event)}")
+        self._seen = len(self.cluster.told)
+        for ticket in sorted(self._asked.keys() & self.cluster.answers.keys()):
+            answer = self.cluster.answers.pop(ticket)
+            self._printed.append(f"{self._asked.pop(ticket)}: {self._describe_answer(answer)}")
+        for osd in sorted(self.cluster.stopped):
+            self._printed.append(f"osd.{osd} stopped: {self.cluster.stopped.pop(osd)}")
+
+    def _describe_answer(self, answer: Answer) -> str:
+        match answer:
+            case Done():
+                return f"v{answer.version}" + (" as before" if answer.is_repeated else "")
+            case Found():
+                osd = self.cluster.primary(RG)
+                assert osd is not None
+                assert isinstance(answer.body, int)
+                data = self.cluster.machines[osd].disk(RG).read_body(answer.body)
+                return f"v{answer.entry.version} {(data or b'?').decode()}"
+            case Known():
+                return f"v{answer.entry.version}"
+            case NotFound():
+                return "not found"
+            case ConditionFailed():
+                return f"condition failed, it is at {answer.current}"
+            case Unavailable():
+                stores = ", ".join(str(store).split("/")[0] for store in answer.stores)
+                return f"unavailable, v{answer.version} is only on {stores or 'no store'}"
+            case Elsewhere():
+                return f"ask {answer.address} of epoch {answer.epoch}"
+            case NotNow() | OutcomeUnknown() | Refused():
+                return f"{type(answer).__name__}: {answer.why}"
+            case UpToDate():
+                return "up to date"
+
+
+def _is(told: Told, kind: str, who: str) -> bool:
+    event = told.event
+    if type(event).__name__ != kind:
+        return False
+    store = getattr(event, "store", None) or getattr(getattr(event, "fence", None), "store", None)
+    return not who or (store is not None and who == f"osd.{store.osd}")
+
+
+def _describe(machine: Machine, cluster: Cluster) -> list[str]:
+    assert machine.node is not None
+    group = machine.node.groups.get(RG)
+    copies = [f"v{version}" for version, _ in machine.disk(RG).copies()]
+    staged = sum(1 for _ in machine.disk(RG).staged())
+    imports = sum(1 for _ in machine.disk(RG).imported())
+    if group is None:
+        return [f"{machine.address} undef" + (f", copies {' '.join(copies)}" if copies else "")]
+    line = f"{machine.address} {'+'.join(group.flags)}, copies {' '.join(copies) or 'none'}"
+    if staged or imports:
+        line += f", {staged} staged, {imports} imported and not logged"
+    lines = [line]
+    if group.claims.fence is not None:
+        plan = import_plan(group.state, group.table, group.placed)
+        lines += [f"  source {_describe_source(source)}" for source in plan]
+        lines.append(f"  {explain(RG, group.view, cluster.map())}")
+    return lines
+
+
+def _describe_source(source: Source) -> str:
+    remaining = " ".join(f"v{version}" for version in sorted(source.remaining)) or "none"
+    strays = " ".join(f"v{version}" for version in sorted(source.strays)) or "none"
+    return f"osd.{source.store.osd} {source.state}, remaining {remaining}, strays {strays}"
