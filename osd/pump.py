@@ -4,7 +4,9 @@ Rule: what the loop queued is carried out in its order: rows are made durable
 first, once for all of it; then files are unlinked, then events appended. Then
 ends are asked, then records read, and all that came of it goes back to the
 loop in one call. So a put costs one hop each way, however many came together,
-and what was just appended is read back in the same turn.
+and what was just appended is read back in the same turn. While puts come together,
+a turn waits a little for more of them, for a turn costs two syncs however many
+it carries (PostgreSQL's `commit_delay`); a lone put and a read are not kept.
 
 A log that cannot be reached is asked again, slower and slower; a log, record
 or disk that cannot be trusted stops the node with that error. Records that
@@ -38,6 +40,8 @@ IDLE_MS = 1_000
 BATCH_RECORDS = 500
 """Records given to the loop at once: some tens of milliseconds of folding."""
 IN_FLIGHT_RECORDS = 4 * BATCH_RECORDS
+GATHER_S = 0.002
+"""About what the two syncs of a turn take."""
 FIRST_BACKOFF_S = 0.02
 LAST_BACKOFF_S = 2.0
 
@@ -93,6 +97,8 @@ class Pump:
         self._jobs: deque[Job] = deque()
         self._nudged = threading.Event()
         self._closing = False
+        self._together = 0
+        """Events appended by the last turn."""
         self._handed = 0
         """Records given to the loop so far; the pump's thread counts."""
         self._taken = 0
@@ -144,7 +150,9 @@ class Pump:
             self._tail.close()
 
     def _turn(self) -> None:
+        self._gather()
         job = self._merge()
+        self._together = len(job.appends)
         inputs: list[Input] = []
         self._make_durable(job)
         self._append(job.appends, inputs)
@@ -164,6 +172,12 @@ class Pump:
             raise self._undelivered
         if self._backoff_s and not self._jobs:
             self._pause(self._backoff_s)
+
+    def _gather(self) -> None:
+        """Let others join the first job, unless it is alone or somebody waits to read."""
+        waiting = tuple(self._jobs)
+        if self._together > 1 and waiting and not any(job.asks for job in waiting):
+            time.sleep(GATHER_S)
 
     def _merge(self) -> Job:
         self._nudged.clear()
