@@ -31,7 +31,7 @@ from eventlog.ids import Partition, Position, Topic, rg_key
 from eventlog.log import Entry, Log, Record
 from eventlog.map_events import MapChanged
 from osd.blobs import BlobFiles, BlobId
-from osd.core.effects import Append, Ask, Effects, Follow
+from osd.core.effects import Append, Ask, Effects, Follow, Reply
 from osd.core.inputs import AppendFailed, Decoded, Ended, Input, Read, Skipped
 from osd.rows import Rows
 
@@ -54,6 +54,7 @@ class Job:
     appends: list[Append] = field(default_factory=list)
     follows: list[Follow] = field(default_factory=list)
     asks: list[Ask] = field(default_factory=list)
+    confirms: list[Reply] = field(default_factory=list)
     done: list[asyncio.Future[None]] = field(default_factory=list)
     """Resolved when all before is carried out."""
 
@@ -63,9 +64,15 @@ class Job:
         self.appends += effects.appends
         self.follows += effects.follows
         self.asks += effects.asks
+        self.confirms += effects.confirms
+
+    @property
+    def needs_sync(self) -> bool:
+        """Whether anything in it comes only after what was applied is durable."""
+        return bool(self.appends or self.unlink or self.confirms or self.done)
 
     def __bool__(self) -> bool:
-        return bool(self.appends or self.asks or self.unlink or self.follows or self.done)
+        return self.needs_sync or bool(self.asks or self.follows)
 
 
 class Stall(NamedTuple):
@@ -77,10 +84,11 @@ class Stall(NamedTuple):
 
 
 class Loop(NamedTuple):
-    """How the pump reaches the loop; both are called on the loop's thread."""
+    """How the pump reaches the loop; all are called on the loop's thread."""
 
     loop: asyncio.AbstractEventLoop
     take: Callable[[Sequence[Input]], None]
+    confirm: Callable[[Sequence[Reply]], None]
     fail: Callable[[Exception], None]
 
 
@@ -98,7 +106,7 @@ class Pump:
         self._nudged = threading.Event()
         self._closing = False
         self._together = 0
-        """Events appended by the last turn."""
+        """Events appended, and bodies confirmed, by the last turn."""
         self._handed = 0
         """Records given to the loop so far; the pump's thread counts."""
         self._taken = 0
@@ -152,7 +160,7 @@ class Pump:
     def _turn(self) -> None:
         self._gather()
         job = self._merge()
-        self._together = len(job.appends)
+        self._together = len(job.appends) + len(job.confirms)
         inputs: list[Input] = []
         self._make_durable(job)
         self._append(job.appends, inputs)
@@ -188,12 +196,15 @@ class Pump:
             merged.appends += job.appends
             merged.follows += job.follows
             merged.asks += job.asks
+            merged.confirms += job.confirms
             merged.done += job.done
         return merged
 
     def _make_durable(self, job: Job) -> None:
-        if job.appends or job.unlink or job.done:
+        if job.needs_sync:
             self._rows.sync()
+        if job.confirms:
+            self._call(self._loop.confirm, job.confirms)
         if job.unlink:
             self._blobs.unlink(BlobId(name) for name in job.unlink)
 

@@ -19,12 +19,18 @@ DATA = Path("osdlog-data")
 
 Osds = Annotated[int, typer.Option("--osds", metavar="N", min=1, help="Of a new cluster.")]
 Rgs = Annotated[int, typer.Option("--rgs", metavar="N", min=1, help="RGs of a new cluster.")]
+Replicas = Annotated[
+    int, typer.Option("--replicas", metavar="N", min=1, help="Copies of each object.")
+]
+MinReplicas = Annotated[
+    int, typer.Option("--min-replicas", metavar="N", min=1, help="So many before a put is done.")
+]
 
 
 def init(
     rgs: Rgs = RGS,
-    replicas: Annotated[int, typer.Option("--replicas", metavar="N", min=1)] = 1,
-    min_replicas: Annotated[int, typer.Option("--min-replicas", metavar="N", min=1)] = 1,
+    replicas: Replicas = 1,
+    min_replicas: MinReplicas = 1,
     json: options.Json = False,
     log: options.Log = None,
 ) -> None:
@@ -90,6 +96,8 @@ def up(
     ] = OSDS,
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Where it lives.")] = DATA,
     rgs: Rgs = RGS,
+    replicas: Replicas = 1,
+    min_replicas: MinReplicas = 1,
     log: Annotated[
         str | None, typer.Option("--log", metavar="URL", help="Its log; else DIR/log.sqlite.")
     ] = None,
@@ -100,7 +108,7 @@ def up(
     from osd.founding import Shape
 
     with claimed(data):
-        url = cluster_in(data, log, osds, Shape(rgs), user() or "unknown")
+        url = cluster_in(data, log, osds, Shape(rgs, replicas, min_replicas), user() or "unknown")
         _run_cluster(url, data)
 
 

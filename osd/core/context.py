@@ -101,6 +101,11 @@ class Context:
         self._serials += 1
         return Serial(self._serials)
 
+    @property
+    def next_serial(self) -> Serial:
+        """Above all serials so far."""
+        return Serial(self._serials + 1)
+
     def append(self, event: RgEvent | MapChanged) -> Ticket:
         """Ask for an append, after everything changed so far is durable."""
         ticket = self.ticket()
@@ -110,6 +115,10 @@ class Context:
     def reply(self, ticket: Ticket, answer: Answer) -> None:
         """Answer a client."""
         self.effects.replies.append(Reply(ticket, answer))
+
+    def confirm(self, ticket: Ticket, answer: Answer) -> None:
+        """Answer another node once everything changed so far is durable."""
+        self.effects.confirms.append(Reply(ticket, answer))
 
     def stop(self, error: OsdlogError) -> None:
         """The node must not go on; the first reason stands."""

@@ -4,8 +4,8 @@ Rule: bytes leave this disk only so:
 
 - (a) a committed copy goes when this store's own fold has its fact doomed;
 - (b) a staged body goes when the fold has an accepted claim newer than the
-  body's fence and no accepted put took it, or when its own process knows that
-  it was never appended; an import goes when it is unlogged and not wanted;
+  body's fence and no accepted put took it, or when its own process says that
+  it is settled; an import goes when it is unlogged and not wanted;
 - (c) a committed copy goes when a newer committed version replaced it.
 - (a) and (b) only while no statement of this store about this RG is unsettled.
 - Never by age, never because something is missing elsewhere, never because a
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eventlog.ids import Version
+from eventlog.ids import Fence, Serial, Version
 from eventlog.rg_events import (
     MAX_ITEMS,
     ObjectPut,
@@ -82,23 +82,48 @@ class Custody:
         """Rule (b): the body's own process knows that no append names it."""
         self._unlink(self._group.disk.unstage(staged))
 
+    def keep_or_drop(self, staged: Staged) -> None:
+        """No put will name this store as having the body: an import if it is lacked, else gone."""
+        group, copy = self._group, staged.copy
+        entry = group.table.entry(copy.name)
+        body = entry.body if entry is not None else None
+        if (
+            entry is not None
+            and body is not None
+            and (body.size, body.sha256) == (copy.size, copy.sha256)
+            and self._is_lacked(entry)
+            and group.disk.import_of(entry.version) is None
+        ):
+            group.disk.import_staged(staged, entry.version)
+            group.speaker.imported(entry.version, None)
+        else:
+            self._unlink(group.disk.unstage(staged))
+
+    def settled(self, fence: Fence, below: Serial) -> None:
+        """Rule (b): the bodies' own process says that these serials are settled."""
+        for staged in list(self._group.disk.staged()):
+            if staged.fence.process == fence.process and staged.serial < below:
+                self.keep_or_drop(staged)
+
     def judge_import(self, version: Version) -> None:
         """An import that is here but unlogged: say it again if it is wanted, else drop it."""
         group = self._group
         name = group.table.name_of(version)
         entry = group.table.entry(name) if name is not None else None
-        is_wanted = (
-            group.is_placed
-            and entry is not None
-            and entry.body is not None
-            and entry.version == version
-            and not entry.counts_at(group.context.me)
-            and not self.is_leaving(version)
-        )
-        if is_wanted:
+        if entry is not None and entry.version == version and self._is_lacked(entry):
             group.speaker.imported(version, None)
         else:
             self._unlink(group.disk.drop_import(version))
+
+    def _is_lacked(self, entry: Entry) -> bool:
+        """Whether this store should have a copy of the live object, has none, and may take one."""
+        group = self._group
+        return (
+            group.is_placed
+            and entry.body is not None
+            and not entry.counts_at(group.context.me)
+            and not self.is_leaving(entry.version)
+        )
 
     def _follow(self, event: RgEvent, before: Entry | None, after: Entry | None) -> None:
         me = self._group.context.me
@@ -144,7 +169,7 @@ class Custody:
             return
         for staged in list(self._group.disk.staged()):
             if staged.fence.rank < claim.fence.rank:
-                self._unlink(self._group.disk.unstage(staged))
+                self.keep_or_drop(staged)
 
     def _erase(self) -> None:
         chosen = sorted(self._doomed)[:MAX_ITEMS]

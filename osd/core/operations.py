@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eventlog.ids import Fence, Serial, Version
+from eventlog.ids import Fence, Serial, Store, Version
 from eventlog.rg_events import ObjectDeleted, ObjectPut, Operation
 from osd.core.answers import (
     Answer,
@@ -25,6 +25,7 @@ from osd.core.answers import (
 )
 from osd.core.effects import Ticket
 from osd.core.inputs import AppendFailed, Delete, Put
+from osd.core.reservations import too_few
 from osd.disk import Copy, Staged
 from projections.replica_group import Folded
 from projections.rg_state import Memo, OpKind
@@ -39,6 +40,7 @@ class _Appended:
 
     request: Put | Delete
     version: Version
+    serial: Serial
     ticket: Ticket
     staged: Staged | None
     is_answered: bool = False
@@ -100,6 +102,8 @@ class Operations:
         if appended is None or folded.void is not None:
             return
         del self._appended[event.version]
+        named = event.stores if isinstance(event, ObjectPut) else ()
+        self._group.reservations.finish(appended.serial, named)
         if not appended.is_answered:
             memo = folded.draft.memo
             assert memo is not None
@@ -139,7 +143,7 @@ class Operations:
             if request.name in busy or request.request in requests:
                 kept.append(request)
             else:
-                answer = self._judge(request)
+                answer = self._judge(request) or self._too_few(fence, request)
                 if answer is None:
                     self._append(fence, request)
                     requests |= {request.request} - {None}
@@ -163,6 +167,23 @@ class Operations:
             return NotFound(request.name)
         return None
 
+    def _too_few(self, fence: Fence, request: Put | Delete) -> Answer | None:
+        """Why the body is not at enough stores under this fence, or None."""
+        if isinstance(request, Delete):
+            return None
+        staging = request.staging
+        if staging is not None and staging.fence != fence:
+            return NotNow("the RG was claimed anew while the body was on its way", 0)
+        stores = self._stores(request)
+        wanted = self._context.map.min_replicas
+        if len(stores) >= wanted:
+            return None
+        trouble = f": {staging.trouble}" if staging is not None and staging.trouble else ""
+        return too_few(stores, wanted, f"got the body{trouble}")
+
+    def _stores(self, put: Put) -> tuple[Store, ...]:
+        return (self._context.me, *(put.staging.peers if put.staging is not None else ()))
+
     def _repeat(self, request: Put | Delete, memo: Memo) -> Answer:
         kind = OpKind.PUT if isinstance(request, Put) else OpKind.DELETE
         if (memo.kind, memo.object) != (kind, request.name):
@@ -174,7 +195,8 @@ class Operations:
 
     def _append(self, fence: Fence, request: Put | Delete) -> None:
         version = Version(self._group.state.version + len(self._appended) + 1)
-        serial = self._context.serial()
+        staging = request.staging if isinstance(request, Put) else None
+        serial = staging.serial if staging is not None else self._context.serial()
         event: Operation
         if isinstance(request, Put):
             staged = self._stage(fence, serial, request)
@@ -192,7 +214,7 @@ class Operations:
                 actor=request.actor,
             )
         ticket = self._context.append(event)
-        self._appended[version] = _Appended(request, version, ticket, staged)
+        self._appended[version] = _Appended(request, version, serial, ticket, staged)
 
     def _stage(self, fence: Fence, serial: Serial, request: Put) -> Staged:
         body = self._group.keep_payload(request.payload)
@@ -212,7 +234,7 @@ class Operations:
             sha256=request.sha256,
             media_type=request.media_type,
             metadata=dict(request.metadata),
-            stores=(self._context.me,),
+            stores=self._stores(request),
             request=request.request,
             actor=request.actor,
         )
@@ -222,11 +244,14 @@ class Operations:
             self._context.reply(appended.request.ticket, answer)
         if appended.staged is not None and self._group.speaker.is_settled:
             self._group.custody.never_appended(appended.staged)
+        self._group.reservations.finish(appended.serial)
 
     def _decline(self, request: Put | Delete, answer: Answer) -> None:
         """Answer without an append; a body that came along is staged nowhere and goes."""
         if isinstance(request, Put) and isinstance(request.payload, str):
             self._context.effects.unlink.append(request.payload)
+        if isinstance(request, Put) and request.staging is not None:
+            self._group.reservations.finish(request.staging.serial)
         self._context.reply(request.ticket, answer)
 
     def _send_away(self) -> None:
