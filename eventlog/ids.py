@@ -118,7 +118,8 @@ def parse_fence(text: str) -> Fence:
     """What `write_fence` wrote, else `BadName`."""
     match = _FENCE.fullmatch(text)
     if match is None:
-        raise BadName(f"{text[:80]!r} is not a fence", "Write it as in 4.1 osd.0/00ab34cd56ef7890 2.")
+        hint = "Write it as in 4.1 osd.0/00ab34cd56ef7890 2."
+        raise BadName(f"{text[:80]!r} is not a fence", hint)
     store = Store(OsdId(int(match[3])), Incarnation(int(match[4], 16)))
     return Fence(Epoch(int(match[1])), Round(int(match[2])), store, Boot(int(match[5])))
 

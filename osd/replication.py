@@ -104,7 +104,8 @@ class Outgoing:
     async def _send(self, peer: Peer, data: bytes | AsyncGenerator[bytes]) -> bytes:
         """The sum of what is durable there."""
         url = URL(f"http://{peer.address}/{self._path}", encoded=True)
-        putting = self._session.put(url, data=data, headers=self._headers, timeout=_TIMEOUT)
+        headers = self._headers | {"Osdlog-Boot": str(peer.boot)}
+        putting = self._session.put(url, data=data, headers=headers, timeout=_TIMEOUT)
         async with putting as response:
             content = await response.read()
             if response.status != 201:

@@ -6,7 +6,7 @@ same request may succeed later.
 
 from typing import NamedTuple
 
-from eventlog.ids import Epoch, Fence, RgId, Serial, Store, Version
+from eventlog.ids import Boot, Epoch, Fence, RgId, Serial, Store, Version
 from osd.disk import Body
 from projections.rg_state import Entry, OpKind
 
@@ -37,9 +37,10 @@ class Known(NamedTuple):
 
 
 class Peer(NamedTuple):
-    """Another store of an RG that is up, and where it answers."""
+    """Another store of an RG that is up, the process it is up by, and where that answers."""
 
     store: Store
+    boot: Boot
     address: str
 
 

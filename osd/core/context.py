@@ -51,6 +51,8 @@ class Settings(NamedTuple):
     """A homeless RG's holder hints its primary so often."""
     retry_ms: int = 500
     """What failed is tried again after so long."""
+    settle_ms: int = 2_000
+    """Peers are told what is settled so long after the first put of which they are not told."""
     is_checked: bool = False
     """Assert that every folded event changes states only as the table allows."""
 

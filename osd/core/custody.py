@@ -45,6 +45,8 @@ class Custody:
         self._doomed: set[Version] = set()
         self._has_stale_stages = True
         """A claim was folded since the staged bodies were last looked at; also at start."""
+        self._unused: list[Staged] = []
+        """Bodies that were never appended and never will be."""
         self._read_doomed()
 
     def folded(self, event: RgEvent, folded: Folded) -> None:
@@ -64,8 +66,11 @@ class Custody:
 
     def advance(self) -> None:
         """Erase and sweep what may go now."""
-        if not (self._doomed or self._has_stale_stages) or not self._group.speaker.is_settled:
+        if not (self._doomed or self._has_stale_stages or self._unused):
             return
+        if not self._group.speaker.is_settled:
+            return
+        self._drop_unused()
         if self._has_stale_stages:
             self._sweep_stages()
         if self._doomed and self._group.speaker.ready_to_erase():
@@ -80,7 +85,7 @@ class Custody:
 
     def never_appended(self, staged: Staged) -> None:
         """Rule (b): the body's own process knows that no append names it."""
-        self._unlink(self._group.disk.unstage(staged))
+        self._unused.append(staged)
 
     def keep_or_drop(self, staged: Staged) -> None:
         """No put will name this store as having the body: an import if it is lacked, else gone."""
@@ -161,6 +166,11 @@ class Custody:
         else:
             disk.promote_import(fact.version)  # a put in a replayed log promotes nothing: see
             # `Speaker`, which compares the disk with the log once it has caught up
+
+    def _drop_unused(self) -> None:
+        unused, self._unused = self._unused, []
+        for staged in unused:
+            self._unlink(self._group.disk.unstage(staged))
 
     def _sweep_stages(self) -> None:
         self._has_stale_stages = False

@@ -36,9 +36,14 @@ class Doomer:
         """What the dooming under way names."""
 
     def folded(self, folded: Folded) -> None:
-        """Look at the objects that one event changed."""
+        """Look at the objects that one event changed.
+
+        What is folded while the claim does not fit the map is not looked at: should the
+        map come back to it, the facts are looked through again.
+        """
         fence = self._group.claims.fence
         if fence is None or self._scanned_for != fence:
+            self._scanned_for = None
             return
         for _, after in folded.draft.entries.values():
             if after is not None and after.facts:

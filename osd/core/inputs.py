@@ -7,7 +7,7 @@ whose records are in the log's order within each partition.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from eventlog.ids import Epoch, Fence, Offset, RgId, Serial, Store, Version
+from eventlog.ids import Boot, Epoch, Fence, Offset, RgId, Serial, Store, Version
 from eventlog.log import Record, TopicPartition
 from eventlog.map_events import MapChanged
 from eventlog.rg_events import RgEvent
@@ -134,6 +134,8 @@ class Stage(NamedTuple):
     """The RG's primary sends a body to be staged here."""
 
     ticket: Ticket
+    boot: Boot
+    """The process that it is meant for."""
     rg: RgId
     epoch: Epoch
     fence: Fence

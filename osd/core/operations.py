@@ -2,7 +2,9 @@
 
 Rule: an operation is judged on the folded state only, one at a time per
 object. Its version is the next one; its answer is sent after its own event was
-read back and folded as accepted. What was appended and not read back is
+read back and folded as accepted. A no is said only once the RG is folded up to
+where the log ended after the no was found: a primary that is replaced and has
+not heard of it knows an old state. What was appended and not read back is
 neither done nor failed until a later claim settles it; a client whose time is
 up meanwhile is told that the outcome is unknown.
 """
@@ -46,13 +48,22 @@ class _Appended:
     is_answered: bool = False
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """A request that is not judged for good yet."""
+
+    request: Put | Delete
+    question: int | None = None
+    """It was found to be a no; said once this question of the frontier is reached."""
+
+
 class Operations:
     """The operations of one RG that are waiting or under way."""
 
     def __init__(self, group: Group) -> None:
         self._group = group
         self._context = group.context
-        self._waiting: list[Put | Delete] = []
+        self._waiting: list[_Waiting] = []
         self._appended: dict[Version, _Appended] = {}
 
     @property
@@ -68,13 +79,13 @@ class Operations:
     @property
     def due(self) -> int | None:
         """When the next client's time is up."""
-        waiting = [request.deadline for request in self._waiting]
+        waiting = [waiting.request.deadline for waiting in self._waiting]
         unanswered = [a.request.deadline for a in self._appended.values() if not a.is_answered]
         return min([*waiting, *unanswered], default=None)
 
     def ask(self, request: Put | Delete) -> None:
         """Take a client's request; it is answered later."""
-        self._waiting.append(request)
+        self._waiting.append(_Waiting(request))
 
     def advance(self) -> None:
         """Append what can be, answer what cannot, and give up what is too late."""
@@ -87,9 +98,10 @@ class Operations:
     def expire(self) -> None:
         """Answer those whose time is up."""
         now = self._context.now
-        for request in [r for r in self._waiting if r.deadline <= now]:
-            self._waiting.remove(request)
-            self._decline(request, NotNow(self._group.why_waiting()))
+        late = [waiting for waiting in self._waiting if waiting.request.deadline <= now]
+        self._waiting = [waiting for waiting in self._waiting if waiting not in late]
+        for waiting in late:
+            self._decline(waiting.request, NotNow(self._group.why_waiting()))
         for appended in self._appended.values():
             if not appended.is_answered and appended.request.deadline <= now:
                 appended.is_answered = True
@@ -102,8 +114,7 @@ class Operations:
         if appended is None or folded.void is not None:
             return
         del self._appended[event.version]
-        named = event.stores if isinstance(event, ObjectPut) else ()
-        self._group.reservations.finish(appended.serial, named)
+        self._group.reservations.finish(appended.serial)
         if not appended.is_answered:
             memo = folded.draft.memo
             assert memo is not None
@@ -131,26 +142,38 @@ class Operations:
 
     def log_is_full(self, why: str) -> None:
         """Nobody waits for a claim, or for another operation, that cannot be appended."""
-        waiting, self._waiting = self._waiting, []
-        for request in waiting:
-            self._decline(request, NotNow(why, 1_000, is_full=True))
+        given_up, self._waiting = self._waiting, []
+        for waiting in given_up:
+            self._decline(waiting.request, NotNow(why, 1_000, is_full=True))
 
     def _start(self, fence: Fence) -> None:
         kept = []
         busy = {appended.request.name for appended in self._appended.values()}
         requests = {appended.request.request for appended in self._appended.values()} - {None}
-        for request in self._waiting:
+        for waiting in self._waiting:
+            request = waiting.request
             if request.name in busy or request.request in requests:
-                kept.append(request)
+                kept.append(waiting)
+                continue
+            answer = self._judge(request) or self._too_few(fence, request)
+            if answer is None:
+                self._append(fence, request)
+                requests |= {request.request} - {None}
+                busy.add(request.name)
+            elif self._is_sure(waiting, answer):
+                self._decline(request, answer)
             else:
-                answer = self._judge(request) or self._too_few(fence, request)
-                if answer is None:
-                    self._append(fence, request)
-                    requests |= {request.request} - {None}
-                    busy.add(request.name)
-                else:
-                    self._decline(request, answer)
+                kept.append(waiting)
         self._waiting = kept
+
+    def _is_sure(self, waiting: _Waiting, answer: Answer) -> bool:
+        """Whether the answer may be said: it is in the log for ever, or the log was asked since."""
+        if not isinstance(answer, ConditionFailed | NotFound):
+            return True
+        frontier, partition = self._context.frontier, self._group.partition
+        if waiting.question is None:
+            waiting.question = frontier.want(partition)
+        return frontier.reached(partition, waiting.question)
 
     def _judge(self, request: Put | Delete) -> Answer | None:
         """The answer without doing anything, or None if it is to be done."""
@@ -242,7 +265,7 @@ class Operations:
     def _never_happened(self, appended: _Appended, answer: Answer) -> None:
         if not appended.is_answered:
             self._context.reply(appended.request.ticket, answer)
-        if appended.staged is not None and self._group.speaker.is_settled:
+        if appended.staged is not None:
             self._group.custody.never_appended(appended.staged)
         self._group.reservations.finish(appended.serial)
 
@@ -255,6 +278,6 @@ class Operations:
         self._context.reply(request.ticket, answer)
 
     def _send_away(self) -> None:
-        for request in self._waiting:
-            self._decline(request, self._group.not_primary(request.epoch))
+        for waiting in self._waiting:
+            self._decline(waiting.request, self._group.not_primary(waiting.request.epoch))
         self._waiting = []

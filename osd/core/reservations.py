@@ -2,10 +2,11 @@
 
 Rule: before a put is appended its body is staged at other stores under
 (fence, serial). A serial is open until its put is folded, or void for ever, or
-its body came to nothing; from then on it is settled. What a peer may still
-have staged of settled serials it is told to drop: with the place in the log
-up to which they are settled, so that a peer which has read less keeps what a
-put may name. A new claim makes all this needless: peers sweep what is older.
+its body came to nothing; from then on it is settled. Peers are told so now and
+then, with the place in the log up to which that is true, so that a peer which
+has read less keeps what a put may name. They drop what
+they still have staged, and take nothing of it that comes late. A new claim
+makes all this needless: peers sweep what is older.
 
 What is not here: carrying bodies (see `osd.replication`), and the peers' side
 (see `osd.core.stagings`).
@@ -24,8 +25,6 @@ from osd.core.inputs import Reserve
 if TYPE_CHECKING:
     from osd.core.group import Group
 
-NO_PEERS: frozenset[Store] = frozenset()
-
 
 class Reservations:
     """Those of one RG."""
@@ -34,12 +33,12 @@ class Reservations:
         self._group = group
         self._context = group.context
         self._waiting: list[Reserve] = []
-        self._open: dict[Serial, frozenset[Store]] = {}
+        self._open: dict[Serial, tuple[Store, ...]] = {}
         """By open serial: the peers that may have its body."""
-        self._leftovers: dict[Store, Serial] = {}
-        """By peer: the highest settled serial of which it may have a body that no put named."""
+        self._untold: dict[Store, Serial] = {}
+        """By peer: the highest settled serial of which it had the body, or may get it late."""
         self._telling: dict[Ticket, tuple[Store, Serial]] = {}
-        self._retry_at = 0
+        self._tell_at = 0
 
     @property
     def is_waiting(self) -> bool:
@@ -55,8 +54,8 @@ class Reservations:
     def due(self) -> int | None:
         """When somebody's time is up, or a peer is told again."""
         times = [request.deadline for request in self._waiting]
-        if self._retry_at > self._context.now:
-            times.append(self._retry_at)
+        if self._untold and self._tell_at > self._context.now:
+            times.append(self._tell_at)
         return min(times, default=None)
 
     def ask(self, request: Reserve) -> None:
@@ -81,14 +80,16 @@ class Reservations:
             self._waiting.remove(request)
             self._context.reply(request.ticket, NotNow(self._group.why_waiting()))
 
-    def finish(self, serial: Serial, named: Iterable[Store] = ()) -> None:
-        """The serial is settled; its put, if one was accepted, named these stores."""
-        for peer in self._open.pop(serial, NO_PEERS).difference(named):
-            self._leftovers[peer] = max(serial, self._leftovers.get(peer, serial))
+    def finish(self, serial: Serial) -> None:
+        """The serial is settled: its put was folded, or will never be."""
+        if not self._untold:
+            self._tell_at = self._context.now + self._context.settings.settle_ms
+        for peer in self._open.pop(serial, ()):
+            self._untold[peer] = max(serial, self._untold.get(peer, serial))
 
     def claim_folded(self) -> None:
         """A claim was accepted: whoever has an older body sweeps it by that."""
-        self._open, self._leftovers, self._telling = {}, {}, {}
+        self._open, self._untold, self._telling = {}, {}, {}
 
     def answered(self, ticket: Ticket, *, is_done: bool) -> None:
         """A peer dropped what it was told, or was not reached."""
@@ -96,9 +97,9 @@ class Reservations:
         if peer is None:
             return
         if not is_done:
-            self._retry_at = self._context.now + self._context.settings.retry_ms
-        elif self._leftovers.get(peer, below) < below:
-            del self._leftovers[peer]
+            self._tell_at = self._context.now + self._context.settings.retry_ms
+        elif self._untold.get(peer, below) < below:
+            del self._untold[peer]
 
     def _answer_all(self, answer: Callable[[Epoch], Answer]) -> None:
         waiting, self._waiting = self._waiting, []
@@ -108,20 +109,25 @@ class Reservations:
     def _reserve(self, fence: Fence) -> Reserved | NotNow:
         group, wanted = self._group, self._context.map.min_replicas
         others = [store for store in group.acting if store != self._context.me]
-        reached = [(store, self._context.address_of(store)) for store in others]
-        peers = tuple(Peer(store, address) for store, address in reached if address is not None)
+        peers = tuple(peer for store in others if (peer := self._peer(store)) is not None)
         if len(peers) + 1 < wanted:
             return too_few([self._context.me, *(peer.store for peer in peers)], wanted, "up")
         serial = self._context.serial()
-        self._open[serial] = frozenset(peer.store for peer in peers)
+        self._open[serial] = tuple(peer.store for peer in peers)
         return Reserved(group.rg, fence, serial, peers)
 
+    def _peer(self, store: Store) -> Peer | None:
+        osd = self._context.map.osd_of(store)
+        if osd is None or not osd.is_up or osd.address is None:
+            return None
+        return Peer(store, osd.boot, osd.address)
+
     def _settle(self, fence: Fence) -> None:
-        if not self._leftovers or self._context.now < self._retry_at:
+        if not self._untold or self._context.now < self._tell_at:
             return
         below = min(self._open, default=self._context.next_serial)
         being_told = {peer for peer, _ in self._telling.values()}
-        for peer, serial in self._leftovers.items():
+        for peer, serial in self._untold.items():
             address = self._context.address_of(peer)
             if serial < below and peer not in being_told and address is not None:
                 ticket = self._context.ticket()

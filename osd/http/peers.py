@@ -6,7 +6,7 @@ yes is given once it is durable here.
 
 from aiohttp import web
 
-from eventlog.ids import Offset, RgId, Serial
+from eventlog.ids import Boot, Offset, RgId, Serial
 from osd.bodies import TooLarge
 from osd.core.answers import Answer, Kept
 from osd.core.inputs import Settled, Stage
@@ -38,6 +38,7 @@ class Peers:
         answer = await self._shell.ask(
             Stage(
                 ticket=self._shell.ticket(),
+                boot=Boot(number(request.headers, "Osdlog-Boot", 0)),
                 rg=rg,
                 epoch=epoch,
                 fence=fence,
