@@ -138,6 +138,8 @@ class Stage(NamedTuple):
     """The process that it is meant for."""
     rg: RgId
     epoch: Epoch
+    deadline: int
+    """Milliseconds of the node's clock."""
     fence: Fence
     serial: Serial
     name: str

@@ -126,7 +126,12 @@ class Reception:
         self._barriers = kept
 
     def expire(self) -> None:
-        """Answer barriers whose time is up."""
+        """Answer those whose time is up."""
+        late = [parked for parked in self._parked if parked[1].deadline <= self._context.now]
+        self._parked = [parked for parked in self._parked if parked not in late]
+        for _, request in late:
+            why = f"the map is not read to epoch {request.epoch} yet"
+            self._refuse(request, NotNow(why))
         for barrier, _ in [b for b in self._barriers if b[0].deadline <= self._context.now]:
             self._barriers = [b for b in self._barriers if b[0] is not barrier]
             self._context.reply(barrier.ticket, NotNow("the log's end is not read yet"))

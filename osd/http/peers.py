@@ -15,6 +15,9 @@ from osd.http.requests import checked_object_name, fence_of, number, sender_of
 from osd.http.uploads import Uploads
 from osd.shell import Served, Shell
 
+STAGE_MS = 2_000
+"""The primary waits no longer than this for a body to be durable here."""
+
 
 class Peers:
     """The handlers of `/staged/RG/SERIAL` and `/settled/RG`."""
@@ -28,6 +31,7 @@ class Peers:
     ) -> web.StreamResponse:
         """Keep a body that the RG's primary sends, until a put names it."""
         fence, epoch = fence_of(request.headers), sender_of(request.headers).epoch
+        boot = Boot(number(request.headers, "Osdlog-Boot", 0))
         name = checked_object_name(name)
         if full := self._shell.gauge.refusal(request.content_length or 0):
             return refusal(full, self._shell.node.context.map.epoch)
@@ -38,9 +42,10 @@ class Peers:
         answer = await self._shell.ask(
             Stage(
                 ticket=self._shell.ticket(),
-                boot=Boot(number(request.headers, "Osdlog-Boot", 0)),
+                boot=boot,
                 rg=rg,
                 epoch=epoch,
+                deadline=self._shell.now_ms() + STAGE_MS,
                 fence=fence,
                 serial=serial,
                 name=name,

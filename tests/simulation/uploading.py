@@ -83,6 +83,7 @@ class Uploading:
                 peer.boot,
                 put.rg,
                 epoch,
+                target.now(self._cluster.world.now) + PATIENCE_MS,
                 reserved.fence,
                 reserved.serial,
                 put.name,
