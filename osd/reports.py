@@ -27,6 +27,12 @@ LISTED_FACTS = 20_000
 """A source with more is reported by its ledger alone."""
 
 
+def alive(shell: Shell) -> Report:
+    """Which process this is."""
+    context = shell.node.context
+    return {"store": str(context.me), "boot": context.boot}
+
+
 def status(shell: Shell) -> Report:
     """This node at a glance."""
     node, counters = shell.node, shell.counters

@@ -1,4 +1,4 @@
-"""Commands that run things: init, osd, up.
+"""Commands that run things: init, osd, monitor, up.
 
 Rule: what these start ends with them.
 """
@@ -90,6 +90,37 @@ def osd(  # noqa: PLR0913, PLR0917 - its options
     run(config, on_ready)
 
 
+def monitor(
+    grace: Annotated[
+        float, typer.Option("--grace", metavar="S", min=0.1, help="Down after so long a silence.")
+    ] = 10.0,
+    out_after: Annotated[
+        float, typer.Option("--out-after", metavar="S", min=0, help="Out after so long down.")
+    ] = 600.0,
+    share: Annotated[
+        float, typer.Option("--share", min=0.0, max=1.0, help="Never mark more of all OSDs.")
+    ] = 0.5,
+    probe: Annotated[
+        float, typer.Option("--probe", metavar="S", min=0.05, help="Ask each OSD so often.")
+    ] = 1.0,
+    log: options.Log = None,
+) -> None:
+    """Watch over the OSDs: say in the map who does not answer, and who answers again."""
+    from socket import gethostname
+
+    from eventlog.open import open_log
+    from osd.cli.output import note
+    from osd.cli.running import run, until_stopped
+    from osd.config import log_url
+    from osd.monitor import Monitor, Patience
+
+    with open_log(log_url(log)) as opened:
+        patience = Patience(probe, grace, out_after, share)
+        watching = Monitor(opened, note, patience, gethostname())
+        note(f"watching {opened.url}")
+        run(until_stopped(watching.run()))
+
+
 def up(
     osds: Annotated[
         int, typer.Option("--osds", metavar="N", min=1, help="Of a new cluster.")
@@ -133,5 +164,5 @@ def _run_cluster(url: str, data: Path) -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Give the program these commands."""
-    for command in (up, init, osd):
+    for command in (up, init, osd, monitor):
         app.command()(command)

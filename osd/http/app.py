@@ -53,6 +53,7 @@ class App:
             "DELETE": self._objects.delete,
         }
         self._roots: dict[str, Handler] = {
+            "alive": self._reports.alive,
             "list": self._reports.list,
             "status": self._reports.status,
             "metrics": self._reports.metrics,

@@ -53,9 +53,8 @@ def test_a_put_is_on_every_disk_when_it_is_answered(trio: Trio, body: bytes) -> 
     assert (reply.status, reply.json["copies"]) == (201, 3)
     assert trio[0].facts("a") == {0: "held", 1: "held", 2: "held"}
     path = f"/copies/0/{reply.json['version']}?name=a"
-    for osd in trio:  # each as soon as it has read the put
-        until(lambda osd=osd: osd.request("GET", path).status == 200)
-        assert osd.request("GET", path).body == body
+    until(lambda: {osd.request("GET", path).status for osd in trio} == {200})
+    assert [osd.request("GET", path).body == body for osd in trio] == [True] * 3
 
 
 def test_a_body_of_unknown_length_goes_everywhere(trio: Trio) -> None:
@@ -73,8 +72,8 @@ def test_who_stands_still_is_not_waited_for_long_and_catches_up(trio: Trio) -> N
             assert trio[0].facts(name) == {0: "held", 1: "held"}
     finally:
         trio[2].send(signal.SIGCONT)
-    for name in ("small", "large"):
-        until(lambda name=name: trio[0].facts(name) == {0: "held", 1: "held", 2: "held"})
+    everywhere = {0: "held", 1: "held", 2: "held"}
+    until(lambda: trio[0].facts("small") == trio[0].facts("large") == everywhere)
     until(lambda: len(trio[2].files()) == 1)
 
 
