@@ -7,7 +7,7 @@ import pytest
 from cli.programs import ROOT
 from docs.sessions import Session
 
-DOCUMENTS = ("README.md", "docs/operations.md")
+DOCUMENTS = ("README.md", "docs/operations.md", "docs/copies.md")
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
