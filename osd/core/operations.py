@@ -29,7 +29,7 @@ from osd.core.effects import Ticket
 from osd.core.inputs import AppendFailed, Delete, Put
 from osd.disk import Copy, Staged
 from projections.replica_group import Folded
-from projections.rg_state import Memo, OpKind
+from projections.rg_state import Entry, Memo, OpKind
 
 if TYPE_CHECKING:
     from osd.core.group import Group
@@ -130,12 +130,16 @@ class Operations:
         mine = [a for a in self._appended.values() if a.ticket in failed.tickets]
         if not mine:
             return
-        if failed.is_unknown or len(mine) < len(self._appended):
+        if not self._surely_failed(failed, len(mine)):
             self._group.claims.doubt()
             return
         for appended in mine:
             self._never_happened(appended, NotNow(failed.why, 1_000, failed.is_full))
         self._appended.clear()
+
+    def _surely_failed(self, failed: AppendFailed, mine: int) -> bool:
+        """Whether nothing under way can be in the log, where it might still be accepted."""
+        return not failed.is_unknown and mine == len(self._appended)
 
     def log_is_full(self, why: str) -> None:
         """Nobody waits for a claim, or for another operation, that cannot be appended."""
@@ -175,9 +179,7 @@ class Operations:
     def _judge(self, request: Put | Delete) -> Answer | None:
         """The answer without doing anything, or None if it is to be done."""
         entry = self._group.table.entry(request.name)
-        memo = self._group.table.memo(request.request) if request.request else None
-        if memo is None and entry is not None and entry.last.request == request.request:
-            memo = entry.last if request.request else None
+        memo = self._remembered(request, entry)
         if memo is not None:
             return self._repeat(request, memo)
         current = entry.version if entry is not None and entry.body is not None else None
@@ -186,6 +188,15 @@ class Operations:
         if isinstance(request, Delete) and current is None:
             return NotFound(request.name)
         return None
+
+    def _remembered(self, request: Put | Delete, entry: Entry | None) -> Memo | None:
+        """The operation that was done under this request id, if it is remembered."""
+        if request.request is None:
+            return None
+        memo = self._group.table.memo(request.request)
+        if memo is None and entry is not None and entry.last.request == request.request:
+            return entry.last
+        return memo
 
     def _repeat(self, request: Put | Delete, memo: Memo) -> Answer:
         kind = OpKind.PUT if isinstance(request, Put) else OpKind.DELETE

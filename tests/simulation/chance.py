@@ -10,6 +10,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+LATE_MS = 700
+
 
 class Chance:
     """Draws for the inside of a cluster."""
@@ -28,6 +30,10 @@ class Chance:
         if self._random is None or len(items) < 2 or self._random.randrange(2):
             return items
         return items[: self._random.randint(1, len(items))]
+
+    def late_ms(self) -> int:
+        """How late an append is of which nobody knew whether it comes."""
+        return LATE_MS if self._random is None else self._random.choice([20, 200, LATE_MS, 3_000])
 
     def part(self, items: Sequence[T]) -> list[T]:
         """Some of these, in their order."""

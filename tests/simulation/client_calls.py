@@ -150,7 +150,8 @@ class ClientCall:
         if isinstance(answer, Refused):
             raise Violation("clients", f"{self.words} was refused: {answer.why}")
         if isinstance(answer, Elsewhere):
-            osd = OsdId(int((answer.address or "osd.0").removeprefix("osd.")))
+            number = (answer.address or "osd.0").removeprefix("osd.").split()[0]
+            osd = OsdId(int(number))
             self.clients.believed[self.rg] = (answer.epoch, osd)
         self.heard(attempt, answer, data, began)
 

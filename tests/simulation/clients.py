@@ -35,11 +35,17 @@ class Clients:
 
     def act(self) -> None:
         """One that is idle does something; if none is, a little time passes."""
-        if not self._idle:
+        if self._idle:
+            self.act_on(self.random.choice(self.names))
+        else:
             self.cluster.world.run(20)
+
+    def act_on(self, name: str) -> None:
+        """One that is idle, if there is one, does something with this object."""
+        if not self._idle:
             return
         number = self._idle.pop(self.random.randrange(len(self._idle)))
-        name, draw = self.random.choice(self.names), self.random.randrange(100)
+        draw = self.random.randrange(100)
         if draw < 45:
             self._start(PutCall(self, number, name, self._condition(name)))
         elif draw < 65:

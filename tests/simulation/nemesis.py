@@ -10,9 +10,11 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
-from eventlog.ids import OsdId, RgId, Store, Version
+from eventlog.ids import OsdId, Partition, RgId, Store, Topic, Version
+from eventlog.log import TopicPartition
 from eventlog.map_events import StoreWrittenOff
 from osd.core.inputs import Stopping
+from osd.disk import Copy
 from projections.rg_state import Entry
 from simulation.cluster import Cluster
 from simulation.network import LOG, Weather
@@ -42,6 +44,7 @@ class Nemesis:
         """Disks that are gone with all that was on them."""
         self.spoiled: set[tuple[Store, RgId, Version]] = set()
         """Copies whose bytes were changed."""
+        self._fates: list[AppendFault] = []
         self._destroyed: set[tuple[RgId, Version]] = set()
         """Versions of which every copy that counted was among those."""
         self._acts: list[Callable[[Machine], None]] = [
@@ -55,6 +58,7 @@ class Nemesis:
             self._spoil,
             self._lose_disk,
             self._return_disk,
+            self._lag,
         ]
         self.mood = self._draw_mood()
 
@@ -76,6 +80,15 @@ class Nemesis:
         else:
             [act] = self._random.choices(self._acts, self.mood.weights)
             act(machine)
+
+    def strike(self, machine: Machine) -> None:
+        """Break this one, in a way that it may come back from."""
+        self._random.choice([self._crash, self._freeze, self._cut, self._lag])(machine)
+
+    def next_fate(self, fault: AppendFault) -> None:
+        """The next append of any node meets this, if appends fail at all in this run."""
+        if self.mood.append_faults:
+            self._fates.append(fault)
 
     def end(self) -> None:
         """Nothing breaks any more, and everything runs."""
@@ -123,12 +136,14 @@ class Nemesis:
             twice=chance([0, 50, 200]),
             slow=chance([0, 0, 20]),
         )
-        often = (10, 2, 3, 3, 3, 1, 1, 1, 1, 1)
+        often = (10, 2, 3, 3, 3, 1, 1, 2, 1, 1, 4)
         weights = tuple(weight * (draw(3) > 0) for weight in often)
         weights = (max(weights[0], 1), *weights[1:])
         return Mood(weather, chance([0, 40, 150]), weights)
 
     def _fault(self) -> AppendFault | None:
+        if self._fates:
+            return self._fates.pop()
         if self._random.randrange(1_000) >= self.mood.append_faults:
             return None
         return self._random.choice(list(AppendFault))
@@ -165,8 +180,10 @@ class Nemesis:
         self.lost_stores.add(machine.store)
         self._reckon()
         self._cluster.wipe(machine.store.osd)
-        machine.address += " of old"
-        self._cluster.returned.append(machine)
+        now = self._cluster.map
+        if machine.store in now.retired or now.osd_of(machine.store) is not None:
+            machine.address += " of old"
+            self._cluster.returned.append(machine)
 
     def _crash(self, machine: Machine) -> None:
         keep = self._random.randint(0, machine.rows.unsynced)
@@ -198,6 +215,16 @@ class Nemesis:
         for way in ways:
             self._cluster.network.cut(*way)
 
+    def _lag(self, machine: Machine) -> None:
+        """One partition, the map or an RG's, is read late by one node."""
+        rg = self._random.randrange(len(self._cluster.reference.rgs))
+        place: TopicPartition = (Topic.RG, Partition(rg))
+        if self._random.randrange(2):
+            place = (Topic.MAP, Partition(0))
+        ms = self._random.choice([20, 200, 2_000])
+        self._say(f"{machine.address} reads {place[0]}/{place[1]} {ms} ms late")
+        self._cluster.lag(machine, place, ms)
+
     def _heal(self, _machine: Machine) -> None:
         self._say("all ways are open")
         self._cluster.network.heal()
@@ -219,11 +246,7 @@ class Nemesis:
 
     def _spoil(self, machine: Machine) -> None:
         """Silent corruption of one copy."""
-        copies = [
-            (rg, version, copy)
-            for rg in sorted(self._cluster.reference.rgs)
-            for version, copy in machine.disk(rg).copies()
-        ]
+        copies = self._copies(machine)
         if not copies:
             return
         rg, version, copy = self._random.choice(copies)
@@ -231,6 +254,23 @@ class Nemesis:
         self.spoiled.add((machine.store, rg, version))
         self._reckon()
         machine.spoil(rg, copy.body)
+
+    def _copies(self, machine: Machine) -> list[tuple[RgId, Version, Copy]]:
+        """What is on the disk; only what is elsewhere too, if there is any."""
+        copies = [
+            (rg, version, copy)
+            for rg in sorted(self._cluster.reference.rgs)
+            for version, copy in machine.disk(rg).copies()
+        ]
+        moving = [
+            (rg, version, copy)
+            for rg, version, copy in copies
+            if any(
+                other is not machine and other.disk(rg).copy_of(version)
+                for _, other in sorted(self._cluster.machines.items())
+            )
+        ]
+        return moving or copies
 
     def _lose_disk(self, machine: Machine) -> None:
         """The disk is lost; sometimes somebody writes it off before there is a new one."""
@@ -248,8 +288,8 @@ class Nemesis:
         if old:
             machine = self._random.choice(old)
             self._say(f"{machine.store} returns")
-            is_known = machine.store in self._cluster.map.retired  # else the word would be heard
-            may_rebuild = is_known and bool(self._random.randrange(2))
+            is_retired = machine.store in self._cluster.map.retired  # else the word would be heard
+            may_rebuild = is_retired and bool(self._random.randrange(2))
             self._cluster.start_machine(machine, may_rebuild=may_rebuild)
 
     def _say(self, what: str) -> None:

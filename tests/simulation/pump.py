@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from simulation.cluster import Cluster
     from simulation.stores import Machine
 
-APPEND_MS, READ_MS, ASK_MS, AGAIN_MS, LATE_MS = 2, 1, 1, 50, 700
+APPEND_MS, READ_MS, ASK_MS, AGAIN_MS = 2, 1, 1, 50
 
 
 class AppendFault(Enum):
@@ -61,6 +61,8 @@ class Pump:
         self._expected: dict[TopicPartition, int] = {}
         """The next record that the process is to be given."""
         self._has_news: dict[TopicPartition, None] = {}
+        self.lagging: dict[TopicPartition, int] = {}
+        """Partitions that are not read before that time."""
 
     @property
     def is_idle(self) -> bool:
@@ -111,6 +113,10 @@ class Pump:
             return
         found: list[Decoded] = []
         for place in self._cluster.chance.also(places, list(self._has_news)):
+            behind = self.lagging.get(place, 0) - self._cluster.world.now
+            if behind > 0:
+                self._later(behind, partial(self._poll, (place,)))
+                continue
             self._has_news.pop(place, None)
             offset = self._followed.get(place)
             if offset is None:
@@ -166,7 +172,7 @@ class Pump:
         if is_there:
             cluster.land_after(cluster.network.delay(0), chosen, self._machine, fault)
         if fault in (AppendFault.LATE, AppendFault.TWICE):
-            cluster.land_after(LATE_MS, appends, self._machine, fault)
+            cluster.land_after(cluster.chance.late_ms(), appends, self._machine, fault)
         if fault is not None:
             self._later(0, lambda: self._failed(appends, fault))
 

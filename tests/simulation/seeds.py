@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from eventlog.ids import OsdId
 from osd.core.context import Settings
+from simulation.ambush import Ambush
 from simulation.checkers.acknowledged_writes import AcknowledgedWrites
 from simulation.checkers.calm_bursts import CalmBursts
 from simulation.checkers.clean_at_rest import CleanAtRest
@@ -57,13 +58,16 @@ class Run:
         self.clients = Clients(self.cluster, NAMES, Random(random.getrandbits(64)))
         self.operator = Operator(self.cluster, Random(random.getrandbits(64)))
         self.nemesis = Nemesis(self.cluster, Random(random.getrandbits(64)))
+        self.ambush = Ambush(
+            self.cluster, self.clients, self.nemesis, Random(random.getrandbits(64))
+        )
         self.at_rest: list[Observer] = [CalmBursts(self.cluster)]
         """Looks that change the cluster, and so come last."""
         self.cluster.observers += self._checkers()
         for osd in range(random.choice([2, 3, 4])):
             self.cluster.add(OsdId(osd))
         self._weights = [random.choice([10, 20]), 10, random.choice([0, 2, 6]), 1, 1, 1]
-        self._weights.append(random.choice([0, 3, 6]))
+        self._weights += [random.choice([0, 3, 6]), random.choice([0, 2, 6])]
 
     def go(self) -> Failure | None:
         """Do it all; what must not be, if it was."""
@@ -103,6 +107,7 @@ class Run:
             self.operator.flap,
             self.operator.late,
             self.nemesis.act,
+            self.ambush.act,
         ]
         for self.step in range(self.steps):  # noqa: B020
             [act] = self.random.choices(acts, self._weights)

@@ -1,7 +1,9 @@
 """Invariant 5: no counted copy leaves a disk, and nothing goes because something is missing.
 
 Rule: whenever a step removes a copy from a disk, the log says at that very
-moment that this store's copy of that version is doomed, replaced or unknown.
+moment that this store's copy of that version is doomed, replaced or unknown;
+and if it is the current one of a live object, that another store has it. So
+also damaged bytes stay while there are no better.
 """
 
 from eventlog.ids import RgId, Version
@@ -32,7 +34,12 @@ class CountedCopiesStay(Observer):
         projection = self._reference.rgs[rg]
         name = projection.name_of(version)
         entry = projection.entry(name) if name is not None else None
-        fact = entry.fact_of(machine.store) if entry is not None else None
+        if entry is None:
+            return
+        fact = entry.fact_of(machine.store)
+        if entry.body is not None and entry.version == version and not entry.holders():
+            what = f"{machine.address} removed the last bytes of {name} v{version} of rg {rg:x}"
+            raise Violation(NAME, what)
         if fact is not None and fact.version == version and fact.status is not Status.DOOMED:
             what = f"{machine.address} removed {name} v{version} of rg {rg:x}: {fact.status.name}"
             raise Violation(NAME, what)
