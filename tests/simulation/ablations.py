@@ -194,6 +194,23 @@ def _any_dooming(patch: MonkeyPatch) -> None:
     patch.setattr(replica_group, "_doom", doom_always)
 
 
+def _any_dooming_as_sent(patch: MonkeyPatch) -> None:
+    """Neither its fence nor its place in the log is asked of a dooming."""
+    _dooming_as_sent(patch)
+    _any_dooming(patch)
+
+
+def _no_doubt(patch: MonkeyPatch) -> None:
+    """A process goes on under a claim after an append of unknown outcome."""
+    patch.setattr(claims.Claims, "doubt", _always(None))
+
+
+def _no_doubt_no_end(patch: MonkeyPatch) -> None:
+    """Nor does the claim end at an operation out of sequence."""
+    _no_doubt(patch)
+    _endless_claim(patch)
+
+
 def _reviving_import(patch: MonkeyPatch) -> None:
     """An import makes an object live again of which only a tombstone is left."""
     bodies: dict[tuple[int, Version], Body] = {}
@@ -276,15 +293,14 @@ def _no_calm(patch: MonkeyPatch) -> None:
 
 
 def _rough_placement(patch: MonkeyPatch) -> None:
-    """Placement is not the same to the bit on every machine."""
-    place = membership.Membership._place
+    """Nodes do not place alike: some take some weights for four times as much."""
+    place, exact = membership.Membership._place, cluster_map.candidates
 
     def place_roughly(self: membership.Membership) -> None:
-        exact = cluster_map.candidates
         error = self._context.me.osd % 2
 
-        def rough(now: Any) -> tuple[Candidate, ...]:
-            return tuple(replace(c, weight=c.weight + error * c.weight // 8) for c in exact(now))
+        def rough(now: cluster_map.ClusterMap) -> tuple[Candidate, ...]:
+            return tuple(replace(c, weight=c.weight << 2 * error * (c.osd % 2)) for c in exact(now))
 
         with MonkeyPatch.context() as inner:
             inner.setattr(membership, "candidates", rough)
@@ -335,6 +351,9 @@ ABLATIONS: dict[str, Ablation] = {
     "counted-before-doomed": Ablation(_rash_dooming, 20, ()),
     "dooming-judged-in-place": Ablation(_dooming_as_sent, 20, ()),
     "fence-of-dooming": Ablation(_any_dooming, 20, ()),
+    "dooming": Ablation(_any_dooming_as_sent, 20, ()),
+    "doubted-claim": Ablation(_no_doubt, 20, ()),
+    "doubted-or-ended-claim": Ablation(_no_doubt_no_end, 20, ()),
     "only-puts-revive": Ablation(_reviving_import, 20, ()),
     "facts-rise": Ablation(_falling_fact, 20, ()),
     "lost-is-not-doomed": Ablation(_lost_is_doomed, 20, ()),

@@ -42,15 +42,16 @@ class Ambush:
             befalls(rg, machine)
             self._pass()
 
-    def _ask(self, rg: RgId) -> None:
+    def _ask(self, rg: RgId, first: OsdId | None = None) -> None:
         names = [name for name in self._clients.names if self._rg(name) == rg]
         if names:
-            self._clients.act_on(self._random.choice(names))
+            self._clients.act_on(self._random.choice(names), first)
 
     def _ask_there(self, rg: RgId, machine: Machine) -> None:
         """Somebody who still believes in the old primary."""
-        self._clients.believed[rg] = (self._cluster.map.epoch, machine.store.osd)
-        self._ask(rg)
+        for _ in range(self._random.randint(1, 3)):
+            self._ask(rg, machine.store.osd)
+            self._pass()
 
     def _strike(self, _rg: RgId, machine: Machine) -> None:
         if machine.node is not None and machine.inbox is None and self._random.randrange(2):
@@ -62,8 +63,17 @@ class Ambush:
         for osd in self._random.sample(osds, min(len(osds), self._random.randint(1, 2))):
             self._cluster.change_map(RgPinned(rg=rg, osds=(OsdId(osd),)))
             self._pass()
+        if self._random.randrange(2):
+            self._settle_in(rg)
         if self._random.randrange(4) == 0:
             self._cluster.change_map(RgPinned(rg=rg, osds=(machine.store.osd,)))
+
+    def _settle_in(self, rg: RgId) -> None:
+        """The new primary has time for its claim, and then something to do."""
+        self._cluster.world.run(self._random.choice([20, 80]))
+        for _ in range(2):
+            self._ask(rg)
+            self._cluster.world.run(30)
 
     def _pass(self) -> None:
         self._cluster.world.run(self._random.choice([0, 0, 1, 2, 3, 5, 20, 250]))

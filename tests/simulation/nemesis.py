@@ -37,7 +37,7 @@ class Mood(NamedTuple):
 class Nemesis:
     """Breaks things in a run."""
 
-    def __init__(self, cluster: Cluster, random: Random) -> None:
+    def __init__(self, cluster: Cluster, random: Random, *, is_fierce: bool) -> None:
         self._cluster = cluster
         self._random = random
         self.lost_stores: set[Store] = set()
@@ -61,6 +61,9 @@ class Nemesis:
             self._lag,
         ]
         self.mood = self._draw_mood()
+        if is_fierce:
+            weather = Weather(random.choice([3, 20]), 0, 50, 5)
+            self.mood = Mood(weather, 150, (6, 0, 3, 3, 3, 0, 0, 1, 0, 0, 4))
 
     def begin(self) -> None:
         """From now on things break."""
@@ -216,14 +219,15 @@ class Nemesis:
             self._cluster.network.cut(*way)
 
     def _lag(self, machine: Machine) -> None:
-        """One partition, the map or an RG's, is read late by one node."""
-        rg = self._random.randrange(len(self._cluster.reference.rgs))
-        place: TopicPartition = (Topic.RG, Partition(rg))
-        if self._random.randrange(2):
-            place = (Topic.MAP, Partition(0))
+        """One node reads the map late, or the RGs, or all."""
+        rgs = range(len(self._cluster.reference.rgs))
+        places: list[TopicPartition] = [(Topic.RG, Partition(rg)) for rg in rgs]
+        places.insert(0, (Topic.MAP, Partition(0)))
+        chosen = self._random.choice([places, places, places[:1], [self._random.choice(places)]])
         ms = self._random.choice([20, 200, 2_000])
-        self._say(f"{machine.address} reads {place[0]}/{place[1]} {ms} ms late")
-        self._cluster.lag(machine, place, ms)
+        self._say(f"{machine.address} reads {len(chosen)} partitions {ms} ms late")
+        for place in chosen:
+            self._cluster.lag(machine, place, ms)
 
     def _heal(self, _machine: Machine) -> None:
         self._say("all ways are open")

@@ -155,10 +155,12 @@ class Pump:
         self._machine.rows.sync()
         self._machine.files.unlink(BlobId(name) for job in jobs for name in job.unlink)
         appends = [append for job in jobs for append in job.appends]
-        if appends:
-            self._append(appends)
-        else:
+        if not appends:
             self._done()
+        elif self._cluster.network.weather.jitter_ms:
+            self._later(0, partial(self._append, appends))
+        else:
+            self._append(appends)
 
     def _append(self, appends: list[Append]) -> None:
         cluster, address = self._cluster, self._machine.address
