@@ -45,7 +45,7 @@ class Draft:
         """Replace the object; one that is neither live nor held by anybody is forgotten."""
         before = self.entry(name)
         first = self.entries[name][0] if name in self.entries else before
-        kept = after if after.body is not None or after.facts else None
+        kept = after if is_remembered(after) else None
         self._move_facts(before.facts if before else (), after.facts)
         self._count(before, -1)
         self._count(kept, +1)
@@ -142,6 +142,11 @@ class Draft:
             holdings=moved,
             closed=None if sign > 0 else ledger.closed,
         )
+
+
+def is_remembered(entry: Entry) -> bool:
+    """Whether anything must still be known of it: it lives, or some store may have a copy."""
+    return entry.body is not None or bool(entry.facts)
 
 
 def without_store(entry: Entry, store: Store) -> Entry:

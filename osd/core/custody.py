@@ -31,7 +31,7 @@ from eventlog.rg_events import (
 )
 from osd.disk import Staged
 from projections.replica_group import Folded
-from projections.rg_state import Entry, Fact, Status
+from projections.rg_state import Claim, Entry, Fact, Status
 
 if TYPE_CHECKING:
     from osd.core.group import Group
@@ -141,8 +141,12 @@ class Custody:
         if had is not None and (has is None or had.version != has.version):
             self._doomed.discard(had.version)
             self._unlink(self._group.disk.drop_copy(had.version))
-        if has is not None and has.status is Status.DOOMED:
+        if has is not None and self._may_go(has):
             self._doomed.add(has.version)
+
+    def _may_go(self, fact: Fact) -> bool:
+        """Rule (a): the log says so of this copy; that it is wanted nowhere is not enough."""
+        return fact.status is Status.DOOMED
 
     def _replace(self, version: Version) -> None:
         """Rule (c) for a copy that was lost: the checked re-import takes its place."""
@@ -178,8 +182,12 @@ class Custody:
         if claim is None:
             return
         for staged in list(self._group.disk.staged()):
-            if staged.fence.rank < claim.fence.rank:
+            if self._is_settled_by(claim, staged):
                 self.keep_or_drop(staged)
+
+    def _is_settled_by(self, claim: Claim, staged: Staged) -> bool:
+        """Rule (b): no append under the body's fence can be accepted any more."""
+        return staged.fence.rank < claim.fence.rank
 
     def _erase(self) -> None:
         chosen = sorted(self._doomed)[:MAX_ITEMS]

@@ -54,11 +54,13 @@ class Doomer:
         """A dooming or retirement of this process was folded."""
         self._under_way, self._said = None, frozenset()
 
-    def append_failed(self, ticket: Ticket) -> None:
-        """The claim is doubted with it; the next one looks through everything again."""
+    def append_failed(self, ticket: Ticket, *, is_unknown: bool) -> None:
+        """Look through everything again; if it may be in the log, under another claim."""
         if ticket == self._under_way:
             self.spoke()
             self._scanned_for = None
+            if is_unknown:
+                self._group.claims.doubt()
 
     def advance(self) -> None:
         """Say the next batch."""

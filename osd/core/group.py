@@ -179,7 +179,7 @@ class Group:
             self.operations.log_is_full(failed.why)
         for ticket in failed.tickets:
             self.claims.append_failed(ticket)
-            self.doomer.append_failed(ticket)
+            self.doomer.append_failed(ticket, is_unknown=failed.is_unknown)
             self.speaker.append_failed(ticket)
 
     def keep_header(self) -> None:

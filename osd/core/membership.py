@@ -54,7 +54,7 @@ class Membership:
     """Follows the map for one node."""
 
     def __init__(self, context: Context, *, may_rebuild: bool) -> None:
-        self.context = context
+        self._context = context
         self._may_rebuild = may_rebuild
         self.phase = Phase.READING
         self.table: PlacementTable | None = None
@@ -70,8 +70,8 @@ class Membership:
     def start(self, address: str) -> None:
         """The node answers at this address; read the map, then boot into it."""
         self._address = address
-        self.context.frontier.follow(MAP_PARTITION, Offset(0))
-        self._question = self.context.frontier.want(MAP_PARTITION)
+        self._context.frontier.follow(MAP_PARTITION, Offset(0))
+        self._question = self._context.frontier.want(MAP_PARTITION)
 
     def fold(self, decoded: Decoded) -> None:
         """Fold one record of the map."""
@@ -79,13 +79,13 @@ class Membership:
         assert isinstance(event, MapChanged)
         if record.offset < self.place.next_offset:
             return
-        before = self.context.map
+        before = self._context.map
         after = fold(before, event)
         self._keep_place(MapPlace(Offset(record.offset + 1), record_digest(record.value)))
         if isinstance(after, Refusal):
             self._refused(event, after)
             return
-        self.context.map = after
+        self._context.map = after
         self._has_changed = True
         self._has_moved |= moves_data(before, after)
         self._look_at_myself()
@@ -95,7 +95,7 @@ class Membership:
         """Boot once the map is read."""
         if self.phase is not Phase.READING or self._question is None:
             return
-        if self.context.frontier.reached(MAP_PARTITION, self._question):
+        if self._context.frontier.reached(MAP_PARTITION, self._question):
             self._boot()
 
     def settle(self) -> bool:
@@ -120,7 +120,7 @@ class Membership:
         """The stores of these OSDs, and those of them that are up."""
         found = self._placings.get(osds)
         if found is None:
-            known = [self.context.map.osds[osd] for osd in osds]
+            known = [self._context.map.osds[osd] for osd in osds]
             placed = tuple(osd.store for osd in known if osd.store is not None)
             acting = tuple(osd.store for osd in known if osd.store is not None and osd.is_up)
             found = self._placings[osds] = Placing(placed, acting)
@@ -130,28 +130,28 @@ class Membership:
         """The boot may or may not be in the map: look, then try again."""
         if self._ticket in failed.tickets and self.phase is Phase.BOOTING:
             self.phase = Phase.READING
-            self._question = self.context.frontier.want(MAP_PARTITION)
+            self._question = self._context.frontier.want(MAP_PARTITION)
 
     def leave(self) -> None:
         """Say in the map that this process stops."""
         if self.phase is Phase.RUNNING:
             self.phase = Phase.STOPPING
-            down = OsdDown(store=self.context.me, boot=self.context.boot, why="stopped")
+            down = OsdDown(store=self._context.me, boot=self._context.boot, why="stopped")
             self._append(down, "clean stop")
 
     def _protest(self, event: MapChanged) -> None:
         """A monitor's verdict that this process is down is wrong; an operator's word stands."""
-        me, mine = self.context.me, self.context.map.osd_of(self.context.me)
+        me, mine = self._context.me, self._context.map.osd_of(self._context.me)
         is_verdict = event.author.startswith(MONITOR) and any(
             isinstance(change, OsdDown) and change.store == me for change in event.changes
         )
         if is_verdict and self.phase is Phase.RUNNING and mine is not None and not mine.is_up:
-            self._append(OsdUp(store=me, boot=self.context.boot), "it is alive")
+            self._append(OsdUp(store=me, boot=self._context.boot), "it is alive")
 
     def _boot(self) -> None:
-        me, mine = self.context.me, self.context.map.osds.get(self.context.me.osd)
+        me, mine = self._context.me, self._context.map.osds.get(self._context.me.osd)
         if mine is not None and mine.store not in (None, me) and not self._may_rebuild:
-            self.context.stop(
+            self._context.stop(
                 DirectoryRefused(
                     f"{osd_name(me.osd)} is in the map with {mine.store}, "
                     f"but this directory is a new store, {me}",
@@ -162,14 +162,14 @@ class Membership:
             return
         self.phase = Phase.BOOTING
         self._has_sent_boot = True
-        booted = OsdBooted(store=me, boot=self.context.boot, address=self._address)
+        booted = OsdBooted(store=me, boot=self._context.boot, address=self._address)
         self._append(booted, "boot")
 
     def _append(self, change: MapChange, reason: str) -> None:
-        self._ticket = self.context.append(
+        self._ticket = self._context.append(
             MapChanged(
-                time=self.context.clock.micros,
-                author=osd_name(self.context.me.osd),
+                time=self._context.clock.micros,
+                author=osd_name(self._context.me.osd),
                 reason=reason,
                 layout=None,
                 changes=(change,),
@@ -181,24 +181,24 @@ class Membership:
         for change in event.changes:
             if (
                 isinstance(change, OsdBooted)
-                and (change.store, change.boot) == (self.context.me, self.context.boot)
+                and (change.store, change.boot) == (self._context.me, self._context.boot)
                 and self.phase is Phase.BOOTING
             ):
-                self.context.stop(DirectoryRefused(refusal.why, refusal.hint))
+                self._context.stop(DirectoryRefused(refusal.why, refusal.hint))
 
     def _look_at_myself(self) -> None:
-        me, boot = self.context.me, self.context.boot
-        mine = self.context.map.osds.get(me.osd)
-        if me in self.context.map.retired:
-            why = self.context.map.retired[me].why
-            self.context.stop(
+        me, boot = self._context.me, self._context.boot
+        mine = self._context.map.osds.get(me.osd)
+        if me in self._context.map.retired:
+            why = self._context.map.retired[me].why
+            self._context.stop(
                 DirectoryRefused(
                     f"{me} was retired: {why}",
                     "This disk may not return; start on an empty directory with --rebuild.",
                 )
             )
         elif mine is not None and mine.store == me and mine.boot > boot:
-            self.context.stop(
+            self._context.stop(
                 DirectoryRefused(
                     f"boot {mine.boot} of {me} has started since this process, boot {boot}",
                     "Another process uses a copy of this data directory: keep one, wipe the other.",
@@ -211,7 +211,7 @@ class Membership:
                 self.phase = Phase.RUNNING
 
     def _place(self) -> None:
-        now = self.context.map
+        now = self._context.map
         chosen, pins = candidates(now), dict(now.pins)
         if self.table is None:
             self.table = place_all(chosen, now.rg_count, now.replicas, pins)
@@ -220,4 +220,4 @@ class Membership:
 
     def _keep_place(self, place: MapPlace) -> None:
         self.place = place
-        self.context.overlay.put(keys.MAP_KEY, msgspec.msgpack.encode(place))
+        self._context.overlay.put(keys.MAP_KEY, msgspec.msgpack.encode(place))

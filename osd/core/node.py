@@ -71,7 +71,7 @@ class Node:
         self.membership = Membership(self.context, may_rebuild=may_rebuild)
         self.groups: dict[RgId, Group] = {}
         self._agenda = Agenda()
-        self.reception = Reception(self.membership, self.groups, self._agenda)
+        self.reception = Reception(self.context, self.membership, self.groups, self._agenda)
         self._by_partition: dict[TopicPartition, list[RgId]] = {}
         self._fetches: dict[Ticket, tuple[RgId, Version]] = {}
         self._has_freed_fetch = False

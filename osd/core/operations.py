@@ -30,7 +30,7 @@ from osd.core.inputs import AppendFailed, Delete, Put
 from osd.core.reservations import too_few
 from osd.disk import Copy, Staged
 from projections.replica_group import Folded
-from projections.rg_state import Memo, OpKind
+from projections.rg_state import Entry, Memo, OpKind
 
 if TYPE_CHECKING:
     from osd.core.group import Group
@@ -133,12 +133,16 @@ class Operations:
         mine = [a for a in self._appended.values() if a.ticket in failed.tickets]
         if not mine:
             return
-        if failed.is_unknown or len(mine) < len(self._appended):
+        if not self._surely_failed(failed, len(mine)):
             self._group.claims.doubt()
             return
         for appended in mine:
             self._never_happened(appended, NotNow(failed.why, 1_000, failed.is_full))
         self._appended.clear()
+
+    def _surely_failed(self, failed: AppendFailed, mine: int) -> bool:
+        """Whether nothing under way can be in the log, where it might still be accepted."""
+        return not failed.is_unknown and mine == len(self._appended)
 
     def log_is_full(self, why: str) -> None:
         """Nobody waits for a claim, or for another operation, that cannot be appended."""
@@ -178,9 +182,7 @@ class Operations:
     def _judge(self, request: Put | Delete) -> Answer | None:
         """The answer without doing anything, or None if it is to be done."""
         entry = self._group.table.entry(request.name)
-        memo = self._group.table.memo(request.request) if request.request else None
-        if memo is None and entry is not None and entry.last.request == request.request:
-            memo = entry.last if request.request else None
+        memo = self._remembered(request, entry)
         if memo is not None:
             return self._repeat(request, memo)
         current = entry.version if entry is not None and entry.body is not None else None
@@ -206,6 +208,15 @@ class Operations:
 
     def _stores(self, put: Put) -> tuple[Store, ...]:
         return (self._context.me, *(put.staging.peers if put.staging is not None else ()))
+
+    def _remembered(self, request: Put | Delete, entry: Entry | None) -> Memo | None:
+        """The operation that was done under this request id, if it is remembered."""
+        if request.request is None:
+            return None
+        memo = self._group.table.memo(request.request)
+        if memo is None and entry is not None and entry.last.request == request.request:
+            return entry.last
+        return memo
 
     def _repeat(self, request: Put | Delete, memo: Memo) -> Answer:
         kind = OpKind.PUT if isinstance(request, Put) else OpKind.DELETE

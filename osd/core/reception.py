@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from eventlog.ids import Epoch, RgId, osd_name
 from osd.core.agenda import Agenda
 from osd.core.answers import Elsewhere, Kept, NotNow, UpToDate
-from osd.core.context import MAP_PARTITION
+from osd.core.context import MAP_PARTITION, Context
 from osd.core.inputs import Barrier, Delete, Get, Put, Release, Reserve, Settled, Stage
 from osd.core.membership import Membership, Phase
 from osd.core.routing import not_primary
@@ -29,8 +29,14 @@ _NOT_PLACED = NotNow("the RG is not placed here")
 class Reception:
     """Of one node; `groups` and `agenda` are the node's own."""
 
-    def __init__(self, membership: Membership, groups: dict[RgId, Group], agenda: Agenda) -> None:
-        self._context = membership.context
+    def __init__(
+        self,
+        context: Context,
+        membership: Membership,
+        groups: dict[RgId, Group],
+        agenda: Agenda,
+    ) -> None:
+        self._context = context
         self._membership = membership
         self._groups = groups
         self._agenda = agenda

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+LATE_MS = 700
+
 
 class Chance:
     """Draws for the inside of a cluster."""
@@ -32,6 +34,10 @@ class Chance:
     def hangs_up(self) -> bool:
         """Whether a client is gone before its body is all there."""
         return self._random is not None and self._random.randrange(30) == 0
+
+    def late_ms(self) -> int:
+        """How late an append is of which nobody knew whether it comes."""
+        return LATE_MS if self._random is None else self._random.choice([20, 200, LATE_MS, 3_000])
 
     def part(self, items: Sequence[T]) -> list[T]:
         """Some of these, in their order."""

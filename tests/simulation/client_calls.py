@@ -60,6 +60,8 @@ class ClientCall:
         self.is_over = False
         self.answer: Answer | None = None
         """The last that was heard."""
+        self.first: OsdId | None = None
+        """Whom the first try asks, if that is not left to chance."""
         self._tries = 0
         self._pending: set[int] = set()
         """Tries that may still come to something."""
@@ -94,6 +96,8 @@ class ClientCall:
 
     def _choose(self) -> tuple[Epoch, OsdId] | None:
         random, cluster = self.clients.random, self.cluster
+        if self.first is not None and self._tries == 1:
+            return Epoch(0), self.first
         draw = random.randrange(20)
         if draw == 0 and cluster.machines:
             return Epoch(0), random.choice(sorted(cluster.machines))
@@ -154,7 +158,8 @@ class ClientCall:
         if isinstance(answer, Refused):
             raise Violation("clients", f"{self.words} was refused: {answer.why}")
         if isinstance(answer, Elsewhere):
-            osd = OsdId(int((answer.address or "osd.0").removeprefix("osd.")))
+            number = (answer.address or "osd.0").removeprefix("osd.").split()[0]
+            osd = OsdId(int(number))
             self.clients.believed[self.rg] = (answer.epoch, osd)
         self.heard(attempt, answer, data, began)
 

@@ -35,23 +35,42 @@ class Clients:
 
     def act(self) -> None:
         """One that is idle does something; if none is, a little time passes."""
-        if not self._idle:
+        if self._idle:
+            self.act_on(self.random.choice(self.names))
+        else:
             self.cluster.world.run(20)
+
+    def act_on(self, name: str, first: OsdId | None = None) -> None:
+        """One that is idle, if there is one, does something with this object.
+
+        It asks `first` first, without saying which map it goes by.
+        """
+        if not self._idle:
             return
         number = self._idle.pop(self.random.randrange(len(self._idle)))
-        name, draw = self.random.choice(self.names), self.random.randrange(100)
+        call = self._draw(number, name)
+        call.first = first
+        self._start(call)
+
+    def _draw(self, number: int, name: str) -> ClientCall:
+        draw = self.random.randrange(100)
         if draw < 45:
-            self._start(PutCall(self, number, name, self._condition(name)))
-        elif draw < 65:
-            self._start(DeleteCall(self, number, name, self._condition(name)))
-        elif draw < 95:
-            self._start(ReadCall(self, number, name))
-        else:
-            self._start(ListCall(self, number, name))
+            return PutCall(self, number, name, self._condition(name))
+        if draw < 65:
+            return DeleteCall(self, number, name, self._condition(name))
+        if draw < 95:
+            return ReadCall(self, number, name)
+        return ListCall(self, number, name)
 
     def read(self, name: str) -> ReadCall:
         """A read by a client of its own, whoever is idle."""
         call = ReadCall(self, CLIENT_COUNT, name, is_plain=True)
+        self._start(call)
+        return call
+
+    def put(self, name: str) -> PutCall:
+        """The same for a put."""
+        call = PutCall(self, CLIENT_COUNT, name, ALWAYS)
         self._start(call)
         return call
 

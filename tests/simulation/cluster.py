@@ -198,6 +198,11 @@ class Cluster:
             observer.stepped(machine, given, effects)
         self._carry_out(machine, effects)
 
+    def lag(self, machine: Machine, place: TopicPartition, ms: int) -> None:
+        """The process reads this partition no further for a while, and all others do."""
+        if machine.node is not None:
+            self._pumps[machine.store].lagging[place] = self.world.now + ms
+
     def freeze(self, machine: Machine) -> None:
         """The process stands still, and does not know it."""
         machine.inbox = [] if machine.inbox is None else machine.inbox

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
-from eventlog.ids import OsdId, RgId, Store, Version
+from eventlog.ids import OsdId, Partition, RgId, Store, Topic, Version
+from eventlog.log import TopicPartition
 from eventlog.map_events import StoreWrittenOff
 from osd.core.inputs import Damaged, Stopping
+from osd.disk import Copy
 from projections.rg_state import Entry
 from simulation.cluster import Cluster
 from simulation.network import LOG, Weather
@@ -35,13 +37,14 @@ class Mood(NamedTuple):
 class Nemesis:
     """Breaks things in a run."""
 
-    def __init__(self, cluster: Cluster, random: Random) -> None:
+    def __init__(self, cluster: Cluster, random: Random, *, is_fierce: bool) -> None:
         self._cluster = cluster
         self._random = random
         self.lost_stores: set[Store] = set()
         """Disks that are gone with all that was on them."""
         self.spoiled: set[tuple[Store, RgId, Version]] = set()
         """Copies whose bytes were changed."""
+        self._fates: list[AppendFault] = []
         self._destroyed: set[tuple[RgId, Version]] = set()
         """Versions of which every copy that counted was among those."""
         self._acts: list[Callable[[Machine], None]] = [
@@ -55,8 +58,12 @@ class Nemesis:
             self._spoil,
             self._lose_disk,
             self._return_disk,
+            self._lag,
         ]
         self.mood = self._draw_mood()
+        if is_fierce:
+            weather = Weather(random.choice([3, 20]), 0, 50, 5)
+            self.mood = Mood(weather, 150, (6, 0, 3, 3, 3, 0, 0, 1, 0, 0, 4))
 
     def begin(self) -> None:
         """From now on things break."""
@@ -76,6 +83,15 @@ class Nemesis:
         else:
             [act] = self._random.choices(self._acts, self.mood.weights)
             act(machine)
+
+    def strike(self, machine: Machine) -> None:
+        """Break this one, in a way that it may come back from."""
+        self._random.choice([self._crash, self._freeze, self._cut, self._lag])(machine)
+
+    def next_fate(self, fault: AppendFault) -> None:
+        """The next append of any node meets this, if appends fail at all in this run."""
+        if self.mood.append_faults:
+            self._fates.append(fault)
 
     def end(self) -> None:
         """Nothing breaks any more, and everything runs."""
@@ -131,12 +147,14 @@ class Nemesis:
             twice=chance([0, 50, 200]),
             slow=chance([0, 0, 20]),
         )
-        often = (10, 2, 3, 3, 3, 1, 1, 1, 1, 1)
+        often = (10, 2, 3, 3, 3, 1, 1, 2, 1, 1, 4)
         weights = tuple(weight * (draw(3) > 0) for weight in often)
         weights = (max(weights[0], 1), *weights[1:])
         return Mood(weather, chance([0, 40, 150]), weights)
 
     def _fault(self) -> AppendFault | None:
+        if self._fates:
+            return self._fates.pop()
         if self._random.randrange(1_000) >= self.mood.append_faults:
             return None
         return self._random.choice(list(AppendFault))
@@ -173,8 +191,10 @@ class Nemesis:
         self.lost_stores.add(machine.store)
         self._reckon()
         self._cluster.wipe(machine.store.osd)
-        machine.address += " of old"
-        self._cluster.returned.append(machine)
+        now = self._cluster.map
+        if machine.store in now.retired or now.osd_of(machine.store) is not None:
+            machine.address += " of old"
+            self._cluster.returned.append(machine)
 
     def _crash(self, machine: Machine) -> None:
         keep = self._random.randint(0, machine.rows.unsynced)
@@ -206,6 +226,17 @@ class Nemesis:
         for way in ways:
             self._cluster.network.cut(*way)
 
+    def _lag(self, machine: Machine) -> None:
+        """One node reads the map late, or the RGs, or all."""
+        rgs = range(len(self._cluster.reference.rgs))
+        places: list[TopicPartition] = [(Topic.RG, Partition(rg)) for rg in rgs]
+        places.insert(0, (Topic.MAP, Partition(0)))
+        chosen = self._random.choice([places, places, places[:1], [self._random.choice(places)]])
+        ms = self._random.choice([20, 200, 2_000])
+        self._say(f"{machine.address} reads {len(chosen)} partitions {ms} ms late")
+        for place in chosen:
+            self._cluster.lag(machine, place, ms)
+
     def _heal(self, _machine: Machine) -> None:
         self._say("all ways are open")
         self._cluster.network.heal()
@@ -227,11 +258,7 @@ class Nemesis:
 
     def _spoil(self, machine: Machine) -> None:
         """Silent corruption of one copy."""
-        copies = [
-            (rg, version, copy)
-            for rg in sorted(self._cluster.reference.rgs)
-            for version, copy in machine.disk(rg).copies()
-        ]
+        copies = self._copies(machine)
         if not copies:
             return
         rg, version, copy = self._random.choice(copies)
@@ -239,6 +266,23 @@ class Nemesis:
         self.spoiled.add((machine.store, rg, version))
         self._reckon()
         machine.spoil(rg, copy.body)
+
+    def _copies(self, machine: Machine) -> list[tuple[RgId, Version, Copy]]:
+        """What is on the disk; only what is elsewhere too, if there is any."""
+        copies = [
+            (rg, version, copy)
+            for rg in sorted(self._cluster.reference.rgs)
+            for version, copy in machine.disk(rg).copies()
+        ]
+        moving = [
+            (rg, version, copy)
+            for rg, version, copy in copies
+            if any(
+                other is not machine and other.disk(rg).copy_of(version)
+                for _, other in sorted(self._cluster.machines.items())
+            )
+        ]
+        return moving or copies
 
     def _lose_disk(self, machine: Machine) -> None:
         """The disk is lost; sometimes somebody writes it off before there is a new one."""
@@ -256,8 +300,8 @@ class Nemesis:
         if old:
             machine = self._random.choice(old)
             self._say(f"{machine.store} returns")
-            is_known = machine.store in self._cluster.map.retired  # else the word would be heard
-            may_rebuild = is_known and bool(self._random.randrange(2))
+            is_retired = machine.store in self._cluster.map.retired  # else the word would be heard
+            may_rebuild = is_retired and bool(self._random.randrange(2))
             self._cluster.start_machine(machine, may_rebuild=may_rebuild)
 
     def _say(self, what: str) -> None:

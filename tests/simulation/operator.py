@@ -27,6 +27,7 @@ from eventlog.map_events import (
 )
 from projections.cluster_map import Osd
 from simulation.cluster import Cluster
+from simulation.observers import Violation
 
 MAX_OSDS = 6
 MAX_REPLICAS = 3
@@ -81,7 +82,8 @@ class Operator:
             change = self._any()
             layout = Layout(self._cluster.map.layout - 1)
             self._say(f"late: {change}")
-            assert self._cluster.change_map(change, layout=layout) is not None
+            if self._cluster.change_map(change, layout=layout) is None:
+                raise Violation("operator", f"{change} was accepted for an older layout")
 
     def mend(self) -> None:
         """The last map: whatever is in it is in and up, and something can hold data."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from simulation.cluster import Cluster
     from simulation.stores import Machine
 
-APPEND_MS, READ_MS, ASK_MS, AGAIN_MS, LATE_MS = 2, 1, 1, 50, 700
+APPEND_MS, READ_MS, ASK_MS, AGAIN_MS = 2, 1, 1, 50
 
 
 class AppendFault(Enum):
@@ -61,6 +61,8 @@ class Pump:
         self._expected: dict[TopicPartition, int] = {}
         """The next record that the process is to be given."""
         self._has_news: dict[TopicPartition, None] = {}
+        self.lagging: dict[TopicPartition, int] = {}
+        """Partitions that are not read before that time."""
 
     @property
     def is_idle(self) -> bool:
@@ -111,6 +113,10 @@ class Pump:
             return
         found: list[Decoded] = []
         for place in self._cluster.chance.also(places, list(self._has_news)):
+            behind = self.lagging.get(place, 0) - self._cluster.world.now
+            if behind > 0:
+                self._later(behind, partial(self._poll, (place,)))
+                continue
             self._has_news.pop(place, None)
             offset = self._followed.get(place)
             if offset is None:
@@ -151,10 +157,12 @@ class Pump:
         for reply in [reply for job in jobs for reply in job.confirms]:
             self._cluster.reply(self._machine, reply)
         appends = [append for job in jobs for append in job.appends]
-        if appends:
-            self._append(appends)
-        else:
+        if not appends:
             self._done()
+        elif self._cluster.network.weather.jitter_ms:
+            self._later(0, partial(self._append, appends))
+        else:
+            self._append(appends)
 
     def _append(self, appends: list[Append]) -> None:
         cluster, address = self._cluster, self._machine.address
@@ -168,7 +176,7 @@ class Pump:
         if is_there:
             cluster.land_after(cluster.network.delay(0), chosen, self._machine, fault)
         if fault in (AppendFault.LATE, AppendFault.TWICE):
-            cluster.land_after(LATE_MS, appends, self._machine, fault)
+            cluster.land_after(cluster.chance.late_ms(), appends, self._machine, fault)
         if fault is not None:
             self._later(0, lambda: self._failed(appends, fault))
 

@@ -11,7 +11,9 @@ from random import Random
 from typing import NamedTuple
 
 from eventlog.ids import OsdId
+from osd.core.answers import Done, Found
 from osd.core.context import Settings
+from simulation.ambush import Ambush
 from simulation.checkers.acknowledged_writes import AcknowledgedWrites
 from simulation.checkers.calm_bursts import CalmBursts
 from simulation.checkers.clean_at_rest import CleanAtRest
@@ -29,9 +31,12 @@ from simulation.cluster import ONE_COPY, Cluster, Copies
 from simulation.nemesis import Nemesis
 from simulation.observers import Observer, Violation
 from simulation.operator import Operator
+from simulation.pump import AppendFault
 
 STEPS = 200
 RGS = 3
+FIERCE = 3
+"""Of so many seeds one is more often ambushed than left in peace."""
 NAMES = [f"object-{n}" for n in range(9)]
 SETTINGS = Settings(calm_ms=200, fetches=3, hint_ms=500, retry_ms=100, is_checked=True)
 
@@ -57,14 +62,20 @@ class Run:
         self.cluster = Cluster(RGS, SETTINGS, Random(random.getrandbits(64)), copies)
         self.clients = Clients(self.cluster, NAMES, Random(random.getrandbits(64)))
         self.operator = Operator(self.cluster, Random(random.getrandbits(64)))
-        self.nemesis = Nemesis(self.cluster, Random(random.getrandbits(64)))
+        is_fierce = seed % FIERCE == 0
+        self.nemesis = Nemesis(self.cluster, Random(random.getrandbits(64)), is_fierce=is_fierce)
+        self.ambush = Ambush(
+            self.cluster, self.clients, self.nemesis, Random(random.getrandbits(64))
+        )
         self.at_rest: list[Observer] = [CalmBursts(self.cluster)]
         """Looks that change the cluster, and so come last."""
         self.cluster.observers += self._checkers()
         for osd in range(random.choice([2, 3, 4])):
             self.cluster.add(OsdId(osd))
         self._weights = [random.choice([10, 20]), 10, random.choice([0, 2, 6]), 1, 1, 1]
-        self._weights.append(random.choice([0, 3, 6]))
+        self._weights += [random.choice([0, 3, 6]), random.choice([0, 2, 6])]
+        if is_fierce:
+            self._weights = [8, 8, 1, 0, 2, 0, 2, 8]
 
     def go(self) -> Failure | None:
         """Do it all; what must not be, if it was."""
@@ -104,6 +115,7 @@ class Run:
             self.operator.flap,
             self.operator.late,
             self.nemesis.act,
+            self.ambush.act,
         ]
         for self.step in range(self.steps):  # noqa: B020
             [act] = self.random.choices(acts, self._weights)
@@ -122,6 +134,7 @@ class Run:
         self.cluster.world.run(500)
         self.operator.mend()
         self._settle()
+        self._doubt()
         self.nemesis.find_spoiled()
         self._settle()
         reads = [self.clients.read(name) for name in NAMES]
@@ -131,6 +144,16 @@ class Run:
         self._settle()
         for observer in [*self.cluster.observers, *self.at_rest]:
             observer.settled()
+
+    def _doubt(self) -> None:
+        """Appends of unknown outcome, and no map change that would help: all goes on."""
+        for name in NAMES[:RGS]:
+            fates = iter([AppendFault.LOST])
+            self.cluster.fault = lambda fates=fates: next(fates, None)  # type: ignore[misc]
+            put = self.clients.put(name)
+            self._settle()
+            if not isinstance(put.answer, Done):
+                raise Violation("clean at rest", f"{put.words} of a settled cluster: {put.answer}")
 
     def _settle(self) -> None:
         if not self.cluster.settle():
@@ -143,5 +166,5 @@ class Run:
             return
         if self.nemesis.has_destroyed(read.rg, entry):
             self.clients.delete(read.name)
-        elif type(read.answer).__name__ != "Found":
+        elif not isinstance(read.answer, Found):
             raise Violation("clean at rest", f"{read.words} of a settled cluster: {read.answer}")
