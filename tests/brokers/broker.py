@@ -198,11 +198,15 @@ def _owner(pid: int) -> str:
 
 
 def _listening(ports: Ports) -> dict[str, str]:
-    login = 'org.apache.kafka.common.security.plain.PlainLoginModule required '
+    login = "org.apache.kafka.common.security.plain.PlainLoginModule required "
     login += f'user_{USER}="{PASSWORD}";'
     clients = ",".join(
         f"{name}://{LOOPBACK}:{port}"
-        for name, port in (("PLAINTEXT", ports.plain), ("SECURE", ports.tls), ("LOGIN", ports.login))
+        for name, port in (
+            ("PLAINTEXT", ports.plain),
+            ("SECURE", ports.tls),
+            ("LOGIN", ports.login),
+        )
     )
     return {
         "KAFKA_LISTENERS": f"{clients},CONTROLLER://{LOOPBACK}:{ports.controller}",

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from docker import DockerClient
@@ -65,18 +65,30 @@ def ready_engine(say: Say) -> DockerClient:
 
 
 def install_packages(say: Say, *packages: str) -> None:
-    """By Debian's package manager, its output shown only if it fails."""
+    """By Debian's package manager."""
     say(f"installing {', '.join(packages)}")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (
         ["apt-get", "update"],
         ["apt-get", "install", "--yes", "--no-install-recommends", *packages],
     ):
-        done = subprocess.run(
-            command, env=quiet, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        run(*command, env=quiet)
+
+
+def run(*command: str, env: Mapping[str, str] | None = None) -> None:
+    """Run it to its end; `NoBroker` with all that it said if it fails."""
+    try:
+        subprocess.run(
+            command,
+            check=True,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
-        if done.returncode:
-            raise NoBroker(f"`{' '.join(command)}` failed:\n{done.stdout}{done.stderr}")
+    except subprocess.CalledProcessError as error:
+        raise NoBroker(f"`{' '.join(command)}` failed:\n{error.stdout}") from error
 
 
 def may_install() -> bool:
@@ -86,7 +98,9 @@ def may_install() -> bool:
 
 def _may_make_one() -> None:
     if "DOCKER_HOST" in os.environ:
-        raise NoEngine(f"the one named by DOCKER_HOST, {os.environ['DOCKER_HOST']}, does not answer")
+        raise NoEngine(
+            f"the one named by DOCKER_HOST, {os.environ['DOCKER_HOST']}, does not answer"
+        )
     if os.geteuid() != 0:
         raise NoEngine("none answers here, and only root may start one")
 

@@ -52,7 +52,7 @@ def _frail_broker(kafka_image: str, broker_secrets: Secrets) -> Iterator[Broker]
 
 @pytest.fixture
 def frail_broker(_frail_broker: Broker) -> Iterator[Broker]:
-    """One broker that a test may stop, kill, pause and take the tail from; it serves again after."""
+    """One broker that a test may stop, kill, pause and damage; it serves again after."""
     yield _frail_broker
     _frail_broker.mend()
 

@@ -19,7 +19,7 @@ from docker import DockerClient
 from docker.errors import DockerException, ImageNotFound
 from docker.models.containers import Container
 
-from brokers.engine import NoBroker, Say, install_packages, may_install
+from brokers.engine import NoBroker, Say, install_packages, may_install, run
 from brokers.ports import LOOPBACK, free_ports
 
 KAFKA = "4.1.1"
@@ -57,7 +57,6 @@ FOLDERS = (
     "var/lib/kafka/data",
 )
 USERS = "root:x:0:0:root:/:/bin/sh\nappuser:x:1000:1000:appuser:/tmp:/bin/sh\n"
-
 
 
 def find_image(client: DockerClient) -> str | None:
@@ -148,7 +147,7 @@ def _java_version(jlink: Path) -> int:
 
 
 def _fetch_jars(into: Path) -> None:
-    _run(
+    run(
         "mvn",
         "--batch-mode",
         "--quiet",
@@ -161,7 +160,7 @@ def _fetch_jars(into: Path) -> None:
 
 
 def _make_runtime(jlink: Path, into: Path) -> None:
-    _run(
+    run(
         str(jlink),
         "--strip-debug",
         "--no-man-pages",
@@ -170,7 +169,7 @@ def _make_runtime(jlink: Path, into: Path) -> None:
         f"--output={into}",
     )
     # Without an archive of Java's own classes, Kafka's cannot be archived either.
-    _run(str(into / "bin/java"), "-Xshare:dump")
+    run(str(into / "bin/java"), "-Xshare:dump")
 
 
 def _lay_out(root: Path) -> None:
@@ -233,12 +232,6 @@ def _wait_for_start(container: Container) -> None:
             said = container.logs().decode(errors="replace")
             raise NoBroker(f"a broker did not start from the image made for it:\n{said}\n")
         time.sleep(0.2)
-
-
-def _run(*command: str) -> None:
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if done.returncode:
-        raise NoBroker(f"`{' '.join(command)}` failed:\n{done.stdout}{done.stderr}\n")
 
 
 def _first_line(error: Exception) -> str:

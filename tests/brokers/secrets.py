@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 USER = "tester"
-PASSWORD = "a-pass/word&with=signs"  # noqa: S105 - known to this test run only
+PASSWORD = "a-pass/word&with=signs"
 
 
 class Secrets(NamedTuple):
