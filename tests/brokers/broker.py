@@ -122,7 +122,7 @@ class Broker:
         """Until it serves; fails with all that it said if it does not."""
         deadline = time.monotonic() + STARTING_S
         while self._container.logs().count(STARTED) < self._starts:
-            assert self.status() != "exited", f"the broker ended:\n{self.said()}"
+            assert self.is_running(), f"the broker ended:\n{self.said()}"
             assert time.monotonic() < deadline, f"the broker does not start:\n{self.said()}"
             time.sleep(0.05)
 
@@ -136,28 +136,28 @@ class Broker:
         self._container.wait()
 
     def pause(self) -> None:
-        """It stands still: connections stay, nothing is answered."""
-        self._container.pause()
+        """It stands still: connections stay, nothing is answered, and it may be killed."""
+        self._container.kill("SIGSTOP")
 
     def unpause(self) -> None:
         """It goes on."""
-        self._container.unpause()
+        self._container.kill("SIGCONT")
 
     def mend(self) -> None:
-        """It serves again, whatever a test has done to it but damage its files."""
-        if self.status() == "paused":
+        """Make it serve again, whatever a test has done to it; see `wait`."""
+        if self.is_running():
             self.unpause()
-        if self.status() == "exited":
-            self.start()
+        else:
+            self.begin()
 
     def close(self) -> None:
         """Nothing of it is left."""
         self._docker.stop()
 
-    def status(self) -> str:
-        """`running`, `paused` or `exited`."""
+    def is_running(self) -> bool:
+        """Whether its process is there, paused or not."""
         self._container.reload()
-        return str(self._container.status)
+        return str(self._container.status) == "running"
 
     def said(self) -> str:
         """All it ever printed."""

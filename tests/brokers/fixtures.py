@@ -55,6 +55,7 @@ def frail_broker(_frail_broker: Broker) -> Iterator[Broker]:
     """One broker that a test may stop, kill, pause and damage; it serves again after."""
     yield _frail_broker
     _frail_broker.mend()
+    _frail_broker.wait()
 
 
 @pytest.fixture(scope="session")

@@ -39,14 +39,10 @@ class Kraft:
             broker.wait()
 
     def mend(self) -> None:
-        """All serve again."""
-        down = [broker for broker in self.brokers.values() if broker.status() == "exited"]
+        """Make all serve again, whatever a test has done to them."""
         for broker in self.brokers.values():
-            if broker.status() == "paused":
-                broker.unpause()
-        for broker in down:
-            broker.begin()
-        for broker in down:
+            broker.mend()
+        for broker in self.brokers.values():
             broker.wait()
 
     def close(self) -> None:

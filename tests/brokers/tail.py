@@ -29,7 +29,7 @@ def lose_tail(broker: Broker, topic: str, partition: int = 0, batches: int = 1) 
     The broker must have been killed, not stopped: after a clean stop Kafka
     trusts its indexes and does not look.
     """
-    assert broker.status() == "exited", "a broker that runs would write on"
+    assert not broker.is_running(), "a broker that runs would write on"
     path = f"{topic}-{partition}/{SEGMENT}"
     segment = broker.read_file(path)
     found = list(_batches(segment))
