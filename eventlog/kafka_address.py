@@ -26,21 +26,18 @@ SECRETS = frozenset({"sasl_plain_password", "ssl_password"})
 NUMBERS = frozenset({"replication_factor", "min_insync_replicas"})
 """Of the topics that `create` makes; the client never sees them."""
 SWITCHES = frozenset({"ssl_check_hostname"})
+FILES = frozenset({"ssl_cafile", "ssl_certfile", "ssl_crlfile", "ssl_keyfile"})
 TEXTS = frozenset(
     {
-        "security_protocol",
+        "sasl_kerberos_domain_name",
+        "sasl_kerberos_service_name",
         "sasl_mechanism",
         "sasl_plain_username",
-        "sasl_kerberos_service_name",
-        "sasl_kerberos_domain_name",
-        "ssl_cafile",
-        "ssl_certfile",
-        "ssl_keyfile",
-        "ssl_crlfile",
+        "security_protocol",
         "ssl_ciphers",
     }
 )
-OPTIONS = SECRETS | NUMBERS | SWITCHES | TEXTS
+OPTIONS = SECRETS | NUMBERS | SWITCHES | FILES | TEXTS
 """All but the numbers mean what kafka-python says of its options of the same name."""
 
 _HINT = "Write kafka://HOST:PORT[,HOST:PORT]/CLUSTER, as in kafka://localhost:9092/main."

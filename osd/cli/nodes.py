@@ -96,11 +96,12 @@ def up(
 ) -> None:
     """Run a cluster on this machine; the same DIR starts again where it was."""
     from osd.client.async_client import user
+    from osd.config import log_url
     from osd.folder import claimed, cluster_in
     from osd.founding import Shape
 
     with claimed(data):
-        url = cluster_in(data, log, osds, Shape(rgs), user() or "unknown")
+        url = cluster_in(data, log_url(log) if log else None, osds, Shape(rgs), user() or "unknown")
         _run_cluster(url, data)
 
 

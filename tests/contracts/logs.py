@@ -31,14 +31,18 @@ class Room(NamedTuple):
         return broker
 
 
-Make = Callable[[Room], Log]
+Make = Callable[[Room, LogIdentity], Log]
 
 KINDS: Mapping[str, Make] = {
-    "memory": lambda _: MemoryLog(IDENTITY),
-    "sqlite": lambda room: SqliteLog.create(room.folder / "cluster.log", IDENTITY),
-    "kafka": lambda room: KafkaLog.create(room.broker.url(f"c-{uuid.uuid4().hex}"), IDENTITY),
+    "memory": lambda _, identity: MemoryLog(identity),
+    "sqlite": lambda room, identity: SqliteLog.create(
+        room.folder / f"{uuid.uuid4().hex}.log", identity
+    ),
+    "kafka": lambda room, identity: KafkaLog.create(
+        room.broker.url(f"c-{uuid.uuid4().hex}"), identity
+    ),
 }
-"""Each makes a new, empty log with `IDENTITY`."""
+"""Each makes a new, empty log."""
 
 LASTING = ("sqlite", "kafka")
 """Those whose address opens them again, also in other processes."""

@@ -31,7 +31,7 @@ LONG_MS = 60_000
 
 @pytest.fixture(params=KINDS)
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
-    with KINDS[request.param](Room(tmp_path, request)) as made:
+    with KINDS[request.param](Room(tmp_path, request), IDENTITY) as made:
         yield made
 
 

@@ -21,7 +21,7 @@ Start = Callable[[str, int, int], "subprocess.Popen[str]"]
 
 @pytest.fixture(params=LASTING)
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
-    with KINDS[request.param](Room(tmp_path, request)) as made:
+    with KINDS[request.param](Room(tmp_path, request), IDENTITY) as made:
         yield made
 
 
