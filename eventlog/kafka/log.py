@@ -95,7 +95,7 @@ class KafkaLog:
 
     @property
     def caution(self) -> str:
-        """What is known to be unsafe in how the brokers keep this log."""
+        """Whether there are too few replicas; see `Log.caution`."""
         return self._caution
 
     @property
