@@ -95,7 +95,9 @@ def folder(keep: Path | None) -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def stage(data: Path, osds: int, log: str | None, telling: Telling) -> AsyncIterator[Stage]:
+async def stage(
+    data: Path, osds: int, telling: Telling, log: str | None = None
+) -> AsyncIterator[Stage]:
     """A new cluster of so many OSDs, up and running, on that log or on a file of its own."""
     if log is not None and is_founded(log):
         raise Refused(f"there is a cluster at {log} already", "Name a log for the demo alone.")

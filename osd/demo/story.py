@@ -70,7 +70,7 @@ async def _acts(
 ) -> None:
     async with AsyncExitStack() as opened:
         with telling.step(f"{count(osds, 'OSD')} come up") as step:
-            on = await opened.enter_async_context(stage(data, osds, log, telling))
+            on = await opened.enter_async_context(stage(data, osds, telling, log))
             step.did = f"{count(osds, 'OSD')}, one log, {(await on.client.map()).rg_count} RGs"
         await _import(on, files)
         await _expand(on, osds)

@@ -20,7 +20,7 @@ from aiohttp import StreamReader, web
 from eventlog.ids import RgId, Version, rg_of
 from osd.blobs import SMALL_BODY_BYTES, Blob, BlobId
 from osd.bodies import Received, TooLarge, pieces, receive, small
-from osd.core.answers import Answer, Done, Known, NotNow
+from osd.core.answers import Answer, Done, Known, NotNow, OutcomeUnknown
 from osd.core.inputs import Condition, Delete, Get, Put
 from osd.disk import Copy
 from osd.errors import DiskFailed, Refused
@@ -43,6 +43,7 @@ from osd.http.requests import (
     sender_of,
     sum_of,
 )
+from osd.reports import with_stall
 from osd.shell import Served, Shell
 
 SILENCE_SECONDS = 60.0
@@ -238,6 +239,8 @@ class Objects:
     ) -> web.Response:
         assert not isinstance(answer, Served)
         copies = self._copies(target, answer) if isinstance(answer, Done) else 1
+        if isinstance(answer, NotNow | OutcomeUnknown):
+            answer = answer._replace(why=with_stall(self._shell, answer.why, target.rg))
         return to_response(answer, self._about(request, target.rg), copies)
 
     def _about(self, request: web.BaseRequest, rg: RgId) -> About:
