@@ -57,7 +57,7 @@ def _settings(of_node: dict[int, Ports]) -> dict[str, str]:
         "KAFKA_CONTROLLER_QUORUM_VOTERS": voters,
         # A dead broker's partitions move when its session ends, and a still one leaves the
         # replicas in sync after its lag: with Kafka's 9 and 30 s a test would mostly wait.
-        "KAFKA_BROKER_HEARTBEAT_INTERVAL_MS": "500",
-        "KAFKA_BROKER_SESSION_TIMEOUT_MS": "4000",
+        "KAFKA_BROKER_HEARTBEAT_INTERVAL_MS": "300",
+        "KAFKA_BROKER_SESSION_TIMEOUT_MS": "3000",
         "KAFKA_REPLICA_LAG_TIME_MAX_MS": "5000",
     }
