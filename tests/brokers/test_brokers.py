@@ -9,7 +9,6 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaTimeoutError
 
 from brokers.broker import Broker
-from brokers.kraft import Kraft
 from brokers.secrets import PASSWORD, USER
 from brokers.tail import HEAD, lose_tail
 
@@ -85,9 +84,3 @@ def test_a_client_with_the_authority_and_the_password_gets_in(
         sasl_plain_password=PASSWORD,
         **login,
     ) == [b"one"]
-
-
-def test_three_brokers_serve_while_one_is_dead(three_brokers: Kraft, topic: str) -> None:
-    three_brokers.brokers[1].kill()
-    produce(three_brokers.address, topic, b"one")
-    assert consume(three_brokers.address, topic) == [b"one"]
