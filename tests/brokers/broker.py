@@ -16,6 +16,7 @@ from docker.models.containers import Container
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
+from brokers.compose import ONE, Service, services
 from brokers.files import read_file, write_file
 from brokers.image import STARTED
 from brokers.ports import LOOPBACK, free_ports
@@ -29,7 +30,6 @@ OWNER = "osdlog-tests.owner"
 STARTING_S = 120.0
 STOPPING_S = 60
 DATA = "/var/lib/kafka/data"
-CLUSTER_ID = "b3NkbG9nLXRlc3RzLWthZg"
 Speed = Literal["quick-start", "full-speed"]
 
 # Half of the broker's life in a test is its start, for which the better compiler comes too late.
@@ -49,12 +49,11 @@ SHORT_SESSION: Mapping[str, str] = {
 
 
 class Ports(NamedTuple):
-    """Where one broker listens: plainly, with TLS, with TLS and a password, to controllers."""
+    """Where one broker listens: plainly, with TLS, with TLS and a password."""
 
     plain: int
     tls: int
     login: int
-    controller: int
 
 
 class Broker:
@@ -64,20 +63,21 @@ class Broker:
         self,
         image: str,
         secrets: Secrets,
-        node: int = 1,
-        ports: Ports | None = None,
+        service: Service | None = None,
         settings: Mapping[str, str] | None = None,
         speed: Speed = "quick-start",
     ) -> None:
         """`settings` are more variables of the image; they win over those chosen here."""
-        self.node = node
-        self.ports = ports or Ports(*free_ports(4))
+        if service is None:
+            [service] = services(ONE)
+        self.ports = Ports(service.port, *free_ports(2))
         self.secrets = secrets
         self._starts = 0
         self._docker = DockerContainer(image).with_kwargs(
             network_mode="host", user="root", labels={OWNER: owner_of_this_process()}
         )
-        self._docker.with_envs(**JAVA[speed], **_listening(self.ports), **_alone(node, self.ports))
+        secured = _secured(service.environment, self.ports)
+        self._docker.with_envs(**{**service.environment, **secured, **JAVA[speed]})
         self._docker.with_envs(**(settings or {}))
         self._docker.with_copy_into_container(secrets.broker_pem, "/etc/kafka/secrets/broker.pem")
 
@@ -197,40 +197,20 @@ def _owner(pid: int) -> str:
     return f"{pid}:{stat.rpartition(')')[2].split()[19]}"
 
 
-def _listening(ports: Ports) -> dict[str, str]:
+def _secured(environment: Mapping[str, str], ports: Ports) -> dict[str, str]:
+    """Two more listeners: with TLS, and with TLS and a password."""
+    more = f",SECURE://{LOOPBACK}:{ports.tls},LOGIN://{LOOPBACK}:{ports.login}"
+    protocols = ",SECURE:SSL,LOGIN:SASL_SSL"
     login = "org.apache.kafka.common.security.plain.PlainLoginModule required "
     login += f'user_{USER}="{PASSWORD}";'
-    clients = ",".join(
-        f"{name}://{LOOPBACK}:{port}"
-        for name, port in (
-            ("PLAINTEXT", ports.plain),
-            ("SECURE", ports.tls),
-            ("LOGIN", ports.login),
-        )
-    )
     return {
-        "KAFKA_LISTENERS": f"{clients},CONTROLLER://{LOOPBACK}:{ports.controller}",
-        "KAFKA_ADVERTISED_LISTENERS": clients,
-        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,SECURE:SSL,LOGIN:SASL_SSL"
-        ",CONTROLLER:PLAINTEXT",
-        "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
-        "KAFKA_INTER_BROKER_LISTENER_NAME": "PLAINTEXT",
+        "KAFKA_LISTENERS": environment["KAFKA_LISTENERS"] + more,
+        "KAFKA_ADVERTISED_LISTENERS": environment["KAFKA_ADVERTISED_LISTENERS"] + more,
+        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": (
+            environment["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"] + protocols
+        ),
         "KAFKA_SSL_KEYSTORE_TYPE": "PEM",
         "KAFKA_SSL_KEYSTORE_LOCATION": "/etc/kafka/secrets/broker.pem",
         "KAFKA_LISTENER_NAME_LOGIN_SASL_ENABLED_MECHANISMS": "PLAIN",
         "KAFKA_LISTENER_NAME_LOGIN_PLAIN_SASL_JAAS_CONFIG": login,
-    }
-
-
-def _alone(node: int, ports: Ports) -> dict[str, str]:
-    """A cluster of this broker only, with everything else as Kafka has it."""
-    return {
-        "CLUSTER_ID": CLUSTER_ID,
-        "KAFKA_NODE_ID": str(node),
-        "KAFKA_PROCESS_ROLES": "broker,controller",
-        "KAFKA_CONTROLLER_QUORUM_VOTERS": f"{node}@{LOOPBACK}:{ports.controller}",
-        "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
-        "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
-        "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
-        "KAFKA_LOG_DIRS": DATA,
     }
