@@ -86,6 +86,7 @@ def check_told(osd: OsdProcess, reply: Reply, at: int, paused: int) -> None:
     reply = osd.get("object", Osdlog_Deadline_Ms="100")
     assert reply.status == 503
     assert re.search(SINCE, reply.error), reply.error
+    assert osd.get("object", Osdlog_Consistency="local").body == b"before"
     status = osd.report("/status")["log"]
     assert paused <= status["stalled"]["since"] <= time.time()
     assert status["stalled"]["position"] == f"map/0@{status['map_next_offset']}"
