@@ -11,10 +11,10 @@ Only this package knows Kafka's client.
 """
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from kafka import TopicPartition as Place
 
@@ -38,6 +38,9 @@ from eventlog.kafka.writer import KafkaWriter, Letter
 from eventlog.kafka_address import KafkaAddress, parse_kafka
 from eventlog.log import Entry, LogIdentity, Record, TopicPartition
 from eventlog.places import ends_before, no_such_place
+
+if TYPE_CHECKING:
+    from eventlog.columns import Scanned
 
 _IDENTITY_KEY = b"identity"
 _START = Offset(0)
@@ -151,6 +154,13 @@ class KafkaLog:
         with self._lock:
             self._tails.append(tail)
         return tail
+
+    def scan(self, begins: Mapping[TopicPartition, Offset]) -> "Iterator[Scanned]":
+        """What those partitions have now, as columns; see `eventlog.columns.scan`."""
+        from eventlog.kafka.scan import scan  # noqa: PLC0415 - only who wants columns loads polars
+
+        self._require_open()
+        return scan(self, begins)
 
     def forget(self, tail: KafkaTail) -> None:
         """The tail was closed."""

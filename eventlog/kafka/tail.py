@@ -355,7 +355,11 @@ class KafkaTail:
 
 
 def _missing(followed: _Followed, offset: Offset) -> LogCorrupt:
-    position = Position(followed.topic, followed.partition, offset)
+    return missing_record(Position(followed.topic, followed.partition, offset))
+
+
+def missing_record(position: Position) -> LogCorrupt:
+    """The error for a gap in a topic that has none."""
     return LogCorrupt(
         f"the record at {position} is missing",
         "Something removed records of the topic: check its settings, and restore the log.",
