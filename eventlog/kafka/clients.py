@@ -11,7 +11,7 @@ What is not here: what is done with them.
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.net.compat import KafkaNetClient
@@ -38,6 +38,9 @@ FETCH_BYTES = 16 * 1024 * 1024
 """Of one answer: about 80,000 events, decoded well within a second, so nothing waits long."""
 PARTITION_BYTES = 1024 * 1024
 """Of one partition in one answer: 16 busy partitions fill it, and none can starve the others."""
+SCAN_BYTES = 32 * 1024 * 1024
+SCAN_PARTITION_BYTES = 8 * 1024 * 1024
+"""Whoever scans waits for nobody: the larger a piece, the less is done for each piece."""
 ONE_READ_BYTES = 1024 * 1024
 """Of the answer to a plain read of one partition."""
 SOCKET_BYTES = 1024 * 1024
@@ -62,8 +65,23 @@ logging.getLogger("kafka").addHandler(logging.NullHandler())
 """What goes wrong is raised; without this the client would also print it."""
 
 
-def make_consumer(address: KafkaAddress, *, is_tail: bool) -> KafkaConsumer:
-    """A consumer with nothing assigned. A tail waits for records, a reader never does."""
+class Fetching(NamedTuple):
+    """How a consumer fetches."""
+
+    wait_ms: int
+    size: int
+    partition_size: int
+    has_session: bool
+    """Whether brokers keep what is fetched; a reader changes its partition all the time."""
+
+
+TAIL = Fetching(FETCH_WAIT_MS, FETCH_BYTES, PARTITION_BYTES, has_session=True)
+READ = Fetching(0, ONE_READ_BYTES, ONE_READ_BYTES, has_session=False)
+SCAN = Fetching(FETCH_WAIT_MS, SCAN_BYTES, SCAN_PARTITION_BYTES, has_session=True)
+
+
+def make_consumer(address: KafkaAddress, fetching: Fetching) -> KafkaConsumer:
+    """A consumer with nothing assigned."""
     return _made(
         KafkaConsumer,
         **_common(address),
@@ -73,11 +91,11 @@ def make_consumer(address: KafkaAddress, *, is_tail: bool) -> KafkaConsumer:
         allow_auto_create_topics=False,
         check_crcs=True,
         fetch_min_bytes=1,
-        fetch_max_wait_ms=FETCH_WAIT_MS if is_tail else 0,
-        fetch_max_bytes=FETCH_BYTES if is_tail else ONE_READ_BYTES,
-        max_partition_fetch_bytes=PARTITION_BYTES if is_tail else ONE_READ_BYTES,
+        fetch_max_wait_ms=fetching.wait_ms,
+        fetch_max_bytes=fetching.size,
+        max_partition_fetch_bytes=fetching.partition_size,
         max_poll_records=1_000_000,  # all that came; the tail deals it out
-        enable_incremental_fetch_sessions=is_tail,  # a reader changes its partition all the time
+        enable_incremental_fetch_sessions=fetching.has_session,
         receive_buffer_bytes=SOCKET_BYTES,
         metrics_enabled=False,
     )

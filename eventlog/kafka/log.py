@@ -37,7 +37,7 @@ from eventlog.kafka.topics import (
 from eventlog.kafka.writer import KafkaWriter, Letter
 from eventlog.kafka_address import KafkaAddress, parse_kafka
 from eventlog.log import Entry, LogIdentity, Record, TopicPartition
-from eventlog.places import ends_before, no_such_place
+from eventlog.places import all_places, ends_before, no_such_place
 
 if TYPE_CHECKING:
     from eventlog.columns import Scanned
@@ -78,11 +78,8 @@ class KafkaLog:
         with in_our_words(address), closing(make_admin(address)) as admin:
             there = describe(admin, address)
             make_topics(admin, address, identity)
-        with closing(
-            KafkaReader(address, [topic_name(address, topic) for topic in Topic])
-        ) as reader:
-            if there:
-                _require_empty(reader, address)
+        if there:
+            _require_empty(address, identity)
         _write_identity(address, identity)
         return cls(url)
 
@@ -233,11 +230,15 @@ def _read_identity(reader: KafkaReader, address: KafkaAddress) -> LogIdentity:
     return decode_identity(found[0].value, address)
 
 
-def _require_empty(reader: KafkaReader, address: KafkaAddress) -> None:
+def _require_empty(address: KafkaAddress, identity: LogIdentity) -> None:
     """What an interrupted making left is used; what somebody wrote is not."""
-    places = [Place(topic_name(address, topic), 0) for topic in Topic]
-    places.append(Place(identity_topic(address), 0))
-    if any(reader.ends(places).values()):
+    topics = [*(topic_name(address, topic) for topic in Topic), identity_topic(address)]
+    with closing(KafkaReader(address, topics)) as reader:
+        places = [
+            Place(topic_name(address, topic), number) for topic, number in all_places(identity)
+        ]
+        ends = reader.ends([*places, Place(identity_topic(address), 0)])
+    if any(ends.values()):
         raise WrongLog(
             f"there is a log {address.cluster} at {address.brokers} already", "Use another name."
         )

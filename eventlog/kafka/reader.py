@@ -15,10 +15,11 @@ from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import LeaderNotAvailableError
 
 from eventlog.errors import LogUnavailable
 from eventlog.ids import Offset
-from eventlog.kafka.clients import REQUEST_MS, make_consumer
+from eventlog.kafka.clients import BACKOFF_MS, READ, REQUEST_MS, make_consumer
 from eventlog.kafka.errors import in_our_words
 from eventlog.kafka_address import KafkaAddress
 
@@ -64,15 +65,6 @@ class KafkaReader:
                 self._drop()
                 raise
 
-    def starts(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, Offset]:
-        """The first offset that each partition still has."""
-        with self._lock, in_our_words(self._address):
-            try:
-                return dict(self._opened().beginning_offsets(list(partitions), REQUEST_MS))
-            except Exception:
-                self._drop()
-                raise
-
     def close(self) -> None:
         """Give back the connection."""
         with self._lock:
@@ -80,7 +72,7 @@ class KafkaReader:
 
     def _opened(self) -> KafkaConsumer:
         if self._consumer is None:
-            self._consumer = make_consumer(self._address, is_tail=False)
+            self._consumer = make_consumer(self._address, READ)
             self._ends(self._consumer, [TopicPartition(name, 0) for name in self._topics])
         return self._consumer
 
@@ -94,8 +86,18 @@ class KafkaReader:
     def _ends(
         consumer: KafkaConsumer, wanted: Sequence[TopicPartition]
     ) -> Mapping[TopicPartition, Offset]:
-        found: Mapping[TopicPartition, Offset] = consumer.end_offsets(wanted, REQUEST_MS)
-        return found
+        """The client asks the leaders that it knows, and fails for want of the others' answers."""
+        deadline = time.monotonic() + REQUEST_MS / 1_000
+        while True:
+            try:
+                found: Mapping[TopicPartition, Offset] = consumer.end_offsets(wanted, REQUEST_MS)
+            except KeyError as unanswered:
+                if time.monotonic() > deadline:
+                    at = unanswered.args[0]
+                    raise LeaderNotAvailableError(f"{at.topic}/{at.partition}") from unanswered
+                time.sleep(BACKOFF_MS / 1_000)
+            else:
+                return found
 
     def _read(
         self, consumer: KafkaConsumer, at: TopicPartition, offset: Offset, max_records: int

@@ -23,7 +23,7 @@ from eventlog.columns import Scanned
 from eventlog.errors import LogUnavailable
 from eventlog.ids import Offset, Position, Topic
 from eventlog.kafka.batches import SCHEMA, Batches, decode_batches
-from eventlog.kafka.clients import make_consumer
+from eventlog.kafka.clients import SCAN, make_consumer
 from eventlog.kafka.errors import in_our_words
 from eventlog.kafka.reader import READ_S
 from eventlog.kafka.tail import missing_record
@@ -85,7 +85,7 @@ def scan(
     wanted = {log.place(*at): at for at, begin in begins.items() if begin < ends[at]}
     if not wanted:
         return
-    with in_our_words(log.address), closing(make_consumer(log.address, is_tail=True)) as consumer:
+    with in_our_words(log.address), closing(make_consumer(log.address, SCAN)) as consumer:
         is_raw = is_raw and hand_over_raw(consumer)
         consumer.assign(list(wanted))
         for at, place in wanted.items():

@@ -27,7 +27,7 @@ from kafka.errors import LogTruncationError, OffsetOutOfRangeError
 from eventlog.digest import record_digest
 from eventlog.errors import LogCorrupt, LogError, LogReplaced, LogUnavailable
 from eventlog.ids import Offset, Partition, Position, Topic
-from eventlog.kafka.clients import make_consumer
+from eventlog.kafka.clients import TAIL, make_consumer
 from eventlog.kafka.errors import in_our_words
 from eventlog.kafka.records import as_records
 from eventlog.log import Record
@@ -252,7 +252,7 @@ class KafkaTail:
     def _told(self) -> KafkaConsumer:
         """The consumer, reading what is followed and nothing else."""
         if self._consumer is None:
-            self._consumer = make_consumer(self._log.address, is_tail=True)
+            self._consumer = make_consumer(self._log.address, TAIL)
             self._moved.update(self._followed)
             self._assigned = frozenset()
         wanted = frozenset(at for at, each in self._followed.items() if each.fault is None)
