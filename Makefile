@@ -8,11 +8,12 @@ READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format bench simulate replay clean
+.PHONY: help demo test check format bench kafka simulate replay clean
 
 help:
 	@echo "make demo     the whole story on one machine, on real files (DIR=PATH: the folder that goes in)"
 	@echo "make test     every test (ARGS='-k NAME' picks some)"
+	@echo "make kafka    get ready what the tests on Kafka need: a Docker engine, an image of Kafka"
 	@echo "make check    format, lint, types, architecture"
 	@echo "make format   put every file into the format that check wants"
 	@echo "make simulate SEEDS=n             n random runs of whole clusters, on all cores"
@@ -23,7 +24,7 @@ help:
 demo: $(READY)
 	@exec $(BIN)/osdlog demo $(DIR)
 
-test: $(READY)
+test: $(READY) kafka
 	@exec $(BIN)/python -m pytest $(ARGS)
 
 check: $(READY)
@@ -35,6 +36,10 @@ check: $(READY)
 format: $(READY)
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+# Nothing to do where both are there; else it says what it does, or what to do.
+kafka: $(READY)
+	@PYTHONPATH=tests $(BIN)/python -m brokers
 
 bench: $(READY)
 	@exec $(BIN)/python -m benchmarks $(ARGS)

@@ -99,6 +99,11 @@ class SqliteLog:
         return f"sqlite:{self._path}"
 
     @property
+    def caution(self) -> str:
+        """Nothing."""
+        return ""
+
+    @property
     def is_at_hand(self) -> bool:
         """Yes: the file is on this machine."""
         return True

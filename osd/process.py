@@ -76,6 +76,8 @@ class Ready(NamedTuple):
     address: str
     store: str
     boot: int
+    caution: str = ""
+    """Of the log, see `Log.caution`."""
 
 
 def run(config: OsdConfig, on_ready: Callable[[Ready], None]) -> None:
@@ -114,7 +116,7 @@ async def run_osd(
         gc.freeze()
         shell = Shell(node, rows, blobs, log, Gauge(directory.path))
         address = f"{config.advertise or config.host}:{sock.getsockname()[1]}"
-        ready = Ready(config.osd, address, str(directory.store), boot)
+        ready = Ready(config.osd, address, str(directory.store), boot, log.caution)
         running = _Running(config, shell, stopping)
         await running.run(sock, ready, on_ready, missing)
 

@@ -20,7 +20,8 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import NamedTuple
@@ -44,6 +45,8 @@ GATHER_S = 0.002
 """About what the two syncs of a turn take."""
 FIRST_BACKOFF_S = 0.02
 LAST_BACKOFF_S = 2.0
+STANDSTILL_S = 1.0
+"""A question to the log that takes longer is told as a stall before it fails, or never does."""
 
 
 @dataclass(slots=True)
@@ -118,14 +121,16 @@ class Pump:
         self._reading: Stall | None = None
         self._appending: Stall | None = None
         """Stands until an append goes through again."""
+        self._overdue: float | None = None
+        """When the answer that is waited for should have come; seconds since 1970."""
         self.skipped: Mapping[Position, bytes] = {}
         """Records that the map lets everybody pass over; the loop keeps it up to date."""
         self._thread = threading.Thread(target=self._run, name="osd-pump", daemon=True)
 
     @property
     def stall(self) -> Stall | None:
-        """Why the log was of no use when it was last needed, if so."""
-        return self._reading or self._appending
+        """Why the log was of no use when it was last needed, or is of none now, if so."""
+        return self._reading or self._appending or _standstill(self._overdue)
 
     def start(self) -> None:
         """Begin; nothing is read before a `Follow`."""
@@ -213,7 +218,9 @@ class Pump:
             return
         tickets = tuple(append.ticket for append in appends)
         try:
-            self._log.append([self._entry(append) for append in appends])
+            entries = [self._entry(append) for append in appends]
+            with self._asking():
+                self._log.append(entries)
             self._appending = None
         except AppendUnknown as error:
             self._appending = _stalled(self._appending, error)
@@ -242,7 +249,8 @@ class Pump:
         if not self._asks:
             return
         wanted = frozenset[tuple[Topic, Partition]]().union(*(a.partitions for a in self._asks))
-        ends = self._log.end_offsets(wanted)
+        with self._asking():
+            ends = self._log.end_offsets(wanted)
         asks, self._asks = self._asks, []
         inputs += [Ended(ask.number, {at: ends[at] for at in ask.partitions}) for ask in asks]
 
@@ -251,11 +259,21 @@ class Pump:
         if room <= 0:
             self._pause(wait_ms / 1_000)
             return
-        records = self._tail.poll(wait_ms, min(room, BATCH_RECORDS))
+        with self._asking(wait_ms / 1_000):
+            records = self._tail.poll(wait_ms, min(room, BATCH_RECORDS))
         decoded = self._decode(records)
         if decoded:
             self._handed += len(decoded)
             inputs.append(Read(tuple(decoded)))
+
+    @contextmanager
+    def _asking(self, wait_s: float = 0.0) -> Iterator[None]:
+        """While the log is asked for something that may take so long by itself."""
+        self._overdue = time.time() + wait_s
+        try:
+            yield
+        finally:
+            self._overdue = None
 
     def _decode(self, records: list[Record]) -> list[Decoded | Skipped]:
         """The records' events, up to the first that cannot be decoded."""
@@ -301,6 +319,12 @@ class Pump:
 
 def _stalled(before: Stall | None, error: OsdlogError) -> Stall:
     return Stall(before.since if before else time.time(), error.what)
+
+
+def _standstill(overdue: float | None) -> Stall | None:
+    if overdue is None or time.time() - overdue < STANDSTILL_S:
+        return None
+    return Stall(overdue, "the log does not answer")
 
 
 def failure_of(error: Exception) -> OsdlogError:

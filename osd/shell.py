@@ -12,7 +12,7 @@ What is not here: HTTP (see `osd.http`), and how a process starts (see
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import NamedTuple
 
 from eventlog.errors import LogError, LogUnavailable
@@ -198,6 +198,11 @@ class Shell:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.fetcher.close()
         await self._loop.run_in_executor(None, self.pump.close, STOP_PATIENCE_S)
+
+    @property
+    def places(self) -> Mapping[TopicPartition, int]:
+        """The next record of each followed partition."""
+        return self._expected
 
     def table(self, rg: RgId) -> RgTable | None:
         """What the log says of an RG's objects, if the RG is followed here."""

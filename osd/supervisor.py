@@ -69,6 +69,11 @@ class Supervisor:
         await self.stop()
 
     @property
+    def caution(self) -> str:
+        """What should be known of how safely the log is kept, if anything."""
+        return self._log.caution
+
+    @property
     def osds(self) -> tuple[OsdId, ...]:
         """Those that are kept running here."""
         return tuple(sorted(self._keepers))

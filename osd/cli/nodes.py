@@ -35,6 +35,7 @@ def init(
     log: options.Log = None,
 ) -> None:
     """Make a new cluster: its log, and the first event of its map."""
+    from eventlog.open import open_log
     from osd.cli.output import note, say_json
     from osd.client.async_client import user
     from osd.config import log_url
@@ -43,6 +44,8 @@ def init(
     url = log_url(log)
     shape = Shape(rgs, replicas, min_replicas)
     made = found(url, shape, (), "a new cluster", user() or "unknown")
+    with open_log(url) as opened:
+        _warn(opened.caution)
     if json:
         say_json({"cluster": made.cluster, "log": url, "rgs": made.rg_count})
         return
@@ -75,6 +78,7 @@ def osd(  # noqa: PLR0913, PLR0917 - its options
         if json:
             say_json(ready)
         else:
+            _warn(ready.caution)
             note(f"{osd_name(ready.osd)} serves at {ready.address} as {ready.store}")
 
     config = OsdConfig(
@@ -135,11 +139,13 @@ def up(
 ) -> None:
     """Run a cluster on this machine; the same DIR starts again where it was."""
     from osd.client.async_client import user
+    from osd.config import log_url
     from osd.folder import claimed, cluster_in
     from osd.founding import Shape
 
     with claimed(data):
-        url = cluster_in(data, log, osds, Shape(rgs, replicas, min_replicas), user() or "unknown")
+        shape = Shape(rgs, replicas, min_replicas)
+        url = cluster_in(data, log_url(log) if log else None, osds, shape, user() or "unknown")
         _run_cluster(url, data)
 
 
@@ -152,6 +158,7 @@ def _run_cluster(url: str, data: Path) -> None:
 
     async def work() -> None:
         async with Supervisor(url, data, note) as supervisor:
+            _warn(supervisor.caution)
             await supervisor.ready()
             note(f"the cluster is up: {count(len(supervisor.osds), 'OSD')}")
             note(f"    export OSDLOG_LOG={quote(url)}")
@@ -160,6 +167,13 @@ def _run_cluster(url: str, data: Path) -> None:
             await supervisor.run()
 
     run(until_stopped(work()))
+
+
+def _warn(caution: str) -> None:
+    from osd.cli.output import note
+
+    if caution:
+        note(f"warning: {caution}")
 
 
 def add_to(app: typer.Typer) -> None:

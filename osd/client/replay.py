@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import NamedTuple
 
-from eventlog.codec import Decoder
+from eventlog.codec import Decoder, Event
+from eventlog.columns import Scanned, events, records_of, scan
 from eventlog.ids import Offset, Partition, Position, RgId, Topic
 from eventlog.log import Log, Record
 from eventlog.map_events import MapChanged
@@ -40,16 +41,11 @@ class Replay:
 
     def fold_all(self) -> Iterator[Told]:
         """Fold everything that is there and was not yet, event by event."""
-        for number in range(self._log.identity.partitions):
-            yield from self.fold(Partition(number))
+        return self._fold_rest(*map(Partition, range(self._log.identity.partitions)))
 
     def fold(self, partition: Partition) -> Iterator[Told]:
         """Fold the rest of one partition."""
-        while records := self._log.read(Topic.RG, partition, self._next(partition)):
-            for record in records:
-                if not self._is_skipped(record):
-                    yield self._fold(record)
-                self._next_offsets[partition] = Offset(record.offset + 1)
+        return self._fold_rest(partition)
 
     def rg(self, rg: RgId) -> RgProjection:
         """What was folded of one RG so far."""
@@ -61,10 +57,25 @@ class Replay:
     def _next(self, partition: Partition) -> Offset:
         return self._next_offsets.get(partition, Offset(0))
 
-    def _fold(self, record: Record) -> Told:
-        event = self._decoder.decode(record)
-        assert not isinstance(event, MapChanged), "the map's events stand in their own topic"
-        return Told(record.position, event, self.rg(event.rg).fold(event, record.offset))
+    def _fold_rest(self, *partitions: Partition) -> Iterator[Told]:
+        begins = {(Topic.RG, partition): self._next(partition) for partition in partitions}
+        for piece in scan(self._log, begins):
+            for offset, event in self._events(piece):
+                position = Position(piece.topic, piece.partition, offset)
+                assert not isinstance(event, MapChanged), "the map's events are in their own topic"
+                yield Told(position, event, self.rg(event.rg).fold(event, offset))
+                self._next_offsets[piece.partition] = Offset(offset + 1)
+
+    def _events(self, piece: Scanned) -> Iterator[tuple[Offset, Event]]:
+        """All at once, unless some of them may have to be passed over."""
+        if any(position.partition == piece.partition for position in self._skipped):
+            for record in records_of(piece):
+                if not self._is_skipped(record):
+                    yield record.offset, self._decoder.decode(record)
+        else:
+            yield from zip(
+                piece.frame["offset"].to_list(), events(piece, self._decoder), strict=True
+            )
 
     def _is_skipped(self, record: Record) -> bool:
         wanted = self._skipped.get(record.position)

@@ -18,7 +18,7 @@ from aiohttp import web
 from eventlog.ids import RgId, Version, rg_of
 from osd.blobs import Blob
 from osd.bodies import TooLarge, pieces
-from osd.core.answers import Answer, Done, Known, NotNow, Reserved
+from osd.core.answers import Answer, Done, Known, NotNow, OutcomeUnknown, Reserved
 from osd.core.inputs import Condition, Delete, Get, Put, Reserve
 from osd.disk import Copy
 from osd.errors import DiskFailed
@@ -41,6 +41,7 @@ from osd.http.requests import (
     sum_of,
 )
 from osd.http.uploads import Uploads
+from osd.reports import with_stall
 from osd.shell import Served, Shell
 
 
@@ -226,6 +227,8 @@ class Objects:
     ) -> web.Response:
         assert not isinstance(answer, Served)
         copies = self._copies(target, answer) if isinstance(answer, Done) else 1
+        if isinstance(answer, NotNow | OutcomeUnknown):
+            answer = answer._replace(why=with_stall(self._shell, answer.why, target.rg))
         return to_response(answer, self._about(request, target.rg), copies)
 
     def _about(self, request: web.BaseRequest, rg: RgId) -> About:
