@@ -20,6 +20,7 @@ from simulation.checkers.clean_at_rest import CleanAtRest
 from simulation.checkers.counted_copies_stay import CountedCopiesStay
 from simulation.checkers.dense_versions import DenseVersions
 from simulation.checkers.expected_stops import ExpectedStops
+from simulation.checkers.fetch_slots import FetchSlots
 from simulation.checkers.linearizable_objects import LinearizableObjects
 from simulation.checkers.live_copies import LiveCopies
 from simulation.checkers.log_records import LogRecords
@@ -97,6 +98,7 @@ class Run:
             LiveCopies(cluster, self.nemesis),
             CountedCopiesStay(reference),
             SameState(cluster),
+            FetchSlots(),
             ExpectedStops(cluster),
             LogRecords(),
             CleanAtRest(cluster),
