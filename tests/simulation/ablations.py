@@ -1,9 +1,10 @@
 """Ablations: the product without one of its safeguards, each for the length of a run.
 
 Rule: a safeguard is a named function of the product, and an ablation puts
-another in its place; nothing in the product knows of it. Each says within how
-many seeds the search must find a violation, and which checkers may be the one
-that finds it: a safeguard that nobody misses is not needed, or not tested.
+another in its place; nothing in the product knows of it. A safeguard that
+nobody misses is not needed, or not tested: `MISSED_WITHIN` says in how many
+first seeds the search misses it, `MISSED_IN` which transcript does, and
+`NOT_MISSED` why none does.
 
 What is not here: the search (see `simulation.search`).
 """
@@ -11,7 +12,7 @@ What is not here: the search (see `simulation.search`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec.structs import replace
 from pytest import MonkeyPatch  # noqa: PT013
@@ -29,24 +30,14 @@ from projections.object_facts import Draft
 from projections.rg_state import Body, Claim, Entry, Fact, OpKind, Status
 from projections.voids import Void
 
-Apply = Callable[[MonkeyPatch], None]
-
-
-class Ablation(NamedTuple):
-    """A safeguard that is missing."""
-
-    apply: Apply
-    within: int
-    """The search finds a violation in one of so many first seeds."""
-    found_by: tuple[str, ...]
-    """Checkers, or the product's own assertion."""
+Ablation = Callable[[MonkeyPatch], None]
 
 
 def _always(value: object) -> Callable[..., Any]:
     return lambda *_args, **_options: value
 
 
-def _fence_without(*parts: str) -> Apply:
+def _fence_without(*parts: str) -> Ablation:
     """The fold and the nodes do not look at these parts of a fence."""
 
     def gives(claim: Claim, fence: Fence) -> bool:
@@ -330,41 +321,41 @@ def _rash_doomer(patch: MonkeyPatch) -> None:
 
 
 ABLATIONS: dict[str, Ablation] = {
-    "fence": Ablation(_fence_without("epoch", "round", "store", "boot"), 20, ()),
-    "epoch-of-fence": Ablation(_fence_without("epoch"), 20, ()),
-    "round-of-fence": Ablation(_fence_without("round"), 20, ()),
-    "store-of-fence": Ablation(_fence_without("store"), 20, ()),
-    "boot-of-fence": Ablation(_fence_without("boot"), 20, ()),
-    "rank-of-claims": Ablation(_any_claim, 20, ()),
-    "new-claim-after-restart": Ablation(_kept_claim, 20, ()),
-    "new-round": Ablation(_same_round, 20, ()),
-    "next-version": Ablation(_any_version, 20, ()),
-    "end-of-claim": Ablation(_endless_claim, 20, ()),
-    "settled-before-sweeping": Ablation(_unsettled_sweep, 20, ()),
-    "settled-before-failure": Ablation(_unsettled_failure, 20, ()),
-    "settled-before-erasing": Ablation(_unsettled_erasure, 20, ()),
-    "read-back": Ablation(_no_read_back, 20, ()),
-    "asked-before-no": Ablation(_stale_no, 20, ()),
-    "asked-before-read": Ablation(_stale_read, 20, ()),
-    "newer-statement": Ablation(_any_statement, 20, ()),
-    "doomed-before-erased": Ablation(_no_dooming, 20, ()),
-    "counted-before-doomed": Ablation(_rash_dooming, 20, ()),
-    "dooming-judged-in-place": Ablation(_dooming_as_sent, 20, ()),
-    "fence-of-dooming": Ablation(_any_dooming, 20, ()),
-    "dooming": Ablation(_any_dooming_as_sent, 20, ()),
-    "doubted-claim": Ablation(_no_doubt, 20, ()),
-    "doubted-or-ended-claim": Ablation(_no_doubt_no_end, 20, ()),
-    "only-puts-revive": Ablation(_reviving_import, 20, ()),
-    "facts-rise": Ablation(_falling_fact, 20, ()),
-    "lost-is-not-doomed": Ablation(_lost_is_doomed, 20, ()),
-    "tombstones-wait": Ablation(_short_tombstone, 20, ()),
-    "request-memory": Ablation(_no_memory, 20, ()),
-    "erased-before-imported-again": Ablation(_no_leaving, 20, ()),
-    "map-read-before-claim": Ablation(_unread_map, 20, ()),
-    "calm": Ablation(_no_calm, 20, ()),
-    "exact-placement": Ablation(_rough_placement, 20, ()),
-    "durable-before-appended": Ablation(_unsynced, 20, ()),
-    "layout-of-change": Ablation(_any_layout, 20, ()),
-    "swept-files": Ablation(_unswept_files, 20, ()),
-    "disk-known-before-dooming": Ablation(_rash_doomer, 20, ()),
+    "fence": _fence_without("epoch", "round", "store", "boot"),
+    "epoch-of-fence": _fence_without("epoch"),
+    "round-of-fence": _fence_without("round"),
+    "store-of-fence": _fence_without("store"),
+    "boot-of-fence": _fence_without("boot"),
+    "rank-of-claims": _any_claim,
+    "new-claim-after-restart": _kept_claim,
+    "new-round": _same_round,
+    "next-version": _any_version,
+    "end-of-claim": _endless_claim,
+    "settled-before-sweeping": _unsettled_sweep,
+    "settled-before-failure": _unsettled_failure,
+    "settled-before-erasing": _unsettled_erasure,
+    "read-back": _no_read_back,
+    "asked-before-no": _stale_no,
+    "asked-before-read": _stale_read,
+    "newer-statement": _any_statement,
+    "doomed-before-erased": _no_dooming,
+    "counted-before-doomed": _rash_dooming,
+    "dooming-judged-in-place": _dooming_as_sent,
+    "fence-of-dooming": _any_dooming,
+    "dooming": _any_dooming_as_sent,
+    "doubted-claim": _no_doubt,
+    "doubted-or-ended-claim": _no_doubt_no_end,
+    "only-puts-revive": _reviving_import,
+    "facts-rise": _falling_fact,
+    "lost-is-not-doomed": _lost_is_doomed,
+    "tombstones-wait": _short_tombstone,
+    "request-memory": _no_memory,
+    "erased-before-imported-again": _no_leaving,
+    "map-read-before-claim": _unread_map,
+    "calm": _no_calm,
+    "exact-placement": _rough_placement,
+    "durable-before-appended": _unsynced,
+    "layout-of-change": _any_layout,
+    "swept-files": _unswept_files,
+    "disk-known-before-dooming": _rash_doomer,
 }

@@ -50,6 +50,8 @@ class Failure(NamedTuple):
     """The step in which it showed; the number of all steps if it was at rest."""
     checker: str
     what: str
+    is_crash: bool = False
+    """No checker objected: a node, or the simulation itself, raised an error."""
 
 
 class Run:
@@ -86,7 +88,7 @@ class Run:
             return Failure(self.seed, self.step, violation.checker, violation.what)
         except Exception as error:  # noqa: BLE001 - whatever a node raises is its mistake
             where = "".join(traceback.format_exception(error)[-3:])
-            return Failure(self.seed, self.step, type(error).__name__, where)
+            return Failure(self.seed, self.step, type(error).__name__, where, is_crash=True)
         return None
 
     def _checkers(self) -> list[Observer]:
