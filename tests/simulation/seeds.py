@@ -157,7 +157,7 @@ class Run:
                 raise Violation("clean at rest", f"{put.words} of a settled cluster: {put.answer}")
 
     def _settle(self) -> None:
-        if not self.cluster.settle():
+        if not self.cluster.settle(limit_ms=60_000):
             raise Violation("clean at rest", "the cluster does not come to rest")
 
     def _judge(self, read: ReadCall) -> None:

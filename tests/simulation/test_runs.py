@@ -50,7 +50,8 @@ def test_a_shorter_run_is_the_beginning_of_a_longer_one() -> None:
 def test_the_search_shortens_what_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that fails from its 137th step on is found to fail with 137 steps."""
 
-    def run(seed: int, steps: int) -> Failure | None:
+    def run(seed: int, steps: int, without: str | None) -> Failure | None:
+        assert without is None
         return Failure(seed, steps, "test", "fails") if steps >= 137 else None
 
     monkeypatch.setattr("simulation.search.run_seed", run)
