@@ -16,6 +16,7 @@ from eventlog.memory import MemoryLog
 from eventlog.places import all_places
 from osd.client.map_reader import MapReader
 from osd.client.replay import Replay
+from simulation.asking import Asker
 from simulation.cluster import Cluster
 
 Content = dict[TopicPartition, list[tuple[bytes, bytes]]]
@@ -25,11 +26,12 @@ Content = dict[TopicPartition, list[tuple[bytes, bytes]]]
 def history() -> MemoryLog:
     """What a small cluster said in an eventful life."""
     cluster, random = Cluster(rgs=3), Random(3)
+    asker = Asker(cluster)
     for osd in range(3):
         cluster.add(OsdId(osd))
     for step in range(80):
-        cluster.put(f"object-{random.randrange(9)}", b"%d" % step)
-        cluster.run(random.choice([1, 40, 300]))
+        asker.put(f"object-{random.randrange(9)}", b"%d" % step)
+        cluster.world.run(random.choice([1, 40, 300]))
         if step == 50:
             cluster.kill(OsdId(1))
             cluster.start(OsdId(1))

@@ -32,7 +32,7 @@ class Delete(NamedTuple):
 
 
 class Look(NamedTuple):
-    """Somebody saw this version (None: no object), and, unless it is None, this value."""
+    """Somebody saw this version, this value, or both; or, if both are None, no object."""
 
     version: int | None
     value: Value | None = None
@@ -70,11 +70,14 @@ def steps(state: Object, did: Did) -> Iterator[Object]:
 
 
 def _look(state: Object, look: Look) -> Iterator[Object]:
-    if look.version is None:
+    if look.version is None and look.value is None:
         if state.value is None:
             yield state
         return
     if state.value is None or look.value not in (None, state.value):
+        return
+    if look.version is None:
+        yield state
         return
     if state.version == look.version or (state.version is None and look.version > state.newest):
         yield Object(state.value, look.version, max(look.version, state.newest))

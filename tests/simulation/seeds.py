@@ -20,6 +20,7 @@ from simulation.checkers.clean_at_rest import CleanAtRest
 from simulation.checkers.counted_copies_stay import CountedCopiesStay
 from simulation.checkers.dense_versions import DenseVersions
 from simulation.checkers.expected_stops import ExpectedStops
+from simulation.checkers.fetch_slots import FetchSlots
 from simulation.checkers.linearizable_objects import LinearizableObjects
 from simulation.checkers.live_copies import LiveCopies
 from simulation.checkers.log_records import LogRecords
@@ -49,6 +50,8 @@ class Failure(NamedTuple):
     """The step in which it showed; the number of all steps if it was at rest."""
     checker: str
     what: str
+    is_crash: bool = False
+    """No checker objected: a node, or the simulation itself, raised an error."""
 
 
 class Run:
@@ -86,7 +89,7 @@ class Run:
             return Failure(self.seed, self.step, violation.checker, violation.what)
         except Exception as error:  # noqa: BLE001 - whatever a node raises is its mistake
             where = "".join(traceback.format_exception(error)[-3:])
-            return Failure(self.seed, self.step, type(error).__name__, where)
+            return Failure(self.seed, self.step, type(error).__name__, where, is_crash=True)
         return None
 
     def _checkers(self) -> list[Observer]:
@@ -98,6 +101,7 @@ class Run:
             LiveCopies(cluster, self.nemesis),
             CountedCopiesStay(reference),
             SameState(cluster),
+            FetchSlots(),
             ExpectedStops(cluster),
             LogRecords(),
             CleanAtRest(cluster),
@@ -156,7 +160,7 @@ class Run:
                 raise Violation("clean at rest", f"{put.words} of a settled cluster: {put.answer}")
 
     def _settle(self) -> None:
-        if not self.cluster.settle():
+        if not self.cluster.settle(limit_ms=60_000):
             raise Violation("clean at rest", "the cluster does not come to rest")
 
     def _judge(self, read: ReadCall) -> None:

@@ -54,6 +54,12 @@ GOOD: dict[str, list[Call[Did]]] = {
         Call(0, 9, Put("b", 3, ABSENT_ONLY)),
         Call(0, 9, Delete(2)),
     ],
+    "a value without its version": [Call(0, 1, Put("a", 1)), Call(2, 3, Look(None, "a"))],
+    "a delete that was not told its version": [
+        Call(0, 1, Put("a", 1)),
+        Call(2, 3, Delete(None)),
+        Call(4, 5, Look(None)),
+    ],
     "a read at the same millisecond": [Call(0, 5, Put("a", 1)), Call(5, 6, Look(None))],
 }
 
@@ -81,6 +87,11 @@ BAD: dict[str, list[Call[Did]]] = {
         Call(0, 1, Put("a", 1)),
         Call(2, 9, Put("b", 2, at_version(1))),
         Call(2, 9, Put("c", 3, at_version(1))),
+    ],
+    "another value, without its version": [
+        Call(0, 1, Put("a", 1)),
+        Call(2, 3, Put("b", 2)),
+        Call(4, 5, Look(None, "a")),
     ],
     "nothing is deleted": [Call(0, 1, Delete(1))],
     "an open put is seen, not seen, and seen": [

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from simulation.search import run_seed, shortest
+from simulation.search import Terms, run_seed, shortest
 from simulation.seeds import Failure, Run
 from simulation.transcript import transcript_of
 
@@ -29,8 +29,10 @@ def test_nothing_is_violated(first: int) -> None:
 @pytest.mark.parametrize("first", range(0, SEEDS // 5, BATCH), ids=lambda first: f"from-{first}")
 def test_nothing_is_violated_with_more_copies(first: int, replicas: int) -> None:
     seeds = range(first, first + BATCH)
-    found = [failure for seed in seeds if (failure := run_seed(seed, replicas=replicas))]
-    assert not found, "\n".join(f"{f}\n    make replay SEED={f.seed}" for f in found)
+    found = [failure for seed in seeds if (failure := run_seed(seed, Terms(replicas=replicas)))]
+    assert not found, "\n".join(
+        f"{f}\n    make replay SEED={f.seed} ARGS='--replicas {replicas}'" for f in found
+    )
 
 
 def test_one_seed_is_one_run_byte_for_byte() -> None:
@@ -58,11 +60,11 @@ def test_a_shorter_run_is_the_beginning_of_a_longer_one() -> None:
 def test_the_search_shortens_what_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that fails from its 137th step on is found to fail with 137 steps."""
 
-    def run(seed: int, steps: int) -> Failure | None:
-        return Failure(seed, steps, "test", "fails") if steps >= 137 else None
+    def run(seed: int, terms: Terms) -> Failure | None:
+        return Failure(seed, terms.steps, "test", "fails") if terms.steps >= 137 else None
 
     monkeypatch.setattr("simulation.search.run_seed", run)
-    assert shortest(Failure(1, 200, "test", "fails"), 200) == (
+    assert shortest(Failure(1, 200, "test", "fails")) == (
         137,
         Failure(1, 137, "test", "fails"),
     )

@@ -6,7 +6,7 @@ were asked to show. Two runs print the same.
 
     osds N ...           add and start these OSDs
     start N [rebuild]    start a dead OSD's process        start N briefly: for 3 ms
-    kill N [keep K]      kill -9; K changes survive that were not durable
+    kill N [keep K]      kill -9; K (or all) changes survive that were not durable
     wipe N               its disk is lost (kill it first)
     pin N                place the one RG on osd.N         pin N briefly: for 5 ms
     map CHANGE N         out, in, remove, down
@@ -132,7 +132,7 @@ class Runner:
         self.cluster.world.run(3 if how == "briefly" else 50)
 
     def _kill(self, osd: str, _keep: str = "", count: str = "0") -> None:
-        self.cluster.kill(OsdId(int(osd)), int(count))
+        self.cluster.kill(OsdId(int(osd)), None if count == "all" else int(count))
 
     def _wipe(self, osd: str) -> None:
         self.cluster.wipe(OsdId(int(osd)))
