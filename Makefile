@@ -17,7 +17,7 @@ help:
 	@echo "make check    format, lint, types, architecture"
 	@echo "make format   put every file into the format that check wants"
 	@echo "make bench    measure this machine (ARGS=NAME picks one)"
-	@echo "make clean    remove all that these made"
+	@echo "make clean    remove all that these made here"
 
 demo: $(READY)
 	@exec $(BIN)/osdlog demo $(DIR)

@@ -41,7 +41,7 @@ BATCH_RECORDS = 500
 IN_FLIGHT_RECORDS = 4 * BATCH_RECORDS
 FIRST_BACKOFF_S = 0.02
 LAST_BACKOFF_S = 2.0
-STANDSTILL_S = 1.0
+STANDSTILL_S = 2.0
 """A question to the log that takes longer is told as a stall before it fails, or never does."""
 
 
