@@ -19,7 +19,7 @@ help:
 	@echo "make simulate SEEDS=n             n random runs of whole clusters, on all cores"
 	@echo "make replay SEED=n STEPS=n        one of them as a transcript"
 	@echo "make bench    measure this machine (ARGS=NAME picks one)"
-	@echo "make clean    remove all that these made"
+	@echo "make clean    remove all that these made here"
 
 demo: $(READY)
 	@exec $(BIN)/osdlog demo $(DIR)

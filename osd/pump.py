@@ -45,7 +45,7 @@ GATHER_S = 0.002
 """About what the two syncs of a turn take."""
 FIRST_BACKOFF_S = 0.02
 LAST_BACKOFF_S = 2.0
-STANDSTILL_S = 1.0
+STANDSTILL_S = 2.0
 """A question to the log that takes longer is told as a stall before it fails, or never does."""
 
 

@@ -88,10 +88,11 @@ class Draft:
         for store in stores:
             self.ledgers[store] = replace(self._ledger(store), named=version)
 
-    def finish(self) -> RgState:
-        """The state after the event, but for what only its kind changes."""
+    def finish(self, version: Version | None = None) -> RgState:
+        """The state after the event, at a new version if it is an operation."""
         return replace(
             self.before,
+            version=self.before.version if version is None else version,
             live=self._live,
             tombstones=self._tombstones,
             size=self._size,

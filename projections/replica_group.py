@@ -129,7 +129,7 @@ def _operation(draft: Draft, event: Operation) -> Folded:
         voided = _void(draft, Void.OUT_OF_SEQUENCE)
         return voided._replace(state=replace(voided.state, claim=_ended(claim)))
     _apply_operation(draft, event)
-    return Folded(replace(draft.finish(), version=event.version), draft)
+    return Folded(draft.finish(event.version), draft)
 
 
 def _is_next(event: Operation, state: RgState) -> bool:
@@ -152,7 +152,8 @@ def _apply_operation(draft: Draft, event: Operation) -> None:
             body = Body(event.size, event.sha256, event.media_type, event.metadata)
             stores = [store for store in event.stores if store not in draft.before.retired]
             held = tuple(Fact(store, event.version, Status.HELD) for store in stores)
-            facts = tuple(fact for fact in facts if fact.store not in stores) + held
+            others = tuple(fact for fact in facts if fact.store not in stores) if facts else ()
+            facts = others + held
             draft.name_stores(stores, event.version)
         case ObjectDeleted():
             kind, request = OpKind.DELETE, event.request

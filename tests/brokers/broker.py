@@ -72,7 +72,8 @@ class Broker:
             [service] = services(ONE)
         self.ports = Ports(service.port, *free_ports(2))
         self.secrets = secrets
-        self._starts = 0
+        self._began: float | None = None
+        """When it was started last; seconds since 1970."""
         self._docker = DockerContainer(image).with_kwargs(
             network_mode="host", user="root", labels={OWNER: owner_of_this_process()}
         )
@@ -100,11 +101,6 @@ class Broker:
         """The address of a log on it."""
         return f"kafka://{self.address}/{cluster}"
 
-    def create(self) -> None:
-        """Begin to start it for the first time; `wait` waits until it serves."""
-        self._starts += 1
-        self._docker.start()
-
     def start(self) -> None:
         """Start it, for the first time or after `stop` or `kill`; returns once it serves."""
         self.begin()
@@ -112,19 +108,19 @@ class Broker:
 
     def begin(self) -> None:
         """Start it, and wait for nothing."""
-        if self._starts == 0:
-            self.create()
+        is_new, self._began = self._began is None, time.time()
+        if is_new:
+            self._docker.start()
         else:
-            self._starts += 1
             self._container.start()
 
     def wait(self) -> None:
         """Until it serves; fails with all that it said if it does not."""
         deadline = time.monotonic() + STARTING_S
-        while self._container.logs().count(STARTED) < self._starts:
+        while STARTED not in self._container.logs(since=self._began):
             assert self.is_running(), f"the broker ended:\n{self.said()}"
             assert time.monotonic() < deadline, f"the broker does not start:\n{self.said()}"
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def stop(self) -> None:
         """A clean stop: everything is flushed."""

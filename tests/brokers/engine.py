@@ -9,6 +9,7 @@ brokers are on the host's loopback, and it runs on, for the next time.
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from docker.errors import DockerException
 Say = Callable[[str], None]
 
 STARTING_S = 60.0
+ANSWER_S = 120
+"""Of the engine, to anything: also to pulling where the registry is out of reach."""
 LOG = Path("/var/log/osdlog-dockerd.log")
 PID = Path("/run/osdlog-dockerd.pid")
 
@@ -45,10 +48,12 @@ class NoEngine(NoBroker):
 
 def engine() -> DockerClient:
     """The engine that answers; `NoEngine` where none does."""
+    if sys.platform != "linux":
+        raise NoEngine("only on Linux are its containers on this machine's own loopback")
     try:
-        client = DockerClient.from_env(timeout=120)
+        client = DockerClient.from_env(timeout=ANSWER_S)
     except DockerException as error:
-        raise NoEngine(f"none answers here ({error})") from error
+        raise NoEngine(_none()) from error
     client.ping()
     return client
 
@@ -58,6 +63,8 @@ def ready_engine(say: Say) -> DockerClient:
     try:
         return engine()
     except NoEngine:
+        if sys.platform != "linux":
+            raise
         _may_make_one()
     if shutil.which("dockerd") is None:
         _install(say)
@@ -102,7 +109,13 @@ def _may_make_one() -> None:
             f"the one named by DOCKER_HOST, {os.environ['DOCKER_HOST']}, does not answer"
         )
     if os.geteuid() != 0:
-        raise NoEngine("none answers here, and only root may start one")
+        raise NoEngine(f"{_none()}, and only root may start one")
+
+
+def _none() -> str:
+    if host := os.environ.get("DOCKER_HOST"):
+        return f"the one named by DOCKER_HOST, {host}, does not answer"
+    return "none answers here"
 
 
 def _install(say: Say) -> None:

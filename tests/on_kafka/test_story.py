@@ -1,5 +1,6 @@
 """The demo's story on Kafka: the same steps and the same checks as on the embedded log."""
 
+import re
 from pathlib import Path
 
 from brokers.broker import Broker
@@ -12,13 +13,13 @@ def test_the_story_on_three_osds_and_then_five(
 ) -> None:
     make_source(tmp_path / "in")
     url, kept = broker.url(cluster_name), tmp_path / "kept"
-    done = osdlog("demo", tmp_path / "in", "--keep", kept, "--osds", 3, "--log", url)
-    assert done.code == 0, done.out + done.err
-    told = ["3 OSDs come up", *STEPS[1:]]
-    assert [line for n, line in enumerate(told, 1) if f"{n}. {line} " not in done.out] == []
-    assert "FAILED" not in done.out
-    assert "every check was passed" in done.out
-    assert f"osdlog up --data {kept} --log {url}" in done.out
+    with program("demo", tmp_path / "in", "--keep", kept, "--osds", 3, "--log", url) as demo:
+        for number, step in enumerate(("3 OSDs come up", *STEPS[1:]), 1):
+            demo.wait_for(rf"^{number}\. {step} ")
+        demo.wait_for("every check was passed")
+        demo.wait_for(re.escape(f"osdlog up --data {kept} --log {url}"))
+        assert demo.end() == 0
+    assert not [line for line in demo.lines if "FAILED" in line]
     assert not processes_of(tmp_path)
     with program("up", "--data", kept, "--log", url) as up:
         up.wait_for("the cluster is up: 5 OSDs")

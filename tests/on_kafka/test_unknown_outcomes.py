@@ -34,7 +34,7 @@ def test_a_stalled_append_is_told_and_lands_later(frail_broker: Broker, cluster:
         assert metrics(osd)["osdlog_log_stalled"] == "0"
         at, paused = osd.report("/rgs/0")["next_offset"], int(time.time())
         frail_broker.pause()
-        check_told(osd, put(osd, "later", deadline_ms=2_000), at, paused)
+        check_told(osd, put(osd, "later", deadline_ms=4_000), at, paused)
         check_told_by_commands(cluster, frail_broker)
         until_given_up(osd)
         frail_broker.unpause()
