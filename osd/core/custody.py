@@ -45,6 +45,8 @@ class Custody:
         self._doomed: set[Version] = set()
         self._has_stale_stages = True
         """A claim was folded since the staged bodies were last looked at; also at start."""
+        self._never_appended: list[Staged] = []
+        """Bodies that their own process has given up, which go once all is settled."""
         self._read_doomed()
 
     def folded(self, event: RgEvent, folded: Folded) -> None:
@@ -64,8 +66,11 @@ class Custody:
 
     def advance(self) -> None:
         """Erase and sweep what may go now."""
-        if not (self._doomed or self._has_stale_stages) or not self._group.speaker.is_settled:
+        has_work = self._doomed or self._has_stale_stages or self._never_appended
+        if not has_work or not self._group.speaker.is_settled:
             return
+        while self._never_appended:
+            self._unlink(self._group.disk.unstage(self._never_appended.pop()))
         if self._has_stale_stages:
             self._sweep_stages()
         if self._doomed and self._group.speaker.ready_to_erase():
@@ -80,7 +85,7 @@ class Custody:
 
     def never_appended(self, staged: Staged) -> None:
         """Rule (b): the body's own process knows that no append names it."""
-        self._unlink(self._group.disk.unstage(staged))
+        self._never_appended.append(staged)
 
     def judge_import(self, version: Version) -> None:
         """An import that is here but unlogged: say it again if it is wanted, else drop it."""

@@ -220,7 +220,7 @@ class Operations:
     def _never_happened(self, appended: _Appended, answer: Answer) -> None:
         if not appended.is_answered:
             self._context.reply(appended.request.ticket, answer)
-        if appended.staged is not None and self._group.speaker.is_settled:
+        if appended.staged is not None:
             self._group.custody.never_appended(appended.staged)
 
     def _decline(self, request: Put | Delete, answer: Answer) -> None:
