@@ -50,6 +50,7 @@ from eventlog.log import Entry, LogIdentity, Record
 from eventlog.rg_events import ObjectPut, RgClaimed, RgEvent
 from eventlog.schemas import written
 from osd.client.replay import Replay
+from osd.process import GC_THRESHOLD
 from projections.cluster_map import EMPTY
 from projections.rg_memory import RgProjection
 
@@ -72,6 +73,7 @@ FENCE = Fence(Epoch(7), Round(1), STORE, Boot(3))
 
 def run() -> list[Row]:
     """All figures; needs Docker and the tests' image (`make kafka`)."""
+    gc.set_threshold(GC_THRESHOLD, 20, 100)  # as an OSD has it
     rows = _in_memory()
     with _broker() as broker:
         rows += _from_a_broker(broker)

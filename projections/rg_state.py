@@ -97,7 +97,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
         """Whether it lives, but no copy counts."""
         if self.body is None:
             return False
-        for fact in self.facts:  # a loop, since every fold of a put asks this twice
+        for fact in self.facts:  # noqa: SIM110 - every fold of a put asks this twice
             if fact.status is Status.HELD:
                 return False
         return True
