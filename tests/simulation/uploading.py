@@ -2,7 +2,8 @@
 
 Rule: as `osd.replication` does it: a reservation, the body to every peer at
 once, and then the put with those who confirmed in time. A process that dies
-meanwhile asks for nothing any more; a client that hangs up releases it.
+meanwhile asks for nothing any more. A client hangs up only in bad weather, and
+releases it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from eventlog.ids import Store
 from osd.core.answers import Answer, Kept, Peer, Reserved
 from osd.core.inputs import Put, Release, Reserve, Stage, Staging
 from simulation.fetching import SMALL_BYTES
+from simulation.network import CALM
 
 if TYPE_CHECKING:
     from simulation.cluster import Cluster
@@ -56,7 +58,7 @@ class Uploading:
             asked = self._cluster.asked.pop(self._put.ticket, None)
             if asked is not None:
                 asked(self._machine, answer, None)
-        elif self._cluster.chance.hangs_up():
+        elif self._cluster.network.weather != CALM and self._cluster.chance.hangs_up():
             self._drop()
             self._feed(Release(answer.rg, answer.serial))
         else:
