@@ -94,6 +94,11 @@ class SqliteLog:
         return self._identity
 
     @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    @property
     def url(self) -> str:
         """The address that opens it again."""
         return f"sqlite:{self._path}"
