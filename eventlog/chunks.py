@@ -33,6 +33,11 @@ class Chunk(NamedTuple):
     def __len__(self) -> int:
         return len(self.offsets)
 
+    def value(self, number: int) -> bytes:
+        """One record's value."""
+        data, starts, ends = self.values
+        return memoryview(data)[int(starts[number]) : int(ends[number])].tobytes()
+
 
 def chunk_of(records: Sequence[Record]) -> Chunk:
     """The same records as a chunk."""

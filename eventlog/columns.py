@@ -81,7 +81,7 @@ class ColumnDecoder:
         for position, digest in self._skipped.items():
             is_it = (chunk.partitions == position.partition) & (chunk.offsets == position.offset)
             for number in np.flatnonzero(is_it & (position.topic is Topic.RG)).tolist():
-                wanted[number] = sha256(_value(chunk, number)).digest() != digest
+                wanted[number] = sha256(chunk.value(number)).digest() != digest
         return wanted
 
     def _schema(self, print_: int) -> AvroSchema | None:
@@ -191,11 +191,6 @@ def _number(fingerprint: bytes) -> int:
     return int.from_bytes(fingerprint, "little", signed=True)
 
 
-def _value(chunk: Chunk, number: int) -> bytes:
-    data, starts, ends = chunk.values
-    return memoryview(data)[int(starts[number]) : int(ends[number])].tobytes()
-
-
 def _record(chunk: Chunk, number: int) -> Record:
     return Record(
         Topic.RG,
@@ -203,5 +198,5 @@ def _record(chunk: Chunk, number: int) -> Record:
         Offset(int(chunk.offsets[number])),
         Micros(int(chunk.timestamps[number])),
         b"",
-        _value(chunk, number),
+        chunk.value(number),
     )

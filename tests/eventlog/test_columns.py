@@ -250,11 +250,9 @@ def test_chunks_are_what_reading_gives(log: Log) -> None:
     ends[Partition(2)] = Offset(ends[Partition(2)] - 5)
     found: dict[Partition, list[tuple[int, int, bytes]]] = {p: [] for p in partitions}
     for chunk in read_chunks(log, starts, ends):
-        data = memoryview(chunk.values.data)
         for number in range(len(chunk)):
-            value = data[chunk.values.starts[number] : chunk.values.ends[number]].tobytes()
             place = Partition(int(chunk.partitions[number]))
-            found[place].append((int(chunk.offsets[number]), int(chunk.timestamps[number]), value))
+            found[place].append((int(chunk.offsets[number]), int(chunk.timestamps[number]), chunk.value(number)))
     for p in partitions:
         records = (
             log.read(Topic.RG, p, starts[p], ends[p] - starts[p]) if ends[p] > starts[p] else []
