@@ -49,7 +49,10 @@ def differences(log: Log, path: Path) -> list[str]:
 def _items(said: Any) -> set[str]:
     """Whatever it is, one text for each thing said."""
     if isinstance(said, dict):
-        return {f"at {key}: {sorted(value, key=repr)}" for key, value in said.items()}
+        return {
+            f"at {key}: {value if isinstance(value, str) else sorted(value, key=repr)}"
+            for key, value in said.items()
+        }
     return set(map(str, said))
 
 
