@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from audit.two_truths import differences
 from eventlog.codec import encode
 from eventlog.ids import Partition, RgId, Topic, rg_key
-from eventlog.log import Entry, LogIdentity
+from eventlog.log import Entry, Log, LogIdentity
 from eventlog.map_events import MapChanged
 from eventlog.memory import MemoryLog
 from eventlog.rg_events import RgEvent
@@ -25,7 +25,7 @@ from transcripts.test_transcripts import SCENARIOS
 IDENTITY = LogIdentity("c", 3, "unlimited", "none")
 
 
-def append(log: MemoryLog, events: Sequence[RgEvent]) -> None:
+def append(log: Log, events: Sequence[RgEvent]) -> None:
     log.append(
         [
             Entry(

@@ -168,8 +168,15 @@ WITH found AS (
     UNION ALL
     SELECT rg, "offset", "timestamp", NULL, kind, version, NULL, store, void FROM log.statements
     UNION ALL
-    SELECT i.rg, i."offset", NULL, i.item, item_type(i.kind), i.version, o.object, i.store, i.void
-    FROM log.items i LEFT JOIN log.objects o USING (rg, id)
+    SELECT i.rg, i."offset", t."timestamp", i.item, item_type(i.kind), i.version, o.object,
+        i.store, i.void
+    FROM log.items i
+    JOIN (
+        SELECT rg, "offset", "timestamp" FROM log.statements
+        UNION ALL SELECT rg, "offset", "timestamp" FROM log.doomings
+    ) t ON t.rg = i.rg AND t."offset" = i."offset"
+    LEFT JOIN log.objects o ON o.rg = i.rg AND o.id = i.id
+    WHERE i.void IS NOT NULL
 )
 SELECT
     'rg' AS topic, v.rg, v."offset", position_of(v.rg, v."offset") AS position,
@@ -221,3 +228,170 @@ COMMENT ON VIEW events IS
 'Every event of the log in one list. timestamp is the log''s own clock, time the appender''s; store
 is the one that speaks or is spoken about; version an operation''s, or the one that holdings were
 stated at.';
+
+-- What each store that was ever placed, or had a copy, can be believed to have of an RG.
+CREATE VIEW standings AS
+WITH placings AS (
+    SELECT p.rg, p.store, max(p.claim) AS last_claim,
+        max(coalesce(c.replaced_at, 9223372036854775807)) AS placed_until
+    FROM log.placed p
+    JOIN (
+        SELECT rg, "offset" AS claim,
+            lead("offset") OVER (PARTITION BY rg ORDER BY "offset") AS replaced_at
+        FROM log.claims WHERE void IS NULL
+    ) c USING (rg, claim)
+    GROUP BY p.rg, p.store
+),
+said AS (
+    SELECT rg, store,
+        max(version) FILTER (
+            kind = 'HoldingsStated' AND attests AND agrees AND staged_from IS NULL
+        ) AS clean_version,
+        max("offset") FILTER (kind = 'ExportClosed') AS closed_at
+    FROM log.statements WHERE void IS NULL GROUP BY rg, store
+)
+SELECT
+    p.rg, p.store, p.placed_until, s.clean_version, r."offset" AS retired_at,
+    s.closed_at > p.last_claim AND coalesce(l."count", 0) = 0 AS is_closed
+FROM placings p
+LEFT JOIN said s USING (rg, store)
+LEFT JOIN log.ledgers l USING (rg, store)
+LEFT JOIN (FROM log.retirements WHERE void IS NULL) r USING (rg, store);
+COMMENT ON VIEW standings IS
+'For proofs: each store that a claim ever placed; up to which version it has stated its holdings
+with nothing staged, whether it had closed with no later claim placing it, whether it is retired.';
+
+CREATE VIEW deletions AS
+WITH deleted AS (
+    SELECT d.*, f."offset" AS first_offset
+    FROM log.operations d
+    JOIN log.operations f ON f.rg = d.rg AND f.version = d.id AND f.void IS NULL
+    WHERE d.void IS NULL AND d.kind <> 'put'
+),
+holders AS (
+    SELECT d.rg, d.version, f.store, bool_or(f.until_offset IS NULL) AS is_left,
+        max(f.until_offset) AS gone_at
+    FROM deleted d
+    JOIN log.facts f
+        ON f.rg = d.rg AND f.id = d.id AND f.version <= d.version
+        AND (f.until_offset IS NULL OR f.until_offset > d."offset")
+    GROUP BY d.rg, d.version, f.store
+),
+held AS (
+    SELECT h.rg, h.version,
+        list(s.name ORDER BY s.name) AS stores,
+        list(s.name ORDER BY s.name) FILTER (h.is_left) AS outstanding,
+        max(h.gone_at) AS gone_at
+    FROM holders h JOIN log.stores s USING (store)
+    GROUP BY h.rg, h.version
+),
+silent AS (
+    SELECT d.rg, d.version, list(s.name ORDER BY s.name) AS stores
+    FROM deleted d
+    JOIN standings t ON t.rg = d.rg AND t.placed_until > d.first_offset
+    JOIN log.stores s ON s.store = t.store
+    WHERE t.retired_at IS NULL AND t.is_closed IS NOT TRUE
+        AND (t.clean_version IS NULL OR t.clean_version < d.version)
+    GROUP BY d.rg, d.version
+)
+SELECT
+    d.object, d.rg, d.version, d.kind AS operation, d.actor, d.request,
+    moment(d."time") AS "time", position_of(d.rg, d."offset") AS position,
+    coalesce(h.stores, []) AS stores_then,
+    coalesce(h.outstanding, []) AS outstanding,
+    position_of(d.rg, if(h.outstanding IS NULL, coalesce(h.gone_at, d."offset"), NULL)) AS confirmed,
+    coalesce(q.stores, []) AS silent,
+    CASE
+        WHEN h.outstanding IS NOT NULL THEN 'outstanding'
+        WHEN q.stores IS NOT NULL OR p.why IS NOT NULL THEN 'confirmed'
+        ELSE 'proven'
+    END AS state
+FROM deleted d
+LEFT JOIN held h ON h.rg = d.rg AND h.version = d.version
+LEFT JOIN silent q ON q.rg = d.rg AND q.version = d.version
+LEFT JOIN log.positions p
+    ON p.topic = 'rg' AND p.partition = d.rg % (SELECT partitions FROM log.meta);
+COMMENT ON VIEW deletions IS
+'Every accepted delete: who, when, which stores then had a copy of that or an older version, and
+which have not confirmed its erasure. state: outstanding; confirmed, when no fact is left; proven,
+when moreover every store that a claim placed since the object''s first put has stated its holdings
+since with nothing staged (or had closed, or is retired). silent: the stores that have not.';
+
+CREATE VIEW placement AS
+SELECT p.rg, list('osd.' || p.osd ORDER BY p.place) AS placed,
+    list(s.store ORDER BY p.place) AS stores,
+    list(p.osd ORDER BY p.place) FILTER (o.is_up) AS acting,
+    arg_min(s.store, p.place) FILTER (o.is_up) AS primary_store
+FROM log.placement p
+LEFT JOIN log.osds o ON o.osd = p.osd AND o.until_epoch IS NULL
+LEFT JOIN log.stores s ON s.osd = o.osd AND s.incarnation = o.osd_incarnation
+GROUP BY p.rg;
+COMMENT ON VIEW placement IS 'Where the present map places every RG; acting: those that are up.';
+
+CREATE VIEW rg_states AS
+WITH last_claims AS (
+    FROM log.claims WHERE void IS NULL
+    QUALIFY row_number() OVER (PARTITION BY rg ORDER BY "offset" DESC) = 1
+),
+claimed AS (
+    SELECT c.rg, c."offset", c.ended_at, c.store, list(p.store ORDER BY p.place) AS stores
+    FROM last_claims c LEFT JOIN log.placed p ON p.rg = c.rg AND p.claim = c."offset"
+    GROUP BY ALL
+),
+counts AS (
+    SELECT f.rg, count(*) AS copies, count(*) FILTER (f.status = 'held') AS held,
+        count(*) FILTER (f.status = 'held' AND f.store = m.primary_store) AS held_by_primary,
+        count(*) FILTER (NOT list_contains(m.stores, f.store)) AS outside
+    FROM log.facts f LEFT JOIN placement m USING (rg)
+    WHERE f.until_offset IS NULL GROUP BY f.rg
+),
+live AS (
+    SELECT rg, count(*) FILTER (is_live) AS live, count(*) FILTER (NOT is_live AND copies > 0) AS tombstones,
+        count(*) FILTER (is_live AND counted = 0) AS unheld,
+        sum(size) FILTER (is_live) AS size
+    FROM objects GROUP BY rg
+),
+epoch AS (FROM log.maps ORDER BY from_epoch DESC LIMIT 1)
+SELECT
+    m.rg, rg_name(m.rg) AS name, coalesce(g.version, 0) AS version,
+    coalesce(l.live, 0) AS live, coalesce(l.tombstones, 0) AS tombstones,
+    coalesce(l.size, 0) AS size, coalesce(k.copies, 0) AS copies,
+    m.placed, s.name AS claimed_by, position_of(m.rg, c."offset") AS claim,
+    CASE
+        WHEN m.acting IS NULL THEN 'unavailable'
+        WHEN c.rg IS NULL THEN 'clean'
+        WHEN c.ended_at IS NOT NULL OR c.stores <> m.stores THEN 'unclaimed'
+        WHEN coalesce(k.held_by_primary, 0) < coalesce(l.live, 0) OR k.outside > 0 THEN 'importing'
+        WHEN l.unheld > 0 OR len(m.acting) < len(m.placed) OR len(m.placed) < e.replicas
+            OR coalesce(k.held, 0) < coalesce(l.live, 0) * e.replicas THEN 'degraded'
+        ELSE 'clean'
+    END AS state
+FROM placement m
+CROSS JOIN epoch e
+LEFT JOIN log.rgs g USING (rg)
+LEFT JOIN claimed c USING (rg)
+LEFT JOIN log.stores s ON s.store = c.store
+LEFT JOIN counts k ON k.rg = m.rg
+LEFT JOIN live l ON l.rg = m.rg;
+COMMENT ON VIEW rg_states IS
+'Every RG as its primary by the present map would see it. unclaimed: the last claim was made for
+other stores, or has ended; unavailable: no placed store is up. An RG without events is clean.';
+
+CREATE MACRO copies_at(position) AS TABLE
+SELECT * EXCLUDE (since, until, from_offset, until_offset) FROM copy_history
+WHERE rg % (SELECT partitions FROM log.meta) = partition_in(position)
+    AND from_offset < offset_in(position)
+    AND (until_offset IS NULL OR until_offset >= offset_in(position));
+
+CREATE MACRO map_at(epoch) AS TABLE
+SELECT * EXCLUDE (from_epoch, until_epoch) FROM log.osds
+WHERE from_epoch <= epoch AND (until_epoch IS NULL OR epoch < until_epoch);
+
+CREATE MACRO changes_between(a, b) AS TABLE
+FROM map_changes WHERE epoch > a AND epoch <= b;
+COMMENT ON MACRO TABLE copies_at IS
+'The copies of the RGs of one partition as of a position, as in copies_at(''rg/31@4''): after all
+records before it.';
+COMMENT ON MACRO TABLE map_at IS 'The OSDs of the map at an epoch, as in map_at(12).';
+COMMENT ON MACRO TABLE changes_between IS
+'The accepted map changes after one epoch and up to another, as in changes_between(3, 9).';
