@@ -21,48 +21,56 @@ SHOWN_ROWS = 200
 """Rows of a table that are printed as text; JSON and pages have all."""
 
 
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="[REPORT]",
+        help="deletions, integrity, lost, maps, retire, strays, versions, void or who.",
+        show_default=False,
+    ),
+]
+Subject = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[SUBJECT]",
+        help="An object for deletions, an OSD for retire, an actor for who.",
+        show_default=False,
+    ),
+]
+Prefix = Annotated[
+    str | None,
+    typer.Option("--prefix", help="deletions: of all names that begin so.", show_default=False),
+]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="TIME", help="deletions: UTC.", show_default=False),
+]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", metavar="TIME", help="deletions: UTC.", show_default=False),
+]
+Page = Annotated[
+    Path | None,
+    typer.Option("--page", metavar="FILE", help="Write it as an HTML page.", show_default=False),
+]
+Export = Annotated[
+    Path | None,
+    typer.Option(
+        "--export", metavar="DIR", help="Write the log as Parquet, by day.", show_default=False
+    ),
+]
+Rebuild = Annotated[bool, typer.Option("--rebuild", help="Make the audit database anew.")]
+
+
 def audit(  # noqa: PLR0913, PLR0917 - its options
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="[REPORT]",
-            help="deletions, integrity, lost, maps, retire, strays, versions, void or who.",
-            show_default=False,
-        ),
-    ] = "",
-    subject: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[SUBJECT]",
-            help="An object for deletions, an OSD for retire, an actor for who.",
-            show_default=False,
-        ),
-    ] = None,
-    prefix: Annotated[
-        str | None,
-        typer.Option("--prefix", help="deletions: of all names that begin so.", show_default=False),
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="UTC.", show_default=False)
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="UTC.", show_default=False)
-    ] = None,
-    page: Annotated[
-        Path | None,
-        typer.Option(
-            "--page", metavar="FILE", help="Write it as one HTML page.", show_default=False
-        ),
-    ] = None,
-    export: Annotated[
-        Path | None,
-        typer.Option(
-            "--export", metavar="DIR", help="Write the log as Parquet, by day.", show_default=False
-        ),
-    ] = None,
-    rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Make the audit database anew.")
-    ] = False,
+    name: Name = "",
+    subject: Subject = None,
+    prefix: Prefix = None,
+    since: Since = None,
+    until: Until = None,
+    page: Page = None,
+    export: Export = None,
+    rebuild: Rebuild = False,
     json: options.Json = False,
     db: options.Database = None,
     sync: options.Sync = True,

@@ -44,7 +44,7 @@ def _stage(connection: Connection, events: Mapping[str, pa.Table], partitions: i
             f" FROM said_{name} WHERE rg % {partitions} = partition"
         )
         connection.execute(
-            'INSERT INTO log.misplaced SELECT rg, partition, "offset", "timestamp", ?'  # noqa: S608
+            'INSERT INTO kept.misplaced SELECT rg, partition, "offset", "timestamp", ?'  # noqa: S608
             f" FROM said_{name} WHERE rg % {partitions} <> partition",
             [name],
         )

@@ -47,9 +47,9 @@ def create(path: Path, identity: LogIdentity) -> None:
         for name in ("tables", "views"):
             connection.execute(script(name))
         meta = [FORMAT, identity.cluster, identity.partitions]
-        connection.execute("INSERT INTO log.meta VALUES (?, ?, ?)", meta)
+        connection.execute("INSERT INTO kept.meta VALUES (?, ?, ?)", meta)
         connection.executemany(
-            "INSERT INTO log.rules VALUES (?, ?)", [[void.name, void.value] for void in Void]
+            "INSERT INTO kept.rules VALUES (?, ?)", [[void.name, void.value] for void in Void]
         )
         connection.execute("COMMIT")
     finally:
@@ -96,7 +96,7 @@ def transaction(connection: Connection) -> Iterator[None]:
 def reached(connection: Connection) -> dict[TopicPartition, Reached]:
     """How far every partition was read; those that are absent were not begun."""
     rows = connection.execute(
-        "SELECT topic, partition, next_offset, digest, why FROM log.positions"
+        "SELECT topic, partition, next_offset, digest, why FROM kept.positions"
     ).fetchall()
     return {
         (Topic(topic), Partition(partition)): Reached(Offset(offset), digest, why)
@@ -107,11 +107,11 @@ def reached(connection: Connection) -> dict[TopicPartition, Reached]:
 def note(connection: Connection, positions: Mapping[TopicPartition, Reached]) -> None:
     """Remember how far these were read; part of the caller's transaction."""
     connection.executemany(
-        "DELETE FROM log.positions WHERE topic = ? AND partition = ?",
+        "DELETE FROM kept.positions WHERE topic = ? AND partition = ?",
         [[topic.value, partition] for topic, partition in positions],
     )
     connection.executemany(
-        "INSERT INTO log.positions VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO kept.positions VALUES (?, ?, ?, ?, ?, ?)",
         list(_rows(positions.items())),
     )
 
@@ -143,7 +143,7 @@ def _connect(path: Path, *, read_only: bool) -> Connection:
 
 def _check(connection: Connection, path: Path, identity: LogIdentity | None) -> None:
     try:
-        row = connection.execute("SELECT format, cluster, partitions FROM log.meta").fetchone()
+        row = connection.execute("SELECT format, cluster, partitions FROM kept.meta").fetchone()
     except duckdb.CatalogException:
         row = None
     if row is None or row[0] != FORMAT:

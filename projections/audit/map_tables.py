@@ -74,7 +74,7 @@ def read_map(log: Log) -> History:
 def write_map(connection: Connection, history: History) -> None:
     """Make the map's tables anew; part of the caller's transaction."""
     for table in TABLES:
-        connection.execute(f"DELETE FROM log.{table}")  # noqa: S608 - names from this module
+        connection.execute(f"DELETE FROM kept.{table}")  # noqa: S608 - names from this module
     placed = _Placed()
     _insert(connection, "map_events", [_event_row(told, placed) for told in history.told])
     _insert(connection, "map_changes", [row for told in history.told for row in _changes(told)])
@@ -98,7 +98,7 @@ def _insert(connection: Connection, table: str, rows: Sequence[Sequence[Any]]) -
         columns = [pa.array(column) for column in zip(*rows, strict=True)]
         names = [str(number) for number in range(len(columns))]
         connection.register("in_rows", pa.table(columns, names))
-        connection.execute(f"INSERT INTO log.{table} FROM in_rows")
+        connection.execute(f"INSERT INTO kept.{table} FROM in_rows")
         connection.unregister("in_rows")
 
 
@@ -217,5 +217,5 @@ def _insert_placement(connection: Connection, table: PlacementTable) -> None:
     rgs, places = np.nonzero(table.rows != MISSING)
     columns = [pa.array(column) for column in (rgs, places + 1, table.rows[rgs, places])]
     connection.register("in_rows", pa.table(columns, ["rg", "place", "osd"]))
-    connection.execute("INSERT INTO log.placement FROM in_rows")
+    connection.execute("INSERT INTO kept.placement FROM in_rows")
     connection.unregister("in_rows")

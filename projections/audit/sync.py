@@ -123,7 +123,7 @@ class _Follower:
                 write_map(self._connection, history)
                 note(self._connection, {PLACE: history.reached})
             return dict(history.map.skipped), history.reached.stopped
-        rows = self._connection.execute('SELECT topic, partition, "offset", sha256 FROM log.skips')
+        rows = self._connection.execute('SELECT topic, partition, "offset", sha256 FROM kept.skips')
         skipped = {
             Position(Topic(topic), Partition(partition), Offset(offset)): digest
             for topic, partition, offset, digest in rows.fetchall()

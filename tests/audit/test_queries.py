@@ -53,15 +53,15 @@ def test_questions_are_answered(path: Path, query: str) -> None:
 @pytest.mark.parametrize(
     ("query", "why"),
     [
-        ("DELETE FROM log.facts", "a query may only ask, and this is DELETE"),
-        ("INSERT INTO log.rgs VALUES (1, 1)", "this is INSERT"),
+        ("DELETE FROM kept.facts", "a query may only ask, and this is DELETE"),
+        ("INSERT INTO kept.rgs VALUES (1, 1)", "this is INSERT"),
         ("CREATE TEMP TABLE t AS SELECT 1", "this is CREATE"),
         ("DROP VIEW copies", "this is DROP"),
         ("ATTACH '{0}/other'", "this is ATTACH"),
         ("COPY copies TO '{0}/out.csv'", "this is COPY"),
         ("INSTALL httpfs", "this is LOAD"),
         ("SET enable_external_access = true", "this is SET"),
-        ("EXPLAIN ANALYZE DELETE FROM log.facts", "the query is wrong"),
+        ("EXPLAIN ANALYZE DELETE FROM kept.facts", "the query is wrong"),
         ("FROM '{0}/secret.csv'", "may read the audit database only"),
         ("FROM read_csv('{0}/secret.csv')", "may read the audit database only"),
         ("FROM read_text('{0}/secret.csv')", "may read the audit database only"),

@@ -102,8 +102,8 @@ def by_sql(path: Path) -> Truth:
         ).fetchall()
         history = database.execute(
             "SELECT f.rg, if(f.bare, NULL, o.object), s.osd, s.incarnation, f.version, f.status,"
-            " f.from_offset, f.until_offset FROM log.facts f"
-            " JOIN log.stores s USING (store) JOIN log.objects o USING (rg, id)"
+            " f.from_offset, f.until_offset FROM kept.facts f"
+            " JOIN kept.stores s USING (store) JOIN kept.objects o USING (rg, id)"
         ).fetchall()
         by_rg: dict[int, list[Any]] = {}
         for rg, *rest in history:

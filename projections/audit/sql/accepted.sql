@@ -14,12 +14,12 @@ UPDATE standing SET ended_at = q.broken_at
 FROM sequences q
 WHERE q.rg = standing.rg AND q.claim = standing.claim AND standing.ended_at IS NULL;
 
-UPDATE log.claims SET ended_at = s.ended_at
+UPDATE kept.claims SET ended_at = s.ended_at
 FROM standing s
 WHERE s.rg = claims.rg AND s.claim = claims."offset"
     AND claims.ended_at IS NULL AND s.ended_at IS NOT NULL;
 
-INSERT INTO log.claims
+INSERT INTO kept.claims
 SELECT
     c.rg, c."offset", c."timestamp", c."time", c.epoch, c."round", c.store, c.boot,
     c.replicas, c.min_replicas, c.rules, c.next_offset, c.digest,
@@ -33,11 +33,11 @@ FROM (
     SELECT rg, object, min(version) AS first_version
     FROM operations WHERE void IS NULL GROUP BY rg, object
 ) n
-LEFT JOIN log.objects k ON k.rg = n.rg AND k.object = n.object;
+LEFT JOIN kept.objects k ON k.rg = n.rg AND k.object = n.object;
 
-INSERT INTO log.objects SELECT rg, id, object FROM names WHERE is_new ORDER BY rg, id;
+INSERT INTO kept.objects SELECT rg, id, object FROM names WHERE is_new ORDER BY rg, id;
 
-INSERT INTO log.operations
+INSERT INTO kept.operations
 SELECT
     o.rg, o."offset", o."timestamp", o."time", o.kind, n.id, o.object, o.version, o.actor,
     o.request, o.fence.epoch, o.fence.round, o.store, o.fence.boot, o.serial, o.size, o.sha256,
@@ -47,18 +47,18 @@ LEFT JOIN names n ON n.rg = o.rg AND n.object = o.object AND o.void IS NULL;
 
 CREATE OR REPLACE TEMP TABLE moved_rgs AS
 SELECT rg, max(version) AS version FROM operations WHERE void IS NULL GROUP BY rg;
-DELETE FROM log.rgs WHERE rg IN (SELECT rg FROM moved_rgs);
-INSERT INTO log.rgs FROM moved_rgs;
+DELETE FROM kept.rgs WHERE rg IN (SELECT rg FROM moved_rgs);
+INSERT INTO kept.rgs FROM moved_rgs;
 
 -- Rule 4: the first retirement of a store that is said under the standing claim is accepted.
-INSERT INTO log.retirements
+INSERT INTO kept.retirements
 WITH said AS (
     SELECT
         r.*, k.store AS retired, b.store AS by_store,
         c.claim IS NOT NULL AND (c.ended_at IS NULL OR r."offset" < c.ended_at) AS stands
     FROM in_StoreRetired r
-    JOIN log.stores k ON k.osd = r.store.osd AND k.incarnation = r.store.incarnation
-    JOIN log.stores b ON b.osd = r.fence.store.osd AND b.incarnation = r.fence.store.incarnation
+    JOIN kept.stores k ON k.osd = r.store.osd AND k.incarnation = r.store.incarnation
+    JOIN kept.stores b ON b.osd = r.fence.store.osd AND b.incarnation = r.fence.store.incarnation
     LEFT JOIN standing c
         ON c.rg = r.rg AND c.epoch = r.fence.epoch AND c."round" = r.fence.round
         AND c.store = b.store AND c.boot = r.fence.boot
@@ -71,16 +71,16 @@ SELECT
         WHEN NOT stands THEN 'FENCED'
         WHEN row_number() OVER (PARTITION BY rg, retired, stands ORDER BY "offset") > 1
             OR EXISTS (
-                FROM log.retirements e
+                FROM kept.retirements e
                 WHERE e.rg = said.rg AND e.store = said.retired AND e.void IS NULL
             ) THEN 'STORE_RETIRED'
     END
 FROM said;
 
 CREATE OR REPLACE TEMP TABLE retired AS
-SELECT rg, store, "offset" FROM log.retirements WHERE void IS NULL;
+SELECT rg, store, "offset" FROM kept.retirements WHERE void IS NULL;
 
-INSERT INTO log.doomings
+INSERT INTO kept.doomings
 SELECT
     d.rg, d."offset", d."timestamp", d."time", k.store, d.fence.epoch, d.fence.round, b.store,
     d.fence.boot,
@@ -88,8 +88,8 @@ SELECT
         WHEN c.claim IS NULL OR c.ended_at < d."offset" THEN 'FENCED'
     END
 FROM in_CopiesDoomed d
-JOIN log.stores k ON k.osd = d.store.osd AND k.incarnation = d.store.incarnation
-JOIN log.stores b ON b.osd = d.fence.store.osd AND b.incarnation = d.fence.store.incarnation
+JOIN kept.stores k ON k.osd = d.store.osd AND k.incarnation = d.store.incarnation
+JOIN kept.stores b ON b.osd = d.fence.store.osd AND b.incarnation = d.fence.store.incarnation
 LEFT JOIN standing c
     ON c.rg = d.rg AND c.epoch = d.fence.epoch AND c."round" = d.fence.round
     AND c.store = b.store AND c.boot = d.fence.boot
@@ -112,13 +112,13 @@ items AS (
 meant AS (
     SELECT v.rg, v.version, o.id, o."offset" AS made_at, o.kind = 'put' AS is_put
     FROM (SELECT DISTINCT rg, version FROM items) v
-    JOIN log.operations o ON o.rg = v.rg AND o.version = v.version AND o.void IS NULL
+    JOIN kept.operations o ON o.rg = v.rg AND o.version = v.version AND o.void IS NULL
 ),
 replaced AS (
     SELECT o.rg, o.version, lead(o."offset") OVER (
         PARTITION BY o.rg, o.id ORDER BY o."offset"
     ) AS replaced_at
-    FROM log.operations o
+    FROM kept.operations o
     WHERE o.void IS NULL AND (o.rg, o.id) IN (SELECT (rg, id) FROM meant)
 )
 SELECT
@@ -128,7 +128,7 @@ SELECT
     m.is_put AND (r.replaced_at IS NULL OR r.replaced_at > i."offset") AS is_live,
     r.replaced_at IS NULL OR r.replaced_at > i."offset" AS is_current
 FROM items i
-JOIN log.stores k ON k.osd = i.store.osd AND k.incarnation = i.store.incarnation
+JOIN kept.stores k ON k.osd = i.store.osd AND k.incarnation = i.store.incarnation
 LEFT JOIN meant m ON m.rg = i.rg AND m.version = i.version AND m.made_at < i."offset"
 LEFT JOIN replaced r ON r.rg = i.rg AND r.version = i.version;
 
@@ -144,8 +144,8 @@ SELECT
     said.* EXCLUDE (store, source), k.store, f.store AS source,
     rank_of_statement(said.boot, said.n) AS rank
 FROM said
-JOIN log.stores k ON k.osd = said.store.osd AND k.incarnation = said.store.incarnation
-LEFT JOIN log.stores f ON f.osd = said.source.osd AND f.incarnation = said.source.incarnation;
+JOIN kept.stores k ON k.osd = said.store.osd AND k.incarnation = said.store.incarnation
+LEFT JOIN kept.stores f ON f.osd = said.source.osd AND f.incarnation = said.source.incarnation;
 
 CREATE OR REPLACE TEMP TABLE put_stores AS
 SELECT o.rg, o.id, o."offset", o.version, k.store
@@ -154,16 +154,16 @@ FROM (
     FROM operations o JOIN names n ON n.rg = o.rg AND n.object = o.object
     WHERE o.void IS NULL AND o.kind = 'put'
 ) o
-JOIN log.stores k ON k.osd = o.s.osd AND k.incarnation = o.s.incarnation
+JOIN kept.stores k ON k.osd = o.s.osd AND k.incarnation = o.s.incarnation
 WHERE NOT EXISTS (
     FROM retired r WHERE r.rg = o.rg AND r.store = k.store AND r."offset" < o."offset"
 );
-INSERT INTO log.put_stores SELECT rg, "offset", version, store FROM put_stores;
+INSERT INTO kept.put_stores SELECT rg, "offset", version, store FROM put_stores;
 
 -- Facts as they stood before the batch, of all objects that it may change.
 CREATE OR REPLACE TEMP TABLE old_facts AS
 SELECT f.rowid AS row, f.*
-FROM log.facts f
+FROM kept.facts f
 WHERE f.until_offset IS NULL AND (
     (f.rg, f.id) IN (
         SELECT (rg, id) FROM names WHERE NOT is_new

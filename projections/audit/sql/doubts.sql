@@ -8,10 +8,10 @@ CREATE OR REPLACE TEMP TABLE new_doubts AS
 -- Rule 5: not every placed store's copy counts where the dooming stands.
 SELECT 'doom' AS kind, i.rg, i."offset", i.item, 'NOT_ALL_COUNT' AS rule
 FROM items i
-JOIN log.doomings d ON d.rg = i.rg AND d."offset" = i."offset"
+JOIN kept.doomings d ON d.rg = i.rg AND d."offset" = i."offset"
 JOIN standing c
     ON c.rg = i.rg AND c.claim < i."offset" AND (c.replaced_at IS NULL OR i."offset" < c.replaced_at)
-LEFT JOIN log.placed p ON p.rg = c.rg AND p.claim = c.claim
+LEFT JOIN kept.placed p ON p.rg = c.rg AND p.claim = c.claim
 LEFT JOIN spans s
     ON s.rg = i.rg AND s.id = i.id AND s.store = p.store AND s.status = 'held'
     AND s.from_offset < i."offset" AND (s.until_offset IS NULL OR s.until_offset >= i."offset")

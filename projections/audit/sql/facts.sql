@@ -20,7 +20,7 @@ SELECT
     END AS void
 FROM said_statements s
 LEFT JOIN retired r ON r.rg = s.rg AND r.store = s.store
-LEFT JOIN log.ledgers l ON l.rg = s.rg AND l.store = s.store
+LEFT JOIN kept.ledgers l ON l.rg = s.rg AND l.store = s.store
 LEFT JOIN doubts d ON d.kind = 'close' AND d.rg = s.rg AND d."offset" = s."offset";
 
 CREATE OR REPLACE TEMP TABLE items AS
@@ -35,7 +35,7 @@ LEFT JOIN doubts v
     ON v.kind = 'import' AND v.rg = i.rg AND v."offset" = i."offset" AND v.item = i.item
 WHERE (i.rg, i."offset") IN (
     SELECT (rg, "offset") FROM statements WHERE void IS NULL
-    UNION ALL SELECT (d.rg, d."offset") FROM log.doomings d JOIN in_CopiesDoomed b
+    UNION ALL SELECT (d.rg, d."offset") FROM kept.doomings d JOIN in_CopiesDoomed b
         ON b.rg = d.rg AND b."offset" = d."offset" WHERE d.void IS NULL
 );
 

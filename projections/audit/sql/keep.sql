@@ -17,7 +17,7 @@ SELECT
     c.rg, c.store, c."offset",
     coalesce(l."count", 0) + sum(c."count") OVER w AS "count",
     coalesce(l.digest, 0) + sum(c.digest) OVER w AS digest
-FROM changes c LEFT JOIN log.ledgers l ON l.rg = c.rg AND l.store = c.store
+FROM changes c LEFT JOIN kept.ledgers l ON l.rg = c.rg AND l.store = c.store
 WHERE (c.rg, c.store) IN (SELECT (rg, store) FROM statements WHERE kind = 'HoldingsStated')
 WINDOW w AS (PARTITION BY c.rg, c.store ORDER BY c."offset");
 
@@ -28,11 +28,11 @@ SELECT
     s."count" = coalesce(h."count", l."count", 0)
         AND digest_number(s.digest) = digest_sum(coalesce(h.digest, l.digest, 0)) AS agrees
 FROM (FROM statements WHERE kind = 'HoldingsStated') s
-LEFT JOIN log.ledgers l ON l.rg = s.rg AND l.store = s.store
+LEFT JOIN kept.ledgers l ON l.rg = s.rg AND l.store = s.store
 ASOF LEFT JOIN holdings h ON h.rg = s.rg AND h.store = s.store AND s."offset" > h."offset"
 ASOF LEFT JOIN put_stores p ON p.rg = s.rg AND p.store = s.store AND s."offset" > p."offset";
 
-INSERT INTO log.statements
+INSERT INTO kept.statements
 SELECT
     s.rg, s."offset", s."timestamp", s."time", s.kind, s.store, s.boot, s.n, s.version,
     s.staged_from, s.answers.epoch, s.answers.round, s."count", s.digest, s.serves.epoch,
@@ -49,7 +49,7 @@ JOIN doubts d
 JOIN standing s
     ON s.rg = i.rg AND s.claim < i."offset"
     AND (s.replaced_at IS NULL OR i."offset" < s.replaced_at)
-LEFT JOIN log.placed p ON p.rg = s.rg AND p.claim = s.claim AND p.store = i.store
+LEFT JOIN kept.placed p ON p.rg = s.rg AND p.claim = s.claim AND p.store = i.store
 ASOF JOIN copies c
     ON c.rg = i.rg AND c.id = i.id AND c.store = i.store AND c.bare = i.bare
     AND i.moment > c.moment
@@ -69,7 +69,7 @@ WHERE h.item IS NOT NULL AND (
     OR (h.loses AND (c.over_at IS NULL OR c.over_at > h.moment))
 );
 
-INSERT INTO log.items
+INSERT INTO kept.items
 SELECT
     i.rg, i."offset", i.item, i.kind, i.store, i.version, i.id,
     CASE
@@ -99,13 +99,13 @@ SELECT
     m.rg, m.store, coalesce(m.rank, l.rank) AS rank, 
     coalesce(l."count", 0) + coalesce(m.more, 0) AS "count",
     coalesce(l.digest, 0) + coalesce(m.more_digest, 0) AS digest, coalesce(m.named, l.named, 0) AS named
-FROM moved m LEFT JOIN log.ledgers l ON l.rg = m.rg AND l.store = m.store;
-DELETE FROM log.ledgers WHERE (rg, store) IN (SELECT (rg, store) FROM moved_ledgers);
-INSERT INTO log.ledgers FROM moved_ledgers;
+FROM moved m LEFT JOIN kept.ledgers l ON l.rg = m.rg AND l.store = m.store;
+DELETE FROM kept.ledgers WHERE (rg, store) IN (SELECT (rg, store) FROM moved_ledgers);
+INSERT INTO kept.ledgers FROM moved_ledgers;
 
-DELETE FROM log.facts WHERE rowid IN (
+DELETE FROM kept.facts WHERE rowid IN (
     SELECT row FROM spans WHERE row IS NOT NULL AND until_offset IS NOT NULL
 );
-INSERT INTO log.facts
+INSERT INTO kept.facts
 SELECT rg, id, store, version, status, bare, from_offset, until_offset
 FROM spans WHERE row IS NULL OR until_offset IS NOT NULL;

@@ -2,7 +2,7 @@
 --
 -- `in_<Event>` are the batch's events. Rule numbers are those of docs/protocol.md.
 
-INSERT INTO log.stores
+INSERT INTO kept.stores
 WITH said AS (
     SELECT fence.store AS s FROM in_ObjectPut
     UNION SELECT unnest(stores) FROM in_ObjectPut
@@ -22,16 +22,16 @@ WITH said AS (
     UNION SELECT store FROM in_ExportClosed
 )
 SELECT
-    (SELECT coalesce(max(store), -1) FROM log.stores) + row_number() OVER (ORDER BY s),
+    (SELECT coalesce(max(store), -1) FROM kept.stores) + row_number() OVER (ORDER BY s),
     s.osd, s.incarnation, printf('osd.%d/%016x', s.osd, s.incarnation)
 FROM said
 WHERE NOT EXISTS (
-    FROM log.stores k WHERE k.osd = said.s.osd AND k.incarnation = said.s.incarnation
+    FROM kept.stores k WHERE k.osd = said.s.osd AND k.incarnation = said.s.incarnation
 );
 
 -- Rule 1: a claim is accepted iff (epoch, round) exceeds that of every one before.
 CREATE OR REPLACE TEMP TABLE last_claims AS
-FROM log.claims WHERE void IS NULL
+FROM kept.claims WHERE void IS NULL
 QUALIFY row_number() OVER (PARTITION BY rg ORDER BY "offset" DESC) = 1;
 
 CREATE OR REPLACE TEMP TABLE new_claims AS
@@ -40,7 +40,7 @@ WITH ranked AS (
         c.*, s.store, c.fence.epoch AS epoch, c.fence.round AS "round", c.fence.boot AS boot,
         rank_of(c.fence.epoch, c.fence.round) AS rank
     FROM in_RgClaimed c
-    JOIN log.stores s ON s.osd = c.fence.store.osd AND s.incarnation = c.fence.store.incarnation
+    JOIN kept.stores s ON s.osd = c.fence.store.osd AND s.incarnation = c.fence.store.incarnation
 )
 SELECT
     r.*,
@@ -52,13 +52,13 @@ SELECT
     ) AS is_old
 FROM ranked r LEFT JOIN last_claims l ON l.rg = r.rg;
 
-INSERT INTO log.placed
+INSERT INTO kept.placed
 SELECT c.rg, c."offset", c.place, s.store
 FROM (
     SELECT rg, "offset", unnest(placed) AS p, generate_subscripts(placed, 1) AS place
     FROM new_claims
 ) c
-JOIN log.stores s ON s.osd = c.p.osd AND s.incarnation = c.p.incarnation;
+JOIN kept.stores s ON s.osd = c.p.osd AND s.incarnation = c.p.incarnation;
 
 -- Every claim that a batch's event may have been said under, and up to where it is the last.
 CREATE OR REPLACE TEMP TABLE standing AS
@@ -84,7 +84,7 @@ WITH said AS (
 )
 SELECT said.*, s.store, c.claim, c.ended_at
 FROM said
-JOIN log.stores s
+JOIN kept.stores s
     ON s.osd = said.fence.store.osd AND s.incarnation = said.fence.store.incarnation
 LEFT JOIN standing c
     ON c.rg = said.rg AND c.epoch = said.fence.epoch AND c."round" = said.fence.round

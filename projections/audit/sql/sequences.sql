@@ -10,7 +10,7 @@ FROM (
             coalesce(
                 lag(q.before + q.accepted) OVER (PARTITION BY q.rg ORDER BY q.claim), g.version, 0
             ) AS due
-        FROM sequences q LEFT JOIN log.rgs g ON g.rg = q.rg
+        FROM sequences q LEFT JOIN kept.rgs g ON g.rg = q.rg
         WHERE q.accepted > 0
     )
     WHERE before <> due

@@ -4,7 +4,7 @@
 
 CREATE MACRO moment(micros) AS make_timestamp(micros);
 CREATE MACRO position_of(rg, o) AS
-    'rg/' || rg % (SELECT partitions FROM log.meta) || '@' || o;
+    'rg/' || rg % (SELECT partitions FROM kept.meta) || '@' || o;
 CREATE MACRO offset_in(position) AS split_part(position, '@', 2)::BIGINT;
 CREATE MACRO partition_in(position) AS regexp_extract(position, '/(\d+)@', 1)::INTEGER;
 CREATE MACRO rg_name(rg) AS printf('rg %x', rg);
@@ -15,7 +15,7 @@ CREATE MACRO item_type(kind) AS CASE kind
     WHEN 'doom' THEN 'CopiesDoomed' WHEN 'import' THEN 'ObjectsImported'
     WHEN 'erase' THEN 'CopiesErased' ELSE 'CopiesLost' END;
 
-CREATE VIEW rules AS SELECT rule, meaning FROM log.rules;
+CREATE VIEW rules AS SELECT rule, meaning FROM kept.rules;
 COMMENT ON VIEW rules IS 'The rules that make an event, or one item of it, change nothing.';
 
 CREATE VIEW claims AS
@@ -23,12 +23,12 @@ SELECT
     c.rg, c."offset", position_of(c.rg, c."offset") AS position, moment(c."timestamp") AS "timestamp",
     c.epoch, c."round", s.name AS store, c.boot, c.replicas, c.min_replicas, c.rules,
     (
-        SELECT list(k.name ORDER BY p.place) FROM log.placed p JOIN log.stores k USING (store)
+        SELECT list(k.name ORDER BY p.place) FROM kept.placed p JOIN kept.stores k USING (store)
         WHERE p.rg = c.rg AND p.claim = c."offset"
     ) AS placed,
     c.void, c.ended_at,
     lead(c."offset") OVER (PARTITION BY c.rg, c.void IS NULL ORDER BY c."offset") AS replaced_at
-FROM log.claims c JOIN log.stores s USING (store);
+FROM kept.claims c JOIN kept.stores s USING (store);
 COMMENT ON VIEW claims IS
 'Every claim of an RG: who took it over, for which placed stores. It stands until the offset
 replaced_at, or ended_at if an operation under it was out of sequence. void: the rule that refused it.';
@@ -40,7 +40,7 @@ SELECT
     o.kind AS operation, o.object, o.version, o.size, lower(hex(o.sha256)) AS sha256, o.media_type,
     o.metadata, o.actor, o.request, o.lost_version, o.reason,
     o.epoch, o."round", s.name AS store, o.boot, o.serial, o.void
-FROM log.operations o JOIN log.stores s USING (store);
+FROM kept.operations o JOIN kept.stores s USING (store);
 COMMENT ON VIEW ops IS
 'Every operation on an object that was said, accepted or void. actor: as the client says; nobody
 is authenticated. epoch, round, store, boot: the claim it was said under.';
@@ -58,7 +58,7 @@ SELECT
         THEN 'superseded'
         ELSE 'deleted'
     END AS state
-FROM log.operations o
+FROM kept.operations o
 WHERE o.void IS NULL;
 COMMENT ON VIEW object_versions IS
 'Every accepted version of every object. version counts the operations of the RG, revision those
@@ -69,7 +69,7 @@ SELECT
     f.rg, o.object, f.version, s.name AS store, s.osd, f.status, f.bare AS is_forgotten,
     position_of(f.rg, f.from_offset) AS since, position_of(f.rg, f.until_offset) AS until,
     f.from_offset, f.until_offset
-FROM log.facts f JOIN log.stores s USING (store) JOIN log.objects o USING (rg, id);
+FROM kept.facts f JOIN kept.stores s USING (store) JOIN kept.objects o USING (rg, id);
 COMMENT ON VIEW copy_history IS
 'Who ever had which version of which object, and from where to where in the log: held, doomed (it
 may go), or lost (bad, or perhaps not there). until is null for what is there now. is_forgotten:
@@ -86,12 +86,12 @@ SELECT
     coalesce(f.copies, 0) AS copies, coalesce(f.counted, 0) AS counted,
     moment(o."time") AS "time", position_of(o.rg, o."offset") AS position
 FROM (
-    FROM log.operations WHERE void IS NULL
+    FROM kept.operations WHERE void IS NULL
     QUALIFY row_number() OVER (PARTITION BY rg, object ORDER BY version DESC) = 1
 ) o
 LEFT JOIN (
     SELECT rg, id, count(*) AS copies, count(*) FILTER (status = 'held') AS counted
-    FROM log.facts WHERE until_offset IS NULL AND NOT bare GROUP BY rg, id
+    FROM kept.facts WHERE until_offset IS NULL AND NOT bare GROUP BY rg, id
 ) f ON f.rg = o.rg AND f.id = o.id;
 COMMENT ON VIEW objects IS
 'Every object that ever was, as its last operation left it; copies: known copies of any status,
@@ -105,10 +105,10 @@ SELECT
     h.agrees, r.store IS NULL AND h.is_last AS is_last
 FROM (
     SELECT *, row_number() OVER (PARTITION BY rg, store ORDER BY "offset" DESC) = 1 AS is_last
-    FROM log.statements WHERE kind = 'HoldingsStated' AND void IS NULL
+    FROM kept.statements WHERE kind = 'HoldingsStated' AND void IS NULL
 ) h
-JOIN log.stores s USING (store)
-LEFT JOIN log.retirements r ON r.rg = h.rg AND r.store = h.store AND r.void IS NULL;
+JOIN kept.stores s USING (store)
+LEFT JOIN kept.retirements r ON r.rg = h.rg AND r.store = h.store AND r.void IS NULL;
 COMMENT ON VIEW holdings IS
 'What stores said they have of an RG. attests: no later operation had named the store; agrees:
 count and digest are those of the facts at that place. is_last: the newest of a store that is
@@ -119,11 +119,11 @@ SELECT
     t.rg, t."offset", position_of(t.rg, t."offset") AS position,
     moment(t."timestamp") AS "timestamp", o.object, i.version, o.size, f.name AS source,
     s.name AS store, t.serves_epoch, t.serves_round, i.void
-FROM log.items i
-JOIN log.statements t ON t.rg = i.rg AND t."offset" = i."offset"
-JOIN log.stores s ON s.store = t.store
-LEFT JOIN log.stores f ON f.store = t.source
-LEFT JOIN log.operations o ON o.rg = i.rg AND o.version = i.version AND o.void IS NULL
+FROM kept.items i
+JOIN kept.statements t ON t.rg = i.rg AND t."offset" = i."offset"
+JOIN kept.stores s ON s.store = t.store
+LEFT JOIN kept.stores f ON f.store = t.source
+LEFT JOIN kept.operations o ON o.rg = i.rg AND o.version = i.version AND o.void IS NULL
 WHERE i.kind = 'import';
 COMMENT ON VIEW transfers IS
 'Every copy that a store said it had fetched: from where, for which claim. source is null where
@@ -134,7 +134,7 @@ SELECT
     e."offset", 'map/0@' || e."offset" AS position, moment(e."time") AS "time", e.author, e.reason,
     e.made_for_layout, e.epoch, e.layout, c.number, c.kind, c.osd, c.rg, c.change, e.moved_rgs,
     e.void
-FROM log.map_events e JOIN log.map_changes c USING ("offset");
+FROM kept.map_events e JOIN kept.map_changes c USING ("offset");
 COMMENT ON VIEW map_changes IS
 'Every change of the cluster map. Changes of one event apply together; epoch and layout are those
 that it made, null with the reason in void where it was refused; moved_rgs: how many RGs the whole
@@ -142,56 +142,56 @@ event placed otherwise.';
 
 CREATE VIEW osds_at_epoch AS
 SELECT m.from_epoch AS epoch, o.* EXCLUDE (from_epoch, until_epoch)
-FROM log.maps m JOIN log.osds o
+FROM kept.maps m JOIN kept.osds o
     ON o.from_epoch <= m.from_epoch AND (o.until_epoch IS NULL OR m.from_epoch < o.until_epoch);
 COMMENT ON VIEW osds_at_epoch IS
 'The OSDs of the map at every epoch that an event made. weight in 1/65,536.';
 
 CREATE VIEW misplaced_events AS
-SELECT rg, partition, "offset", moment("timestamp") AS "timestamp", type FROM log.misplaced;
+SELECT rg, partition, "offset", moment("timestamp") AS "timestamp", type FROM kept.misplaced;
 COMMENT ON VIEW misplaced_events IS
 'Events that stand in another partition than their RG''s; nobody folds them.';
 
 CREATE VIEW void_events AS
 WITH found AS (
     SELECT rg, "offset", "timestamp", NULL::INTEGER AS item, 'RgClaimed' AS type, NULL::BIGINT AS version,
-        NULL::VARCHAR AS object, store, void FROM log.claims
+        NULL::VARCHAR AS object, store, void FROM kept.claims
     UNION ALL
     SELECT rg, "offset", "timestamp", NULL, operation_type(kind), version, object, store, void
-    FROM log.operations
+    FROM kept.operations
     UNION ALL
     SELECT rg, "offset", "timestamp", NULL, 'StoreRetired', NULL, NULL, by_store, void
-    FROM log.retirements
+    FROM kept.retirements
     UNION ALL
     SELECT rg, "offset", "timestamp", NULL, 'CopiesDoomed', NULL, NULL, by_store, void
-    FROM log.doomings
+    FROM kept.doomings
     UNION ALL
-    SELECT rg, "offset", "timestamp", NULL, kind, version, NULL, store, void FROM log.statements
+    SELECT rg, "offset", "timestamp", NULL, kind, version, NULL, store, void FROM kept.statements
     UNION ALL
     SELECT i.rg, i."offset", t."timestamp", i.item, item_type(i.kind), i.version, o.object,
         i.store, i.void
-    FROM log.items i
+    FROM kept.items i
     JOIN (
-        SELECT rg, "offset", "timestamp" FROM log.statements
-        UNION ALL SELECT rg, "offset", "timestamp" FROM log.doomings
+        SELECT rg, "offset", "timestamp" FROM kept.statements
+        UNION ALL SELECT rg, "offset", "timestamp" FROM kept.doomings
     ) t ON t.rg = i.rg AND t."offset" = i."offset"
-    LEFT JOIN log.objects o ON o.rg = i.rg AND o.id = i.id
+    LEFT JOIN kept.objects o ON o.rg = i.rg AND o.id = i.id
     WHERE i.void IS NOT NULL
 )
 SELECT
     'rg' AS topic, v.rg, v."offset", position_of(v.rg, v."offset") AS position,
     moment(v."timestamp") AS "timestamp", v.type, v.item, v.version, v.object, s.name AS store,
     v.void, r.meaning
-FROM found v LEFT JOIN log.stores s USING (store) LEFT JOIN log.rules r ON r.rule = v.void
+FROM found v LEFT JOIN kept.stores s USING (store) LEFT JOIN kept.rules r ON r.rule = v.void
 WHERE v.void IS NOT NULL
 UNION ALL
 SELECT 'map', NULL, "offset", 'map/0@' || "offset", moment("timestamp"), 'MapChanged', NULL, NULL,
     NULL, NULL, 'REFUSED', void
-FROM log.map_events WHERE void IS NOT NULL
+FROM kept.map_events WHERE void IS NOT NULL
 UNION ALL
 SELECT 'rg', rg, "offset", 'rg/' || partition || '@' || "offset", moment("timestamp"), type, NULL,
     NULL, NULL, NULL, 'MISPLACED', 'it stands in the partition of another RG'
-FROM log.misplaced;
+FROM kept.misplaced;
 COMMENT ON VIEW void_events IS
 'What changed nothing, with the rule: whole events, and single items (item is then its number in
 the event) of events that were accepted. Void is not wrong: a repeated claim, a late erasure.';
@@ -199,31 +199,31 @@ the event) of events that were accepted. Void is not wrong: a repeated claim, a 
 CREATE VIEW events AS
 WITH said AS (
     SELECT rg, "offset", "timestamp", "time", 'RgClaimed' AS type, NULL::VARCHAR AS object,
-        NULL::BIGINT AS version, store, NULL::VARCHAR AS actor, void FROM log.claims
+        NULL::BIGINT AS version, store, NULL::VARCHAR AS actor, void FROM kept.claims
     UNION ALL
     SELECT rg, "offset", "timestamp", "time", operation_type(kind), object, version, store, actor,
-        void FROM log.operations
+        void FROM kept.operations
     UNION ALL
     SELECT rg, "offset", "timestamp", "time", 'StoreRetired', NULL, NULL, store, NULL, void
-    FROM log.retirements
+    FROM kept.retirements
     UNION ALL
     SELECT rg, "offset", "timestamp", "time", 'CopiesDoomed', NULL, NULL, store, NULL, void
-    FROM log.doomings
+    FROM kept.doomings
     UNION ALL
     SELECT rg, "offset", "timestamp", "time", kind, NULL, version, store, NULL, void
-    FROM log.statements
+    FROM kept.statements
 )
 SELECT
-    'rg' AS topic, rg % (SELECT partitions FROM log.meta) AS partition, "offset",
+    'rg' AS topic, rg % (SELECT partitions FROM kept.meta) AS partition, "offset",
     moment("timestamp") AS "timestamp", moment("time") AS "time", type, rg, object, version,
     k.name AS store, actor, void
-FROM said LEFT JOIN log.stores k USING (store)
+FROM said LEFT JOIN kept.stores k USING (store)
 UNION ALL
 SELECT 'rg', partition, "offset", moment("timestamp"), NULL, type, rg, NULL, NULL, NULL, NULL,
-    'MISPLACED' FROM log.misplaced
+    'MISPLACED' FROM kept.misplaced
 UNION ALL
 SELECT 'map', 0, "offset", moment("timestamp"), moment("time"), 'MapChanged', NULL, NULL, NULL,
-    NULL, author, if(void IS NULL, NULL, 'REFUSED') FROM log.map_events;
+    NULL, author, if(void IS NULL, NULL, 'REFUSED') FROM kept.map_events;
 COMMENT ON VIEW events IS
 'Every event of the log in one list. timestamp is the log''s own clock, time the appender''s; store
 is the one that speaks or is spoken about; version an operation''s, or the one that holdings were
@@ -234,11 +234,11 @@ CREATE VIEW standings AS
 WITH placings AS (
     SELECT p.rg, p.store, max(p.claim) AS last_claim,
         max(coalesce(c.replaced_at, 9223372036854775807)) AS placed_until
-    FROM log.placed p
+    FROM kept.placed p
     JOIN (
         SELECT rg, "offset" AS claim,
             lead("offset") OVER (PARTITION BY rg ORDER BY "offset") AS replaced_at
-        FROM log.claims WHERE void IS NULL
+        FROM kept.claims WHERE void IS NULL
     ) c USING (rg, claim)
     GROUP BY p.rg, p.store
 ),
@@ -248,15 +248,15 @@ said AS (
             kind = 'HoldingsStated' AND attests AND agrees AND staged_from IS NULL
         ) AS clean_version,
         max("offset") FILTER (kind = 'ExportClosed') AS closed_at
-    FROM log.statements WHERE void IS NULL GROUP BY rg, store
+    FROM kept.statements WHERE void IS NULL GROUP BY rg, store
 )
 SELECT
     p.rg, p.store, p.placed_until, s.clean_version, r."offset" AS retired_at,
     s.closed_at > p.last_claim AND coalesce(l."count", 0) = 0 AS is_closed
 FROM placings p
 LEFT JOIN said s USING (rg, store)
-LEFT JOIN log.ledgers l USING (rg, store)
-LEFT JOIN (FROM log.retirements WHERE void IS NULL) r USING (rg, store);
+LEFT JOIN kept.ledgers l USING (rg, store)
+LEFT JOIN (FROM kept.retirements WHERE void IS NULL) r USING (rg, store);
 COMMENT ON VIEW standings IS
 'For proofs: each store that a claim ever placed; up to which version it has stated its holdings
 with nothing staged, whether it had closed with no later claim placing it, whether it is retired.';
@@ -264,15 +264,15 @@ with nothing staged, whether it had closed with no later claim placing it, wheth
 CREATE VIEW deletions AS
 WITH deleted AS (
     SELECT d.*, f."offset" AS first_offset
-    FROM log.operations d
-    JOIN log.operations f ON f.rg = d.rg AND f.version = d.id AND f.void IS NULL
+    FROM kept.operations d
+    JOIN kept.operations f ON f.rg = d.rg AND f.version = d.id AND f.void IS NULL
     WHERE d.void IS NULL AND d.kind <> 'put'
 ),
 holders AS (
     SELECT d.rg, d.version, f.store, bool_or(f.until_offset IS NULL) AS is_left,
         max(f.until_offset) AS gone_at
     FROM deleted d
-    JOIN log.facts f
+    JOIN kept.facts f
         ON f.rg = d.rg AND f.id = d.id AND f.version <= d.version
         AND (f.until_offset IS NULL OR f.until_offset > d."offset")
     GROUP BY d.rg, d.version, f.store
@@ -282,14 +282,14 @@ held AS (
         list(s.name ORDER BY s.name) AS stores,
         list(s.name ORDER BY s.name) FILTER (h.is_left) AS outstanding,
         max(h.gone_at) AS gone_at
-    FROM holders h JOIN log.stores s USING (store)
+    FROM holders h JOIN kept.stores s USING (store)
     GROUP BY h.rg, h.version
 ),
 silent AS (
     SELECT d.rg, d.version, list(s.name ORDER BY s.name) AS stores
     FROM deleted d
     JOIN standings t ON t.rg = d.rg AND t.placed_until > d.first_offset
-    JOIN log.stores s ON s.store = t.store
+    JOIN kept.stores s ON s.store = t.store
     WHERE t.retired_at IS NULL AND t.is_closed IS NOT TRUE
         AND (t.clean_version IS NULL OR t.clean_version < d.version)
     GROUP BY d.rg, d.version
@@ -309,8 +309,8 @@ SELECT
 FROM deleted d
 LEFT JOIN held h ON h.rg = d.rg AND h.version = d.version
 LEFT JOIN silent q ON q.rg = d.rg AND q.version = d.version
-LEFT JOIN log.positions p
-    ON p.topic = 'rg' AND p.partition = d.rg % (SELECT partitions FROM log.meta);
+LEFT JOIN kept.positions p
+    ON p.topic = 'rg' AND p.partition = d.rg % (SELECT partitions FROM kept.meta);
 COMMENT ON VIEW deletions IS
 'Every accepted delete: who, when, which stores then had a copy of that or an older version, and
 which have not confirmed its erasure. state: outstanding; confirmed, when no fact is left; proven,
@@ -322,27 +322,27 @@ SELECT p.rg, list('osd.' || p.osd ORDER BY p.place) AS placed,
     list(s.store ORDER BY p.place) AS stores,
     list(p.osd ORDER BY p.place) FILTER (o.is_up) AS acting,
     arg_min(s.store, p.place) FILTER (o.is_up) AS primary_store
-FROM log.placement p
-LEFT JOIN log.osds o ON o.osd = p.osd AND o.until_epoch IS NULL
-LEFT JOIN log.stores s ON s.osd = o.osd AND s.incarnation = o.osd_incarnation
+FROM kept.placement p
+LEFT JOIN kept.osds o ON o.osd = p.osd AND o.until_epoch IS NULL
+LEFT JOIN kept.stores s ON s.osd = o.osd AND s.incarnation = o.osd_incarnation
 GROUP BY p.rg;
 COMMENT ON VIEW placement IS 'Where the present map places every RG; acting: those that are up.';
 
 CREATE VIEW rg_states AS
 WITH last_claims AS (
-    FROM log.claims WHERE void IS NULL
+    FROM kept.claims WHERE void IS NULL
     QUALIFY row_number() OVER (PARTITION BY rg ORDER BY "offset" DESC) = 1
 ),
 claimed AS (
     SELECT c.rg, c."offset", c.ended_at, c.store, list(p.store ORDER BY p.place) AS stores
-    FROM last_claims c LEFT JOIN log.placed p ON p.rg = c.rg AND p.claim = c."offset"
+    FROM last_claims c LEFT JOIN kept.placed p ON p.rg = c.rg AND p.claim = c."offset"
     GROUP BY ALL
 ),
 counts AS (
     SELECT f.rg, count(*) AS copies, count(*) FILTER (f.status = 'held') AS held,
         count(*) FILTER (f.status = 'held' AND f.store = m.primary_store) AS held_by_primary,
         count(*) FILTER (NOT list_contains(m.stores, f.store)) AS outside
-    FROM log.facts f LEFT JOIN placement m USING (rg)
+    FROM kept.facts f LEFT JOIN placement m USING (rg)
     WHERE f.until_offset IS NULL GROUP BY f.rg
 ),
 live AS (
@@ -351,7 +351,7 @@ live AS (
         sum(size) FILTER (is_live) AS size
     FROM objects GROUP BY rg
 ),
-epoch AS (FROM log.maps ORDER BY from_epoch DESC LIMIT 1)
+epoch AS (FROM kept.maps ORDER BY from_epoch DESC LIMIT 1)
 SELECT
     m.rg, rg_name(m.rg) AS name, coalesce(g.version, 0) AS version,
     coalesce(l.live, 0) AS live, coalesce(l.tombstones, 0) AS tombstones,
@@ -368,9 +368,9 @@ SELECT
     END AS state
 FROM placement m
 CROSS JOIN epoch e
-LEFT JOIN log.rgs g USING (rg)
+LEFT JOIN kept.rgs g USING (rg)
 LEFT JOIN claimed c USING (rg)
-LEFT JOIN log.stores s ON s.store = c.store
+LEFT JOIN kept.stores s ON s.store = c.store
 LEFT JOIN counts k ON k.rg = m.rg
 LEFT JOIN live l ON l.rg = m.rg;
 COMMENT ON VIEW rg_states IS
@@ -379,12 +379,12 @@ other stores, or has ended; unavailable: no placed store is up. An RG without ev
 
 CREATE MACRO copies_at(position) AS TABLE
 SELECT * EXCLUDE (since, until, from_offset, until_offset) FROM copy_history
-WHERE rg % (SELECT partitions FROM log.meta) = partition_in(position)
+WHERE rg % (SELECT partitions FROM kept.meta) = partition_in(position)
     AND from_offset < offset_in(position)
     AND (until_offset IS NULL OR until_offset >= offset_in(position));
 
 CREATE MACRO map_at(epoch) AS TABLE
-SELECT * EXCLUDE (from_epoch, until_epoch) FROM log.osds
+SELECT * EXCLUDE (from_epoch, until_epoch) FROM kept.osds
 WHERE from_epoch <= epoch AND (until_epoch IS NULL OR epoch < until_epoch);
 
 CREATE MACRO changes_between(a, b) AS TABLE

@@ -2,15 +2,15 @@
 SELECT position_of(rg, "offset") AS position, type, s.name AS store, epoch, "round", boot
 FROM (
     SELECT rg, "offset", operation_type(kind) AS type, store, epoch, "round", boot, void
-    FROM log.operations
+    FROM kept.operations
     UNION ALL
-    SELECT rg, "offset", 'CopiesDoomed', by_store, epoch, "round", boot, void FROM log.doomings
+    SELECT rg, "offset", 'CopiesDoomed', by_store, epoch, "round", boot, void FROM kept.doomings
     UNION ALL
-    SELECT rg, "offset", 'StoreRetired', by_store, epoch, "round", boot, void FROM log.retirements
+    SELECT rg, "offset", 'StoreRetired', by_store, epoch, "round", boot, void FROM kept.retirements
 ) o
-JOIN log.stores s USING (store)
+JOIN kept.stores s USING (store)
 WHERE o.void = 'FENCED' AND NOT EXISTS (
-    FROM log.claims c
+    FROM kept.claims c
     WHERE c.rg = o.rg AND c.epoch = o.epoch AND c."round" = o."round" AND c.store = o.store
         AND c.boot = o.boot
 )

@@ -1,8 +1,8 @@
 WITH moved AS (
     SELECT t.serves_epoch AS epoch, count(*) AS copies, sum(o.size) AS bytes
-    FROM log.items i
-    JOIN log.statements t ON t.rg = i.rg AND t."offset" = i."offset"
-    JOIN log.operations o ON o.rg = i.rg AND o.version = i.version AND o.void IS NULL
+    FROM kept.items i
+    JOIN kept.statements t ON t.rg = i.rg AND t."offset" = i."offset"
+    JOIN kept.operations o ON o.rg = i.rg AND o.version = i.version AND o.void IS NULL
     WHERE i.kind = 'import' AND i.void IS NULL
     GROUP BY t.serves_epoch
 )

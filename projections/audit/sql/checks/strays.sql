@@ -8,6 +8,6 @@ SELECT c.store, rg_name(c.rg) AS rg, c.object, c.version, c.status, c.since,
     END AS why
 FROM copies c
 LEFT JOIN placement p USING (rg)
-LEFT JOIN log.stores s ON s.name = c.store
+LEFT JOIN kept.stores s ON s.name = c.store
 WHERE c.status <> 'held' OR (p.rg IS NOT NULL AND NOT list_contains(p.stores, s.store))
 ORDER BY c.store, c.rg, c.object

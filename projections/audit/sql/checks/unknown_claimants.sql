@@ -7,10 +7,10 @@ SELECT c.position, c.store, c.boot, c.epoch,
         ELSE 'the map never had this process'
     END AS why
 FROM claims c
-CROSS JOIN (SELECT coalesce(max(from_epoch), 0) AS last FROM log.maps) e
+CROSS JOIN (SELECT coalesce(max(from_epoch), 0) AS last FROM kept.maps) e
 LEFT JOIN (
     SELECT DISTINCT s.name, o.boot
-    FROM log.osds o JOIN log.stores s ON s.osd = o.osd AND s.incarnation = o.osd_incarnation
+    FROM kept.osds o JOIN kept.stores s ON s.osd = o.osd AND s.incarnation = o.osd_incarnation
 ) k ON k.name = c.store AND k.boot = c.boot
 WHERE c.void IS NULL
     AND (k.name IS NULL OR c.epoch > e.last OR NOT list_contains(c.placed, c.store))

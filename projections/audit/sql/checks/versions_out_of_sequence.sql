@@ -6,9 +6,9 @@ SELECT
         WHEN o.version = b.due - 1 THEN 'repeat of the version before it'
         ELSE 'regression: that version was made before'
     END AS what
-FROM log.operations o
+FROM kept.operations o
 JOIN LATERAL (
-    SELECT coalesce(max(p.version), 0) + 1 AS due FROM log.operations p
+    SELECT coalesce(max(p.version), 0) + 1 AS due FROM kept.operations p
     WHERE p.rg = o.rg AND p.void IS NULL AND p."offset" < o."offset"
 ) b ON true
 WHERE o.void = 'OUT_OF_SEQUENCE'
