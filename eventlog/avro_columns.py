@@ -120,6 +120,10 @@ class Cursor:
         self.at += length
         self.condemn(self.at > self.ends)
 
+    def octets(self, place: Longs) -> npt.NDArray[np.uint8]:
+        """The bytes at these places of the buffer."""
+        return self._bytes[place]
+
     def longs(self) -> Longs:
         """The next `long` (or `int`) of each: a zigzag number in groups of 7 bits."""
         first = self._bytes[self.at]
@@ -240,6 +244,8 @@ class Reader:
         return _with_nulls(values, has_value)
 
     def _list(self, items: Type, cursor: Cursor) -> pa.Array:
+        if items == "long":
+            return _list_of_longs(cursor)
         offsets, values = self._items(cursor, lambda part: [self.column(items, part)])
         return pa.ListArray.from_arrays(offsets, values[0])
 
@@ -271,6 +277,57 @@ class Reader:
                 for column, array in zip(columns, read(part), strict=True):
                     column.append(array)
         return _by_owner(len(cursor), owners, columns)
+
+
+def _list_of_longs(cursor: Cursor) -> pa.Array:
+    """Numbers may be many in a list, so all of a block are read at once: each ends below 128."""
+    index = np.arange(len(cursor))
+    part = cursor.part(index)
+    owners, found = [index[:0]], [index[:0]]
+    while len(index):
+        left = np.zeros(len(index), np.int64)
+        _begin_blocks(part, left)
+        is_over = left == 0
+        cursor.rejoin(index[is_over], part.part(np.flatnonzero(is_over)))
+        cursor.is_bad[index] |= part.is_bad
+        going = np.flatnonzero(~is_over)
+        index, part, left = index[going], part.part(going), left[going]
+        if len(index):
+            owner, values = _block_of_longs(part, left)
+            owners.append(index[owner])
+            found.append(values)
+            cursor.is_bad[index] |= part.is_bad
+    return pa.ListArray.from_arrays(*_in_order(len(cursor), owners, found))
+
+
+def _block_of_longs(part: Cursor, left: Longs) -> tuple[Longs, Longs]:
+    """So many numbers of each record, and whose each one is."""
+    sizes = part.ends - part.at
+    firsts = np.cumsum(sizes) - sizes
+    owner = np.repeat(np.arange(len(part)), sizes)
+    place = np.arange(len(owner)) + (part.at - firsts)[owner]
+    is_last = part.octets(place) < 128
+    before = np.concatenate([[0], np.cumsum(is_last)])
+    number = before[1:] - before[firsts][owner]
+    chosen = np.flatnonzero(is_last & (number <= left[owner]))
+    whose, ends = owner[chosen], place[chosen] + 1
+    is_first = np.diff(whose, prepend=-1) != 0
+    starts = np.where(is_first, part.at[whose], np.concatenate([[0], ends[:-1]]))
+    items = Cursor(part.data, starts, ends)
+    values = items.longs()
+    counts = np.bincount(whose, minlength=len(part))
+    part.at = np.where(counts > 0, ends[np.cumsum(counts) - 1], part.at) if len(ends) else part.at
+    is_bad = counts < left
+    is_bad[whose[items.is_bad]] = True
+    part.condemn(is_bad)
+    return whose, values
+
+
+def _in_order(records: int, owners: list[Longs], found: list[Longs]) -> tuple[pa.Array, pa.Array]:
+    owner, values = np.concatenate(owners), np.concatenate(found)
+    offsets = np.zeros(records + 1, np.int32)
+    np.cumsum(np.bincount(owner, minlength=records), out=offsets[1:])
+    return pa.array(offsets), pa.array(values[np.argsort(owner, kind="stable")])
 
 
 def _begin_blocks(part: Cursor, left: Longs) -> None:
