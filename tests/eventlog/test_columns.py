@@ -252,7 +252,9 @@ def test_chunks_are_what_reading_gives(log: Log) -> None:
     for chunk in read_chunks(log, starts, ends):
         for number in range(len(chunk)):
             place = Partition(int(chunk.partitions[number]))
-            found[place].append((int(chunk.offsets[number]), int(chunk.timestamps[number]), chunk.value(number)))
+            found[place].append(
+                (int(chunk.offsets[number]), int(chunk.timestamps[number]), chunk.value(number))
+            )
     for p in partitions:
         records = (
             log.read(Topic.RG, p, starts[p], ends[p] - starts[p]) if ends[p] > starts[p] else []
