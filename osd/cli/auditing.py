@@ -31,11 +31,12 @@ def followed(
     """The audit database of that log, up to date as far as can be."""
     from eventlog.open import open_log
     from osd.config import log_url
+    from projections.audit.database import discard
 
     with open_log(log_url(url)) as log:
         path = db or default_path(log)
         if rebuild:
-            path.unlink(missing_ok=True)
+            discard(path)
         if sync or not path.exists():
             _sync(path, log)
         yield Audit(path, log.identity)

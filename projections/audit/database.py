@@ -56,6 +56,25 @@ def create(path: Path, identity: LogIdentity) -> None:
         connection.close()
 
 
+def discard(path: Path) -> None:
+    """Remove an audit database, whatever log or version it is of; nothing else is removed.
+
+    Raises `AuditBusy`, `AuditForeign`.
+    """
+    if not path.exists():
+        return
+    connection = _connect(path, read_only=True)
+    try:
+        connection.execute("SELECT format FROM kept.meta")
+    except duckdb.CatalogException as error:
+        raise AuditForeign(
+            f"{path} is no audit database, and is left alone", "Name another file with --db."
+        ) from error
+    finally:
+        connection.close()
+    path.unlink()
+
+
 @contextmanager
 def writing(path: Path, identity: LogIdentity) -> Iterator[Connection]:
     """The database for whoever adds to it; raises `AuditBusy`, `AuditForeign`."""
@@ -149,12 +168,12 @@ def _check(connection: Connection, path: Path, identity: LogIdentity | None) -> 
     if row is None or row[0] != FORMAT:
         raise AuditForeign(
             f"{path} is no audit database of this version",
-            "Name another file with --db, or make it anew with --rebuild.",
+            "Name another file with --db, or make it anew with `osdlog audit --rebuild`.",
         )
     if identity is not None and row[1:] != (identity.cluster, identity.partitions):
         raise AuditForeign(
             f"{path} is the audit database of cluster {row[1]}, not of {identity.cluster}",
-            "Name another file with --db, or make it anew with --rebuild.",
+            "Name another file with --db, or make it anew with `osdlog audit --rebuild`.",
         )
 
 

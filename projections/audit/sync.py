@@ -110,8 +110,8 @@ class _Follower:
                 raise LogReplaced(
                     f"the log is not the one that the audit database was made from: {last}"
                     " is missing or another record",
-                    "It was truncated or replaced. If it is the right one, add --rebuild"
-                    " to make the database anew; a proof made before says what it rested on.",
+                    "It was truncated or replaced. If it is the right one, make the database"
+                    " anew with `osdlog audit --rebuild`.",
                 )
 
     def _follow_map(self, end: Offset) -> tuple[dict[Position, bytes], str | None]:

@@ -16,7 +16,7 @@ from cli.programs import Done, osdlog
 from eventlog.errors import LogReplaced
 from eventlog.memory import MemoryLog
 from eventlog.sqlite import SqliteLog
-from projections.audit.database import reached, reading, writing
+from projections.audit.database import discard, reached, reading, writing
 from projections.audit.errors import AuditBusy, AuditForeign, QueryRefused
 from projections.audit.queries import Limits, asking
 from projections.audit.sync import sync
@@ -135,6 +135,19 @@ def test_what_is_no_audit_database_is_refused_and_left_alone(
         pass
     if content:
         assert path.read_bytes() == content
+
+
+def test_only_audit_databases_are_discarded(tmp_path: Path) -> None:
+    with duckdb.connect(tmp_path / "other") as other:
+        other.execute("CREATE TABLE precious AS SELECT 1 AS one")
+    (tmp_path / "text").write_text("precious")
+    for name in ("other", "text"):
+        with pytest.raises(AuditForeign, match="is no audit database"):
+            discard(tmp_path / name)
+        assert (tmp_path / name).exists()
+    sync(tmp_path / "audit", MemoryLog(IDENTITY))
+    discard(tmp_path / "audit")
+    assert not (tmp_path / "audit").exists()
 
 
 def test_a_log_that_was_truncated_or_replaced_is_noticed(tmp_path: Path) -> None:
