@@ -8,20 +8,23 @@ READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check format bench kafka simulate replay clean
 
 help:
 	@echo "make demo     the whole story on one machine, on real files (DIR=PATH: the folder that goes in)"
 	@echo "make test     every test (ARGS='-k NAME' picks some)"
+	@echo "make kafka    get ready what the tests on Kafka need: a Docker engine, an image of Kafka"
 	@echo "make check    format, lint, types, architecture"
 	@echo "make format   put every file into the format that check wants"
+	@echo "make simulate SEEDS=n             n random runs of whole clusters, on all cores"
+	@echo "make replay SEED=n STEPS=n        one of them as a transcript"
 	@echo "make bench    measure this machine (ARGS=NAME picks one)"
-	@echo "make clean    remove all that these made"
+	@echo "make clean    remove all that these made here"
 
 demo: $(READY)
 	@exec $(BIN)/osdlog demo $(DIR)
 
-test: $(READY)
+test: $(READY) kafka
 	@exec $(BIN)/python -m pytest $(ARGS)
 
 check: $(READY)
@@ -34,8 +37,21 @@ format: $(READY)
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+# Nothing to do where both are there; else it says what it does, or what to do.
+kafka: $(READY)
+	@PYTHONPATH=tests $(BIN)/python -m brokers
+
 bench: $(READY)
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+SEEDS ?= 1000
+STEPS ?= 200
+
+simulate: $(READY)
+	@PYTHONPATH=.:tests exec $(BIN)/python -m simulation search --seeds $(SEEDS) --steps $(STEPS) $(ARGS)
+
+replay: $(READY)
+	@PYTHONPATH=.:tests exec $(BIN)/python -m simulation replay $(SEED) --steps $(STEPS) $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist profiles .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -55,6 +55,15 @@ async def _run() -> list[Row]:
     return rows
 
 
+async def put_rows(url: str | None, kind: str) -> list[Row]:
+    """PUT with 16 clients on another log, or on one of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with stage(Path(folder), 3, Telling(), url) as cluster:
+            await _fill(cluster.client)
+            puts = [await _drive(cluster.client, 16, _put) for _ in range(ROUNDS)]
+    return _rows(f"PUT 4 KiB, 16 clients, log {kind}", puts, "")
+
+
 async def _fill(client: AsyncClient) -> None:
     """Every name that is read later is there."""
     for first in range(0, NAMES, 64):

@@ -8,13 +8,14 @@ What is not here: reading them (`eventlog.chunk_reading`), and what the values
 say (`eventlog.columns`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from eventlog.avro_columns import PADDING, Bytes, Longs
+from eventlog.ids import Micros, Offset, Partition, Topic
 from eventlog.log import Record
 
 CHUNK_RECORDS = 32_768
@@ -37,6 +38,25 @@ class Chunk(NamedTuple):
         """One record's value."""
         data, starts, ends = self.values
         return memoryview(data)[int(starts[number]) : int(ends[number])].tobytes()
+
+    def record(self, number: int) -> Record:
+        """One record; its key is not here, and is empty."""
+        return next(self.at(np.array([number])).records())
+
+    def records(self) -> Iterator[Record]:
+        """All records, without their keys."""
+        view = memoryview(self.values.data)
+        starts, ends = self.values.starts.tolist(), self.values.ends.tolist()
+        columns = self.partitions.tolist(), self.offsets.tolist(), self.timestamps.tolist()
+        for partition, offset, timestamp, start, end in zip(*columns, starts, ends, strict=True):
+            place = Partition(partition), Offset(offset), Micros(timestamp)
+            yield Record(Topic.RG, *place, b"", view[start:end].tobytes())
+
+    def at(self, index: Longs) -> "Chunk":
+        """Some of the records; their values stay in the same buffer."""
+        data, starts, ends = self.values
+        values = Bytes(data, starts[index], ends[index])
+        return Chunk(self.partitions[index], self.offsets[index], self.timestamps[index], values)
 
 
 def chunk_of(records: Sequence[Record]) -> Chunk:

@@ -23,7 +23,7 @@ from eventlog.chunks import Chunk
 from eventlog.codec import EVENT_TYPES, HEADER_BYTES, MARKER, Decoder
 from eventlog.column_checks import invalid
 from eventlog.errors import BadRecord, OsdlogError
-from eventlog.ids import Micros, Offset, Partition, Position, Topic
+from eventlog.ids import Partition, Position, Topic
 from eventlog.log import Log, Record
 from eventlog.schemas import NAMESPACE, AvroSchema, known, written
 
@@ -95,7 +95,7 @@ class ColumnDecoder:
         for number in bad.tolist():
             partition = Partition(int(chunk.partitions[number]))
             if partition not in self.stops:
-                record = _record(chunk, number)
+                record = chunk.record(number)
                 self.stops[partition] = Stop(record.position, self._error(record))
 
     def _error(self, record: Record) -> OsdlogError:
@@ -189,14 +189,3 @@ def _fingerprints(chunk: Chunk, wanted: Bools) -> tuple[Longs, Bools]:
 
 def _number(fingerprint: bytes) -> int:
     return int.from_bytes(fingerprint, "little", signed=True)
-
-
-def _record(chunk: Chunk, number: int) -> Record:
-    return Record(
-        Topic.RG,
-        Partition(int(chunk.partitions[number])),
-        Offset(int(chunk.offsets[number])),
-        Micros(int(chunk.timestamps[number])),
-        b"",
-        chunk.value(number),
-    )

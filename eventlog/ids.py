@@ -57,6 +57,7 @@ WEIGHT_ONE = 1 << 16
 
 _OSD = re.compile(r"(?:osd\.)?(\d{1,9})")
 _POSITION = re.compile(r"(map|rg)/(\d{1,9})@(\d{1,18})")
+_FENCE = re.compile(r"(\d{1,18})\.(\d{1,18}) osd\.(\d{1,9})/([0-9a-f]{16}) (\d{1,18})")
 
 
 class Topic(StrEnum):
@@ -99,8 +100,28 @@ class Fence(msgspec.Struct, frozen=True, order=True):
         """The pair that must grow from claim to claim."""
         return (self.epoch, self.round)
 
+    @property
+    def process(self) -> tuple[Store, Boot]:
+        """Who may use it."""
+        return (self.store, self.boot)
+
     def __str__(self) -> str:
         return f"e{self.epoch}.{self.round} {osd_name(self.store.osd)} boot {self.boot}"
+
+
+def write_fence(fence: Fence) -> str:
+    """A fence with nothing left out, as nodes name it to each other."""
+    return f"{fence.epoch}.{fence.round} {fence.store} {fence.boot}"
+
+
+def parse_fence(text: str) -> Fence:
+    """What `write_fence` wrote, else `BadName`."""
+    match = _FENCE.fullmatch(text)
+    if match is None:
+        hint = "Write it as in 4.1 osd.0/00ab34cd56ef7890 2."
+        raise BadName(f"{text[:80]!r} is not a fence", hint)
+    store = Store(OsdId(int(match[3])), Incarnation(int(match[4], 16)))
+    return Fence(Epoch(int(match[1])), Round(int(match[2])), store, Boot(int(match[5])))
 
 
 class Position(msgspec.Struct, frozen=True, order=True, gc=False):

@@ -103,6 +103,11 @@ class Log(Protocol):
         ...
 
     @property
+    def caution(self) -> str:
+        """What whoever runs this log should know of how safely it is kept; empty if all is well."""
+        ...
+
+    @property
     def is_at_hand(self) -> bool:
         """Whether `end_offsets` of a few partitions takes microseconds and may be asked anywhere.
 

@@ -44,6 +44,11 @@ class MemoryLog:
         return f"memory:{self._identity.cluster}"
 
     @property
+    def caution(self) -> str:
+        """Nothing."""
+        return ""
+
+    @property
     def is_at_hand(self) -> bool:
         """Yes: the file is on this machine."""
         return True

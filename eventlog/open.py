@@ -11,8 +11,8 @@ from eventlog.errors import BadName
 from eventlog.log import Log, LogIdentity
 from eventlog.sqlite import SqliteLog
 
-_SQLITE = "sqlite:"
-_KAFKA = "kafka://"
+SQLITE = "sqlite:"
+KAFKA = "kafka://"
 
 
 def open_log(url: str) -> Log:
@@ -20,24 +20,27 @@ def open_log(url: str) -> Log:
 
     Raises `BadName`, `LogMissing`, `WrongLog`, `LogCorrupt`, `LogUnavailable`.
     """
+    if url.startswith(KAFKA):
+        from eventlog.kafka import KafkaLog
+
+        return KafkaLog(url)
     return SqliteLog(_sqlite_path(url))
 
 
 def create_log(url: str, identity: LogIdentity) -> Log:
     """A new, empty log; `WrongLog` where there is something already."""
+    if url.startswith(KAFKA):
+        from eventlog.kafka import KafkaLog
+
+        return KafkaLog.create(url, identity)
     return SqliteLog.create(_sqlite_path(url), identity)
 
 
 def _sqlite_path(url: str) -> Path:
-    if url.startswith(_KAFKA):
-        raise BadName(
-            f"logs on Kafka are not supported by this version ({url})",
-            f"Use an embedded log, as in {_SQLITE}cluster.log.",
-        )
-    path = url.removeprefix(_SQLITE)
+    path = url.removeprefix(SQLITE)
     if path == url or not path or "\0" in path:
         raise BadName(
             f"{url!r} is not the address of a log",
-            f"Write {_SQLITE} and a file, as in {_SQLITE}cluster.log.",
+            f"Write {SQLITE} and a file, as in {SQLITE}cluster.log, or {KAFKA}HOST:PORT/CLUSTER.",
         )
     return Path(path)

@@ -1,6 +1,7 @@
 """Places in a log: what every log says alike about a place that it does not have.
 
-Rule: all logs refuse the same things in the same words. Only logs import this.
+Rule: all logs refuse the same things in the same words. Only logs, and what reads any of them
+whole, import this.
 """
 
 from eventlog.errors import BadName, LogReplaced

@@ -70,6 +70,11 @@ class Disk:
         for _, data in self._overlay.scan(keys.prefix(b"S", self._rg)):
             yield _staged(data)
 
+    def staged_as(self, fence: Fence, serial: Serial) -> Staged | None:
+        """The body staged under that fence and serial."""
+        data = self._overlay.get(keys.staged(self._rg, fence, serial))
+        return _staged(data) if data is not None else None
+
     def unstage(self, staged: Staged) -> list[str]:
         """Remove a staged body with its bytes."""
         self._overlay.delete(keys.staged(self._rg, staged.fence, staged.serial))
@@ -107,13 +112,17 @@ class Disk:
 
     def promote_staged(self, fence: Fence, serial: Serial, version: Version) -> bool:
         """A put made the staged body a copy; False where nothing is staged so."""
-        key = keys.staged(self._rg, fence, serial)
-        data = self._overlay.get(key)
-        if data is None:
+        staged = self.staged_as(fence, serial)
+        if staged is None:
             return False
-        self._overlay.delete(key)
-        self._add_copy(version, _staged(data).copy)
+        self._overlay.delete(keys.staged(self._rg, fence, serial))
+        self._add_copy(version, staged.copy)
         return True
+
+    def import_staged(self, staged: Staged, version: Version) -> None:
+        """The put of a staged body did not name this store: the body is an import now."""
+        self._overlay.delete(keys.staged(self._rg, staged.fence, staged.serial))
+        self.import_copy(version, staged.copy)
 
     def promote_import(self, version: Version) -> bool:
         """The log took the import; False where none of that version is here."""

@@ -1,4 +1,4 @@
-"""What a node asks other nodes over HTTP: copies, and hints.
+"""What a node asks other nodes over HTTP: copies, hints, and to drop what is settled.
 
 Rule: a fetched copy has the size and the sum that the log says, or it was not
 fetched. Sources are asked in turn. Nothing is retried here: the core decides.
@@ -11,10 +11,10 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
-from eventlog.ids import Store
+from eventlog.ids import Store, write_fence
 from osd.blobs import BlobFiles, BlobId
 from osd.bodies import Gauge, Received, TooLarge, receive
-from osd.core.effects import Fetch, Hint
+from osd.core.effects import Fetch, Hint, Settle
 from osd.core.inputs import Fetched, FetchFailed
 from osd.errors import DiskError
 
@@ -32,7 +32,7 @@ class Fetcher:
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS
         )
-        self._session = aiohttp.ClientSession(
+        self.session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             timeout=timeout,
             auto_decompress=False,
@@ -41,7 +41,7 @@ class Fetcher:
 
     async def close(self) -> None:
         """Give back the connections."""
-        await self._session.close()
+        await self.session.close()
 
     async def fetch(self, fetch: Fetch) -> Fetched | FetchFailed:
         """The copy, from the first source that gives good bytes."""
@@ -67,15 +67,29 @@ class Fetcher:
         url = f"http://{hint.address}/hints/{hint.rg:x}"
         try:
             headers = {"Osdlog-Epoch": str(hint.epoch)}
-            async with self._session.post(url, headers=headers):
+            async with self.session.post(url, headers=headers):
                 pass
         except (aiohttp.ClientError, TimeoutError, OSError):
             return  # the next one comes soon
 
+    async def settle(self, settle: Settle) -> bool:
+        """Say what is settled; whether the peer has dropped it."""
+        headers = {
+            "Osdlog-Fence": write_fence(settle.fence),
+            "Osdlog-Below": str(settle.below),
+            "Osdlog-Next-Offset": str(settle.next_offset),
+        }
+        url = f"http://{settle.address}/settled/{settle.rg:x}"
+        try:
+            async with self.session.post(url, headers=headers) as response:
+                return response.status == 204
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+
     async def _fetch_from(self, fetch: Fetch, address: str) -> Received:
         name = quote(fetch.name, safe="")
         url = f"http://{address}/copies/{fetch.rg:x}/{fetch.version}?name={name}"
-        async with self._session.get(_exactly(url), allow_redirects=False) as response:
+        async with self.session.get(_exactly(url), allow_redirects=False) as response:
             if response.status != 200:
                 raise aiohttp.ClientError(f"it answered {response.status}")
             return await receive(_chunks(response.content), self._blobs, fetch.size)

@@ -18,6 +18,7 @@ from osd.client.map_reader import MapReader
 from osd.client.map_writer import change_map
 from osd.errors import Refused
 from projections.cluster_map import ClusterMap
+from projections.map_changes import MAX_REPLICAS
 from projections.replica_group import RULE_SET
 
 RGS = 64
@@ -76,21 +77,14 @@ def is_founded(url: str) -> bool:
         return False
 
 
-def require_one_copy(replicas: int | None, min_replicas: int | None) -> None:
-    """This version keeps one copy of each object; `Refused` where more are wanted."""
-    wanted = {"--replicas": replicas, "--min-replicas": min_replicas}
-    for option, number in wanted.items():
-        if number not in (None, 1):
-            raise Refused(
-                f"this version keeps one copy of every object, so {option} {number} cannot be",
-                f"Leave {option} away, or give 1.",
-            )
-
-
 def _require_possible(shape: Shape) -> None:
-    require_one_copy(shape.replicas, shape.min_replicas)
     if not 1 <= shape.rgs <= MAX_RGS:
         raise BadName(f"a cluster of {shape.rgs:,} RGs cannot be", f"Give 1 to {MAX_RGS:,}.")
+    if not 1 <= shape.min_replicas <= shape.replicas <= MAX_REPLICAS:
+        raise BadName(
+            f"replicas {shape.replicas} with min_replicas {shape.min_replicas} cannot be",
+            f"Both are 1 to {MAX_REPLICAS}, min_replicas no more than replicas.",
+        )
 
 
 def _made(url: str, shape: Shape) -> Log:

@@ -34,6 +34,10 @@ class MemoryRows:
         """See `Rows`."""
         return self._rows.get(key)
 
+    def get_durable(self, key: bytes) -> bytes | None:
+        """The row as a crash now would leave it at the worst."""
+        return self._durable.get(key)
+
     def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """See `Rows`. It sees what is applied meanwhile, as far as it lies ahead."""
         at = max(bisect_left(self._keys, prefix), bisect_right(self._keys, after) if after else 0)

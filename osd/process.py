@@ -15,35 +15,30 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 import uvloop
 
 from eventlog import catalogue
 from eventlog.codec import Decoder
-from eventlog.digest import record_digest
-from eventlog.errors import LogReplaced, OsdlogError, WrongLog
-from eventlog.ids import Offset, OsdId, Partition, Position, RgId, Topic, Version, osd_name
+from eventlog.errors import OsdlogError, WrongLog
+from eventlog.ids import Offset, OsdId, Partition, Topic, osd_name
 from eventlog.log import Log
 from eventlog.map_events import ClusterCreated, MapChanged
 from eventlog.open import open_log
-from osd import keys
 from osd.blobs import BlobFiles
 from osd.bodies import Gauge
 from osd.core.context import Settings
 from osd.core.inputs import Damaged
-from osd.core.membership import MapPlace
 from osd.core.node import Node
 from osd.data_dir import DataDir
-from osd.disk import Copy, Staged
 from osd.errors import DiskFull
 from osd.http.app import MAX_OBJECT_BYTES, App, Server
+from osd.returning import require_same_log, sweep
 from osd.rocks import RocksRows
-from osd.rows import Rows
 from osd.shell import Shell
 
 REQUEST_PATIENCE_S = 5.0
@@ -51,11 +46,6 @@ REQUEST_PATIENCE_S = 5.0
 SWITCH_SECONDS = 0.000_5
 """The loop and the pump share one interpreter; the default of 5 ms would be seen in every put."""
 GC_THRESHOLD = 50_000
-
-_REBUILD = (
-    "Check the log's address, or put the newer log back. As a last resort --rebuild empties this "
-    "disk: what no other store has is then lost."
-)
 
 _FULL = "Free space on that disk, then start the OSD again; `osdlog up` does so by itself."
 
@@ -86,6 +76,8 @@ class Ready(NamedTuple):
     address: str
     store: str
     boot: int
+    caution: str = ""
+    """Of the log, see `Log.caution`."""
 
 
 def run(config: OsdConfig, on_ready: Callable[[Ready], None]) -> None:
@@ -124,7 +116,7 @@ async def run_osd(
         gc.freeze()
         shell = Shell(node, rows, blobs, log, Gauge(directory.path))
         address = f"{config.advertise or config.host}:{sock.getsockname()[1]}"
-        ready = Ready(config.osd, address, str(directory.store), boot)
+        ready = Ready(config.osd, address, str(directory.store), boot, log.caution)
         running = _Running(config, shell, stopping)
         await running.run(sock, ready, on_ready, missing)
 
@@ -209,56 +201,6 @@ def cluster_of(log: Log) -> str:
             "Its topics are not as they were made: check the address, or restore the log.",
         )
     return first.cluster
-
-
-def require_same_log(node: Node, rows: Rows, log: Log) -> None:
-    """Compare what this store has read with what the log has there; raises `LogReplaced`."""
-    data = rows.get(keys.MAP_KEY)
-    if data is not None:
-        place = msgspec.msgpack.decode(data, type=MapPlace)
-        if place.next_offset > 0:
-            last = Position(Topic.MAP, Partition(0), Offset(place.next_offset - 1))
-            _require_record(log, last, place.digest)
-    for rg, at in node.places():
-        if at.last_offset is not None:
-            partition = Partition(rg % log.identity.partitions)
-            _require_record(log, Position(Topic.RG, partition, at.last_offset), at.digest)
-
-
-def sweep(rows: Rows, blobs: BlobFiles) -> list[Damaged]:
-    """Remove files that no row names; returns the copies whose file is missing."""
-    left = set(blobs.ids())
-    named: set[str] = set()
-    missing = []
-    for rg, version, copy in _copies(rows):
-        if not isinstance(copy.body, str):
-            continue
-        named.add(copy.body)
-        if copy.body not in left and version is not None:
-            missing.append(Damaged(rg, version))
-    blobs.unlink(sorted(left - named))
-    return missing
-
-
-def _copies(rows: Rows) -> Iterator[tuple[RgId, Version | None, Copy]]:
-    """Every copy that any row names; those of staged bodies have no version."""
-    copy, staged = msgspec.msgpack.Decoder(Copy).decode, msgspec.msgpack.Decoder(Staged).decode
-    for kind in (b"C", b"I"):
-        for key, data in rows.scan(kind):
-            yield keys.rg_of_key(key), Version(keys.last_number(key)), copy(data)
-    for key, data in rows.scan(b"S"):
-        yield keys.rg_of_key(key), None, staged(data).copy
-
-
-def _require_record(log: Log, position: Position, digest: bytes) -> None:
-    try:
-        records = log.read(position.topic, position.partition, position.offset, 1)
-    except LogReplaced as error:
-        raise LogReplaced(error.what, _REBUILD) from error
-    if not records or record_digest(records[0].value) != digest:
-        raise LogReplaced(
-            f"the record at {position} is not the one that this store has read there", _REBUILD
-        )
 
 
 def _directory(config: OsdConfig, cluster: str) -> DataDir:

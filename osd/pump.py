@@ -4,7 +4,9 @@ Rule: what the loop queued is carried out in its order: rows are made durable
 first, once for all of it; then files are unlinked, then events appended. Then
 ends are asked, then records read, and all that came of it goes back to the
 loop in one call. So a put costs one hop each way, however many came together,
-and what was just appended is read back in the same turn.
+and what was just appended is read back in the same turn. While puts come together,
+a turn waits a little for more of them, for a turn costs two syncs however many
+it carries (PostgreSQL's `commit_delay`); a lone put and a read are not kept.
 
 A log that cannot be reached is asked again, slower and slower; a log, record
 or disk that cannot be trusted stops the node with that error. Records that
@@ -18,7 +20,8 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import NamedTuple
@@ -29,7 +32,7 @@ from eventlog.ids import Partition, Position, Topic, rg_key
 from eventlog.log import Entry, Log, Record
 from eventlog.map_events import MapChanged
 from osd.blobs import BlobFiles, BlobId
-from osd.core.effects import Append, Ask, Effects, Follow
+from osd.core.effects import Append, Ask, Effects, Follow, Reply
 from osd.core.inputs import AppendFailed, Decoded, Ended, Input, Read, Skipped
 from osd.rows import Rows
 
@@ -38,8 +41,12 @@ IDLE_MS = 1_000
 BATCH_RECORDS = 500
 """Records given to the loop at once: some tens of milliseconds of folding."""
 IN_FLIGHT_RECORDS = 4 * BATCH_RECORDS
+GATHER_S = 0.002
+"""About what the two syncs of a turn take."""
 FIRST_BACKOFF_S = 0.02
 LAST_BACKOFF_S = 2.0
+STANDSTILL_S = 2.0
+"""A question to the log that takes longer is told as a stall before it fails, or never does."""
 
 
 @dataclass(slots=True)
@@ -50,6 +57,7 @@ class Job:
     appends: list[Append] = field(default_factory=list)
     follows: list[Follow] = field(default_factory=list)
     asks: list[Ask] = field(default_factory=list)
+    confirms: list[Reply] = field(default_factory=list)
     done: list[asyncio.Future[None]] = field(default_factory=list)
     """Resolved when all before is carried out."""
 
@@ -59,9 +67,15 @@ class Job:
         self.appends += effects.appends
         self.follows += effects.follows
         self.asks += effects.asks
+        self.confirms += effects.confirms
+
+    @property
+    def needs_sync(self) -> bool:
+        """Whether anything in it comes only after what was applied is durable."""
+        return bool(self.appends or self.unlink or self.confirms or self.done)
 
     def __bool__(self) -> bool:
-        return bool(self.appends or self.asks or self.unlink or self.follows or self.done)
+        return self.needs_sync or bool(self.asks or self.follows)
 
 
 class Stall(NamedTuple):
@@ -73,10 +87,11 @@ class Stall(NamedTuple):
 
 
 class Loop(NamedTuple):
-    """How the pump reaches the loop; both are called on the loop's thread."""
+    """How the pump reaches the loop; all are called on the loop's thread."""
 
     loop: asyncio.AbstractEventLoop
     take: Callable[[Sequence[Input]], None]
+    confirm: Callable[[Sequence[Reply]], None]
     fail: Callable[[Exception], None]
 
 
@@ -93,6 +108,8 @@ class Pump:
         self._jobs: deque[Job] = deque()
         self._nudged = threading.Event()
         self._closing = False
+        self._together = 0
+        """Events appended, and bodies confirmed, by the last turn."""
         self._handed = 0
         """Records given to the loop so far; the pump's thread counts."""
         self._taken = 0
@@ -104,14 +121,16 @@ class Pump:
         self._reading: Stall | None = None
         self._appending: Stall | None = None
         """Stands until an append goes through again."""
+        self._overdue: float | None = None
+        """When the answer that is waited for should have come; seconds since 1970."""
         self.skipped: Mapping[Position, bytes] = {}
         """Records that the map lets everybody pass over; the loop keeps it up to date."""
         self._thread = threading.Thread(target=self._run, name="osd-pump", daemon=True)
 
     @property
     def stall(self) -> Stall | None:
-        """Why the log was of no use when it was last needed, if so."""
-        return self._reading or self._appending
+        """Why the log was of no use when it was last needed, or is of none now, if so."""
+        return self._reading or self._appending or _standstill(self._overdue)
 
     def start(self) -> None:
         """Begin; nothing is read before a `Follow`."""
@@ -144,7 +163,9 @@ class Pump:
             self._tail.close()
 
     def _turn(self) -> None:
+        self._gather()
         job = self._merge()
+        self._together = len(job.appends) + len(job.confirms)
         inputs: list[Input] = []
         self._make_durable(job)
         self._append(job.appends, inputs)
@@ -165,6 +186,12 @@ class Pump:
         if self._backoff_s and not self._jobs:
             self._pause(self._backoff_s)
 
+    def _gather(self) -> None:
+        """Let others join the first job, unless it is alone or somebody waits to read."""
+        waiting = tuple(self._jobs)
+        if self._together > 1 and waiting and not any(job.asks for job in waiting):
+            time.sleep(GATHER_S)
+
     def _merge(self) -> Job:
         self._nudged.clear()
         merged = Job()
@@ -174,12 +201,15 @@ class Pump:
             merged.appends += job.appends
             merged.follows += job.follows
             merged.asks += job.asks
+            merged.confirms += job.confirms
             merged.done += job.done
         return merged
 
     def _make_durable(self, job: Job) -> None:
-        if job.appends or job.unlink or job.done:
+        if job.needs_sync:
             self._rows.sync()
+        if job.confirms:
+            self._call(self._loop.confirm, job.confirms)
         if job.unlink:
             self._blobs.unlink(BlobId(name) for name in job.unlink)
 
@@ -188,7 +218,9 @@ class Pump:
             return
         tickets = tuple(append.ticket for append in appends)
         try:
-            self._log.append([self._entry(append) for append in appends])
+            entries = [self._entry(append) for append in appends]
+            with self._asking():
+                self._log.append(entries)
             self._appending = None
         except AppendUnknown as error:
             self._appending = _stalled(self._appending, error)
@@ -217,7 +249,8 @@ class Pump:
         if not self._asks:
             return
         wanted = frozenset[tuple[Topic, Partition]]().union(*(a.partitions for a in self._asks))
-        ends = self._log.end_offsets(wanted)
+        with self._asking():
+            ends = self._log.end_offsets(wanted)
         asks, self._asks = self._asks, []
         inputs += [Ended(ask.number, {at: ends[at] for at in ask.partitions}) for ask in asks]
 
@@ -226,11 +259,21 @@ class Pump:
         if room <= 0:
             self._pause(wait_ms / 1_000)
             return
-        records = self._tail.poll(wait_ms, min(room, BATCH_RECORDS))
+        with self._asking(wait_ms / 1_000):
+            records = self._tail.poll(wait_ms, min(room, BATCH_RECORDS))
         decoded = self._decode(records)
         if decoded:
             self._handed += len(decoded)
             inputs.append(Read(tuple(decoded)))
+
+    @contextmanager
+    def _asking(self, wait_s: float = 0.0) -> Iterator[None]:
+        """While the log is asked for something that may take so long by itself."""
+        self._overdue = time.time() + wait_s
+        try:
+            yield
+        finally:
+            self._overdue = None
 
     def _decode(self, records: list[Record]) -> list[Decoded | Skipped]:
         """The records' events, up to the first that cannot be decoded."""
@@ -276,6 +319,12 @@ class Pump:
 
 def _stalled(before: Stall | None, error: OsdlogError) -> Stall:
     return Stall(before.since if before else time.time(), error.what)
+
+
+def _standstill(overdue: float | None) -> Stall | None:
+    if overdue is None or time.time() - overdue < STANDSTILL_S:
+        return None
+    return Stall(overdue, "the log does not answer")
 
 
 def failure_of(error: Exception) -> OsdlogError:

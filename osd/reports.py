@@ -10,9 +10,10 @@ import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
-from eventlog.ids import Store, Version, osd_name, rg_name
+from eventlog.ids import Partition, Position, RgId, Store, Topic, Version, osd_name, rg_name
 from osd.core.group import Group
 from osd.rg_table import RgTable
 from osd.shell import Shell
@@ -25,6 +26,12 @@ Report = dict[str, Any]
 
 LISTED_FACTS = 20_000
 """A source with more is reported by its ledger alone."""
+
+
+def alive(shell: Shell) -> Report:
+    """Which process this is."""
+    context = shell.node.context
+    return {"store": str(context.me), "boot": context.boot}
 
 
 def status(shell: Shell) -> Report:
@@ -200,7 +207,14 @@ def _families(shell: Shell) -> Iterator[tuple[str, str, list[str]]]:
     yield "states", "gauge", [f'{{state="{s}"}} {n}' for s, n in said["states"].items()]
     yield "disk_free_bytes", "gauge", [f" {said['disk']['free']}"]
     yield "disk_total_bytes", "gauge", [f" {said['disk']['total']}"]
-    yield "log_stalled", "gauge", [f" {int(said['log']['stalled'] is not None)}"]
+    stalled = said["log"]["stalled"]
+    yield "log_stalled", "gauge", [f" {int(stalled is not None)}"]
+    yield "log_stalled_since_seconds", "gauge", [f" {stalled['since'] if stalled else 0}"]
+    yield (
+        "log_next_offset",
+        "gauge",
+        [f'{{topic="{t}",partition="{p}"}} {n}' for (t, p), n in sorted(shell.places.items())],
+    )
     yield "log_records_total", "counter", [f" {counters.records}"]
     yield "log_appends_total", "counter", [f" {counters.appends}"]
     yield "copied_objects_total", "counter", [f" {counters.copied_objects}"]
@@ -214,6 +228,26 @@ def _families(shell: Shell) -> Iterator[tuple[str, str, list[str]]]:
     )
 
 
+def with_stall(shell: Shell, why: str, rg: RgId) -> str:
+    """Why a request about an RG was not served, and if the log is stalled, since when and where."""
+    stall, group = shell.pump.stall, shell.node.groups.get(rg)
+    if stall is None:
+        return why
+    position = _map_position(shell)
+    if group is not None:
+        partition = Partition(rg % shell.node.context.map.partitions)
+        position = Position(Topic.RG, partition, group.place.next_offset)
+    return f"{why}: the log is stalled since {_clock(stall.since)} at {position}, {stall.why}"
+
+
+def _map_position(shell: Shell) -> Position:
+    return Position(Topic.MAP, Partition(0), shell.node.membership.place.next_offset)
+
+
+def _clock(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
 def _states(groups: Any) -> dict[str, int]:
     counted = Counter(group.flags[0].value for group in groups)
     return dict(sorted(counted.items()))
@@ -224,7 +258,7 @@ def _log(shell: Shell) -> Report:
     stalled = stall and {
         "since": round(stall.since, 3),
         "why": stall.why,
-        "position": f"map/0@{place.next_offset}",
+        "position": str(_map_position(shell)),
     }
     return {
         "url": shell.url,

@@ -12,7 +12,7 @@ What is not here: HTTP (see `osd.http`), and how a process starts (see
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import NamedTuple
 
 from eventlog.errors import LogError, LogUnavailable
@@ -20,9 +20,9 @@ from eventlog.ids import Epoch, Micros, RgId, Version
 from eventlog.log import Log, TopicPartition
 from osd.blobs import Blob, BlobFiles, BlobId
 from osd.bodies import Gauge
-from osd.core.answers import Answer, Found, NotNow
+from osd.core.answers import Answer, Found, NotNow, Reserved
 from osd.core.context import MAP_PARTITION, Clock
-from osd.core.effects import Append, Ask, Effects, Fetch, Follow, Hint, Ticket
+from osd.core.effects import Append, Ask, Effects, Fetch, Follow, Hint, Reply, Settle, Ticket
 from osd.core.inputs import (
     Barrier,
     Damaged,
@@ -34,6 +34,11 @@ from osd.core.inputs import (
     Input,
     Put,
     Read,
+    Release,
+    Reserve,
+    SettleAnswered,
+    Settled,
+    Stage,
     Started,
     Stopping,
     Tick,
@@ -44,6 +49,7 @@ from osd.disk import Body, Copy
 from osd.errors import DiskFailed
 from osd.fetches import Fetcher
 from osd.pump import Job, Loop, Pump, failure_of
+from osd.replication import Outgoing
 from osd.rg_table import RgTable
 from osd.rows import Rows
 
@@ -53,7 +59,7 @@ AT_HAND_PARTITIONS = 64
 STOP_PATIENCE_S = 3.0
 """So long the last append of a clean stop may take."""
 
-Request = Put | Delete | Get | Barrier
+Request = Put | Delete | Get | Reserve | Stage | Settled | Barrier
 
 
 class Served(NamedTuple):
@@ -91,7 +97,7 @@ class Shell:
         self.url = log.url
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self.pump = Pump(log, rows, blobs, Loop(self._loop, self._take, self._fail))
+        self.pump = Pump(log, rows, blobs, Loop(self._loop, self._take, self._confirm, self._fail))
         self.fetcher = Fetcher(blobs, gauge)
         self.ready: asyncio.Future[None] = self._loop.create_future()
         """Resolved when the node is booted into the map; fails with what stops it."""
@@ -132,6 +138,15 @@ class Shell:
         self.feed(request)
         return await answer
 
+    def outgoing(self, reserved: Reserved, name: str) -> Outgoing:
+        """The way of a body to the reservation's peers."""
+
+        def release(reserved: Reserved) -> None:
+            self.feed(Release(reserved.rg, reserved.serial))
+
+        epoch = self.node.context.map.epoch
+        return Outgoing(self.fetcher.session, reserved, name, epoch, release)
+
     async def reached(self, epoch: Epoch, patience_s: float) -> bool:
         """Whether the map is read to that epoch, now or before the patience ends."""
         if epoch <= self.node.context.map.epoch:
@@ -163,6 +178,8 @@ class Shell:
             self._spawn_fetch(fetch)
         for hint in effects.hints:
             self._spawn_hint(hint)
+        for settle in effects.settles:
+            self._spawn(self._settle(settle))
         for ticket, answer in effects.replies:
             self._reply(ticket, answer)
 
@@ -181,6 +198,11 @@ class Shell:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.fetcher.close()
         await self._loop.run_in_executor(None, self.pump.close, STOP_PATIENCE_S)
+
+    @property
+    def places(self) -> Mapping[TopicPartition, int]:
+        """The next record of each followed partition."""
+        return self._expected
 
     def table(self, rg: RgId) -> RgTable | None:
         """What the log says of an RG's objects, if the RG is followed here."""
@@ -258,6 +280,11 @@ class Shell:
             else:
                 self.feed(given)
 
+    def _confirm(self, replies: Sequence[Reply]) -> None:
+        """What these say is durable now."""
+        for ticket, answer in replies:
+            self._reply(ticket, answer)
+
     def _read(self, given: Read) -> None:
         """Hand on what is next in its partition; a partition followed anew may repeat some."""
         expected, records, has_map = self._expected, [], False
@@ -324,6 +351,10 @@ class Shell:
             self.counters.copied_objects += 1
             self.counters.copied_bytes += fetch.size
         self.feed(given)
+
+    async def _settle(self, settle: Settle) -> None:
+        is_done = await self.fetcher.settle(settle)
+        self.feed(SettleAnswered(settle.ticket, settle.rg, is_done))
 
     async def _drain(self, patience_s: float) -> None:
         """Until all that was queued is carried out, but not for ever."""

@@ -23,11 +23,14 @@ from osd.client.map_reader import MapReader
 from osd.client.map_writer import change_map
 from osd.errors import DirectoryRefused, Refused
 from osd.keeper import Home, Keeper, Say, Started
+from osd.monitor import Monitor, Patience
 from projections.cluster_map import Osd
 
 LOOK_S = 0.2
 """How often the map is looked at for new OSDs."""
 AUTHOR = "osdlog up"
+PATIENCE = Patience(grace_s=20.0)
+"""A process that ended is marked at once; this is for one that stands still."""
 
 
 class Supervisor:
@@ -42,6 +45,8 @@ class Supervisor:
         self._elsewhere: set[OsdId] = set()
         """Those of the map that have no folder here."""
         self._theirs, self._ours = os.pipe()
+        self._monitor = Monitor(self._log, say, PATIENCE, "of osdlog up")
+        self._monitoring: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -52,6 +57,7 @@ class Supervisor:
             await self.stop()
             raise
         self._watching = asyncio.create_task(self._watch())
+        self._monitoring = asyncio.create_task(self._monitor.run())
         return self
 
     async def __aexit__(
@@ -61,6 +67,11 @@ class Supervisor:
         trace: TracebackType | None,
     ) -> None:
         await self.stop()
+
+    @property
+    def caution(self) -> str:
+        """What should be known of how safely the log is kept, if anything."""
+        return self._log.caution
 
     @property
     def osds(self) -> tuple[OsdId, ...]:
@@ -92,13 +103,15 @@ class Supervisor:
     async def run(self) -> None:
         """Until cancelled; raises when the map cannot be read any more."""
         assert self._watching is not None, "the supervisor is entered first"
-        await self._watching
+        assert self._monitoring is not None
+        await asyncio.gather(self._watching, self._monitoring)
 
     async def stop(self) -> None:
         """Stop every OSD, wait for all, and give everything back."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        tasks = [task for task in (self._watching, self._monitoring) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(keeper.stop() for keeper in self._keepers.values()))
         if self._keepers:
             self._say("all OSDs have stopped")

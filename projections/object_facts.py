@@ -45,7 +45,7 @@ class Draft:
         """Replace the object; one that is neither live nor held by anybody is forgotten."""
         before = self.entry(name)
         first = self.entries[name][0] if name in self.entries else before
-        kept = after if after.body is not None or after.facts else None
+        kept = after if is_remembered(after) else None
         self._move_facts(before.facts if before else (), after.facts)
         self._count(before, -1)
         self._count(kept, +1)
@@ -88,10 +88,11 @@ class Draft:
         for store in stores:
             self.ledgers[store] = replace(self._ledger(store), named=version)
 
-    def finish(self) -> RgState:
-        """The state after the event, but for what only its kind changes."""
+    def finish(self, version: Version | None = None) -> RgState:
+        """The state after the event, at a new version if it is an operation."""
         return replace(
             self.before,
+            version=self.before.version if version is None else version,
             live=self._live,
             tombstones=self._tombstones,
             size=self._size,
@@ -142,6 +143,11 @@ class Draft:
             holdings=moved,
             closed=None if sign > 0 else ledger.closed,
         )
+
+
+def is_remembered(entry: Entry) -> bool:
+    """Whether anything must still be known of it: it lives, or some store may have a copy."""
+    return entry.body is not None or bool(entry.facts)
 
 
 def without_store(entry: Entry, store: Store) -> Entry:

@@ -46,6 +46,7 @@ from projections.rg_state import (
     Claim,
     Entry,
     Fact,
+    Ledger,
     Memo,
     OpKind,
     RgRows,
@@ -99,8 +100,7 @@ def _void(draft: Draft, rule: Void) -> Folded:
 
 
 def _claim(draft: Draft, event: RgClaimed, offset: Offset) -> Folded:
-    last = draft.before.claim
-    if last is not None and event.fence.rank <= last.fence.rank:
+    if not _outranks(event, draft.before.claim):
         return _void(draft, Void.CLAIM_NOT_NEWER)
     claim = Claim(
         fence=event.fence,
@@ -113,18 +113,32 @@ def _claim(draft: Draft, event: RgClaimed, offset: Offset) -> Folded:
     return Folded(replace(draft.before, claim=claim), draft)
 
 
+def _outranks(event: RgClaimed, last: Claim | None) -> bool:
+    """Rule 1: (epoch, round), as a pair, exceeds that of every claim accepted before."""
+    return last is None or event.fence.rank > last.fence.rank
+
+
 def _operation(draft: Draft, event: Operation) -> Folded:
     state = draft.before
     claim = state.claim
-    if claim is None or claim.fence != event.fence:
+    if claim is None or not claim.gives(event.fence):
         return _void(draft, Void.FENCED)
     if claim.has_ended:
         return _void(draft, Void.CLAIM_ENDED)
-    if event.version != state.version + 1:
+    if not _is_next(event, state):
         voided = _void(draft, Void.OUT_OF_SEQUENCE)
-        return voided._replace(state=replace(voided.state, claim=replace(claim, has_ended=True)))
+        return voided._replace(state=replace(voided.state, claim=_ended(claim)))
     _apply_operation(draft, event)
-    return Folded(replace(draft.finish(), version=event.version), draft)
+    return Folded(draft.finish(event.version), draft)
+
+
+def _is_next(event: Operation, state: RgState) -> bool:
+    return event.version == state.version + 1
+
+
+def _ended(claim: Claim) -> Claim:
+    """Rule 2: what comes later under its fence is void: accepted is a prefix of what was sent."""
+    return replace(claim, has_ended=True)
 
 
 def _apply_operation(draft: Draft, event: Operation) -> None:
@@ -138,7 +152,8 @@ def _apply_operation(draft: Draft, event: Operation) -> None:
             body = Body(event.size, event.sha256, event.media_type, event.metadata)
             stores = [store for store in event.stores if store not in draft.before.retired]
             held = tuple(Fact(store, event.version, Status.HELD) for store in stores)
-            facts = tuple(fact for fact in facts if fact.store not in stores) + held
+            others = tuple(fact for fact in facts if fact.store not in stores) if facts else ()
+            facts = others + held
             draft.name_stores(stores, event.version)
         case ObjectDeleted():
             kind, request = OpKind.DELETE, event.request
@@ -205,13 +220,18 @@ def _statement(draft: Draft, event: Statement, offset: Offset) -> Folded:
     if event.store in state.retired:
         return _void(draft, Void.STORE_RETIRED)
     ledger = state.ledger(event.store)
-    if (event.boot, event.n) <= (ledger.boot, ledger.n):
+    if not _is_newer(event, ledger):
         return _void(draft, Void.STATEMENT_NOT_NEWER)
     if isinstance(event, ExportClosed) and ledger.facts:
         return _void(draft, Void.FACTS_ARE_LEFT)
     draft.ledgers[event.store] = replace(ledger, boot=event.boot, n=event.n)
     items = _apply_statement(draft, event, offset)
     return Folded(draft.finish(), draft, items=tuple(items))
+
+
+def _is_newer(event: Statement, ledger: Ledger) -> bool:
+    """Rule 3: a statement that comes late, or twice, is about a disk that is another by now."""
+    return (event.boot, event.n) > (ledger.boot, ledger.n)
 
 
 def _apply_statement(draft: Draft, event: Statement, offset: Offset) -> list[VoidItem]:
@@ -255,13 +275,18 @@ def _import_item(draft: Draft, event: ObjectsImported, version: Version) -> Void
     entry = draft.entry(name)
     assert entry is not None
     fact = entry.fact_of(event.store)
-    if fact is not None and version < fact.version:
+    if fact is not None and not _rises(fact, version):
         return Void.BELOW_FACT
     is_current = entry.body is not None and version == entry.version
     draft.set_fact(
         name, entry, Fact(event.store, version, Status.HELD if is_current else Status.DOOMED)
     )
     return None
+
+
+def _rises(fact: Fact, version: Version) -> bool:
+    """Rule 4: a store that is known to have a version has none below it."""
+    return version >= fact.version
 
 
 def _erase_item(draft: Draft, event: CopiesErased, version: Version) -> Void | None:

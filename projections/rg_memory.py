@@ -85,10 +85,13 @@ class RgProjection:
                 self._entries.pop(name, None)
             else:
                 self._entries[name] = after
-            for version in sorted(remembered(before) - remembered(after)):
-                del self._names[version]
-            for version in sorted(remembered(after)):
-                self._names[version] = name
+            if before is not None:
+                for version in sorted(remembered(before) - remembered(after)):
+                    del self._names[version]
+            if after is not None:
+                self._names[after.version] = name
+                for fact in after.facts:
+                    self._names[fact.version] = name
         for copy, is_there in draft.bare.items():
             (self._bare.add if is_there else self._bare.discard)(copy)
         if draft.memo is not None:

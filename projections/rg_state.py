@@ -95,7 +95,12 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     @property
     def is_unheld(self) -> bool:
         """Whether it lives, but no copy counts."""
-        return self.body is not None and not self.holders()
+        if self.body is None:
+            return False
+        for fact in self.facts:  # noqa: SIM110 - every fold of a put asks this twice
+            if fact.status is Status.HELD:
+                return False
+        return True
 
 
 class Stated(msgspec.Struct, frozen=True, array_like=True):
@@ -146,6 +151,10 @@ class Claim(msgspec.Struct, frozen=True, array_like=True):
     has_ended: bool = False
     """It ended at its first operation out of sequence."""
 
+    def gives(self, fence: Fence) -> bool:
+        """Whether this very fence is the claim's: each of its parts tells two processes apart."""
+        return self.fence == fence
+
 
 class RgState(msgspec.Struct, frozen=True, array_like=True):
     """What an RG's log says, but for its objects."""
@@ -170,7 +179,7 @@ class RgState(msgspec.Struct, frozen=True, array_like=True):
     def stands(self, fence: Fence) -> bool:
         """Whether this fence is the standing one."""
         claim = self.claim
-        return claim is not None and not claim.has_ended and claim.fence == fence
+        return claim is not None and not claim.has_ended and claim.gives(fence)
 
     @property
     def standing(self) -> Claim | None:

@@ -2,6 +2,17 @@
 
 import pytest
 
+from brokers.fixtures import (  # noqa: F401 - fixtures of all tests
+    _frail_broker,
+    _three_brokers,
+    broker,
+    broker_secrets,
+    cluster_name,
+    frail_broker,
+    kafka_image,
+    three_brokers,
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

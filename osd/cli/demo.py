@@ -21,12 +21,15 @@ def demo(
         Path | None, typer.Option("--source", metavar="DIR", help="The same as PATH.")
     ] = None,
     osds: Annotated[int, typer.Option("--osds", metavar="N", min=1, help="To begin with.")] = 3,
+    log: Annotated[
+        str | None, typer.Option("--log", metavar="URL", help="A new log; else a file.")
+    ] = None,
 ) -> None:
     """Show the whole story on this machine, on real files."""
     from osd.cli.running import run, until_stopped
     from osd.demo.story import tell
 
-    if not run(until_stopped(tell(path or source, keep, osds))):
+    if not run(until_stopped(tell(path or source, keep, osds, log))):
         raise typer.Exit(1)
 
 

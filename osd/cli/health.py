@@ -5,6 +5,7 @@ Rule: what an OSD does not say is said to be unknown, never guessed.
 
 import re
 from collections import Counter
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -96,9 +97,17 @@ def _osd_row(osd: "OsdStatus") -> tuple[Any, ...]:
         return (name, by_map, *["-"] * 6, osd.why or "")
     said = osd.said
     numbers = (said["epoch"], said["rgs"], f"{said['objects']:,}", f"{said['bytes']:,}")
-    note = f"stalled: {said['log']['stalled']['why']}" if said["log"]["stalled"] else ""
-    note = note or ("leaving" if osd.osd.is_leaving else "" if osd.osd.is_in else "out")
+    note = _stall_words(said["log"]["stalled"]) or (
+        "leaving" if osd.osd.is_leaving else "" if osd.osd.is_in else "out"
+    )
     return (name, by_map, *numbers, f"{said['copies']:,}", f"{said['strays']:,}", note)
+
+
+def _stall_words(stalled: dict[str, Any] | None) -> str:
+    if stalled is None:
+        return ""
+    since = datetime.fromtimestamp(stalled["since"], UTC).isoformat(timespec="seconds")
+    return f"stalled since {since} at {stalled['position']}: {stalled['why']}"
 
 
 def rg_ls(json: options.Json = False, log: options.Log = None) -> None:

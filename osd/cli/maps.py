@@ -118,9 +118,7 @@ def apply(  # noqa: PLR0913, PLR0917 - its options
     """Change the map: all that is said here at once, or nothing of it."""
     from osd.cli.change_words import Words
     from osd.cli.running import with_client
-    from osd.founding import require_one_copy
 
-    require_one_copy(replicas, min_replicas)
     words = Words(
         add=add or (),
         remove=remove or (),

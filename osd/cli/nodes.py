@@ -1,4 +1,4 @@
-"""Commands that run things: init, osd, up.
+"""Commands that run things: init, osd, monitor, up.
 
 Rule: what these start ends with them.
 """
@@ -19,16 +19,23 @@ DATA = Path("osdlog-data")
 
 Osds = Annotated[int, typer.Option("--osds", metavar="N", min=1, help="Of a new cluster.")]
 Rgs = Annotated[int, typer.Option("--rgs", metavar="N", min=1, help="RGs of a new cluster.")]
+Replicas = Annotated[
+    int, typer.Option("--replicas", metavar="N", min=1, help="Copies of each object.")
+]
+MinReplicas = Annotated[
+    int, typer.Option("--min-replicas", metavar="N", min=1, help="So many before a put is done.")
+]
 
 
 def init(
     rgs: Rgs = RGS,
-    replicas: Annotated[int, typer.Option("--replicas", metavar="N", min=1)] = 1,
-    min_replicas: Annotated[int, typer.Option("--min-replicas", metavar="N", min=1)] = 1,
+    replicas: Replicas = 1,
+    min_replicas: MinReplicas = 1,
     json: options.Json = False,
     log: options.Log = None,
 ) -> None:
     """Make a new cluster: its log, and the first event of its map."""
+    from eventlog.open import open_log
     from osd.cli.output import note, say_json
     from osd.client.async_client import user
     from osd.config import log_url
@@ -37,6 +44,8 @@ def init(
     url = log_url(log)
     shape = Shape(rgs, replicas, min_replicas)
     made = found(url, shape, (), "a new cluster", user() or "unknown")
+    with open_log(url) as opened:
+        _warn(opened.caution)
     if json:
         say_json({"cluster": made.cluster, "log": url, "rgs": made.rg_count})
         return
@@ -69,6 +78,7 @@ def osd(  # noqa: PLR0913, PLR0917 - its options
         if json:
             say_json(ready)
         else:
+            _warn(ready.caution)
             note(f"{osd_name(ready.osd)} serves at {ready.address} as {ready.store}")
 
     config = OsdConfig(
@@ -84,23 +94,58 @@ def osd(  # noqa: PLR0913, PLR0917 - its options
     run(config, on_ready)
 
 
+def monitor(
+    grace: Annotated[
+        float, typer.Option("--grace", metavar="S", min=0.1, help="Down after so long a silence.")
+    ] = 10.0,
+    out_after: Annotated[
+        float, typer.Option("--out-after", metavar="S", min=0, help="Out after so long down.")
+    ] = 600.0,
+    share: Annotated[
+        float, typer.Option("--share", min=0.0, max=1.0, help="Never mark more of all OSDs.")
+    ] = 0.5,
+    probe: Annotated[
+        float, typer.Option("--probe", metavar="S", min=0.05, help="Ask each OSD so often.")
+    ] = 1.0,
+    log: options.Log = None,
+) -> None:
+    """Watch over the OSDs: say in the map who does not answer, and who answers again."""
+    from socket import gethostname
+
+    from eventlog.open import open_log
+    from osd.cli.output import note
+    from osd.cli.running import run, until_stopped
+    from osd.config import log_url
+    from osd.monitor import Monitor, Patience
+
+    with open_log(log_url(log)) as opened:
+        patience = Patience(probe, grace, out_after, share)
+        watching = Monitor(opened, note, patience, gethostname())
+        note(f"watching {opened.url}")
+        run(until_stopped(watching.run()))
+
+
 def up(
     osds: Annotated[
         int, typer.Option("--osds", metavar="N", min=1, help="Of a new cluster.")
     ] = OSDS,
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Where it lives.")] = DATA,
     rgs: Rgs = RGS,
+    replicas: Replicas = 1,
+    min_replicas: MinReplicas = 1,
     log: Annotated[
         str | None, typer.Option("--log", metavar="URL", help="Its log; else DIR/log.sqlite.")
     ] = None,
 ) -> None:
     """Run a cluster on this machine; the same DIR starts again where it was."""
     from osd.client.async_client import user
+    from osd.config import log_url
     from osd.folder import claimed, cluster_in
     from osd.founding import Shape
 
     with claimed(data):
-        url = cluster_in(data, log, osds, Shape(rgs), user() or "unknown")
+        shape = Shape(rgs, replicas, min_replicas)
+        url = cluster_in(data, log_url(log) if log else None, osds, shape, user() or "unknown")
         _run_cluster(url, data)
 
 
@@ -113,6 +158,7 @@ def _run_cluster(url: str, data: Path) -> None:
 
     async def work() -> None:
         async with Supervisor(url, data, note) as supervisor:
+            _warn(supervisor.caution)
             await supervisor.ready()
             note(f"the cluster is up: {count(len(supervisor.osds), 'OSD')}")
             note(f"    export OSDLOG_LOG={quote(url)}")
@@ -123,7 +169,14 @@ def _run_cluster(url: str, data: Path) -> None:
     run(until_stopped(work()))
 
 
+def _warn(caution: str) -> None:
+    from osd.cli.output import note
+
+    if caution:
+        note(f"warning: {caution}")
+
+
 def add_to(app: typer.Typer) -> None:
     """Give the program these commands."""
-    for command in (up, init, osd):
+    for command in (up, init, osd, monitor):
         app.command()(command)

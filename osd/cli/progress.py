@@ -24,9 +24,9 @@ class Bar:
         self._progress = progress
         self._files = progress.add_task(what, total=files, size=0, all=size)
 
-    def step(self, size: int) -> None:
-        """One more file is dealt with."""
-        self._progress.advance(self._files)
+    def step(self, size: int, files: int = 1) -> None:
+        """One more file is dealt with, or several."""
+        self._progress.advance(self._files, files)
         task = self._progress.tasks[self._files]
         self._progress.update(self._files, size=task.fields["size"] + size)
 

@@ -1,4 +1,4 @@
-"""Commands about the log itself: log cat, log tail, log skip.
+"""Commands about the log itself: log cat, log tail, log skip, log copy.
 
 Rule: a record is shown as it was said, with its position, one a line; that it
 is shown does not mean that it was accepted. One that cannot be decoded is
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from osd.cli import options
+from osd.cli.copying import copy
 
 if TYPE_CHECKING:
     from eventlog.codec import Decoder
@@ -192,4 +193,5 @@ def add_to(app: typer.Typer) -> None:
     family.command()(cat)
     family.command()(tail)
     family.command()(skip)
+    family.command()(copy)
     app.add_typer(family, name="log")

@@ -10,9 +10,10 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
-from eventlog.errors import OsdlogError
+from eventlog.errors import LogUnavailable, OsdlogError
 from eventlog.ids import Epoch, RgId, rg_name
 from osd.client.map_reader import MapReader
 from osd.client.placing import Placing
@@ -85,7 +86,8 @@ async def until_served(
         if not isinstance(answer, Again):
             return answer
         is_unknown |= answer.is_unknown
-        await asyncio.to_thread(reader.refresh)
+        with suppress(LogUnavailable):  # while time is left the map may do as it was read last
+            await asyncio.to_thread(reader.refresh)
         if epoch < answer.newer <= placing.epoch:
             continue
         if not await pauses.wait(answer.after_ms, deadline):

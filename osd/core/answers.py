@@ -6,7 +6,7 @@ same request may succeed later.
 
 from typing import NamedTuple
 
-from eventlog.ids import Epoch, RgId, Store, Version
+from eventlog.ids import Boot, Epoch, Fence, RgId, Serial, Store, Version
 from osd.disk import Body
 from projections.rg_state import Entry, OpKind
 
@@ -34,6 +34,27 @@ class Known(NamedTuple):
 
     rg: RgId
     entry: Entry
+
+
+class Peer(NamedTuple):
+    """Another store of an RG that is up, the process it is up by, and where that answers."""
+
+    store: Store
+    boot: Boot
+    address: str
+
+
+class Reserved(NamedTuple):
+    """The body may come: it is staged under this fence and serial, here and at the peers."""
+
+    rg: RgId
+    fence: Fence
+    serial: Serial
+    peers: tuple[Peer, ...]
+
+
+class Kept(NamedTuple):
+    """What another node asked for is done, and durable here."""
 
 
 class UpToDate(NamedTuple):
@@ -93,6 +114,8 @@ Answer = (
     Done
     | Found
     | Known
+    | Reserved
+    | Kept
     | UpToDate
     | NotFound
     | ConditionFailed

@@ -62,8 +62,10 @@ class Claims:
     @property
     def is_wanted(self) -> bool:
         """Whether this process should claim the RG and has not."""
-        has_reason = self._group.place.last_offset is not None or self._group.operations.is_waiting
-        return self._group.is_primary and has_reason and not self.fence and not self._sent
+        group = self._group
+        is_asked = group.operations.is_waiting or group.reservations.is_waiting
+        has_reason = group.place.last_offset is not None or is_asked
+        return group.is_primary and has_reason and not self.fence and not self._sent
 
     @property
     def due(self) -> int | None:

@@ -51,6 +51,8 @@ class Settings(NamedTuple):
     """A homeless RG's holder hints its primary so often."""
     retry_ms: int = 500
     """What failed is tried again after so long."""
+    settle_ms: int = 2_000
+    """Peers are told what is settled so long after the first put of which they are not told."""
     is_checked: bool = False
     """Assert that every folded event changes states only as the table allows."""
 
@@ -101,6 +103,11 @@ class Context:
         self._serials += 1
         return Serial(self._serials)
 
+    @property
+    def next_serial(self) -> Serial:
+        """Above all serials so far."""
+        return Serial(self._serials + 1)
+
     def append(self, event: RgEvent | MapChanged) -> Ticket:
         """Ask for an append, after everything changed so far is durable."""
         ticket = self.ticket()
@@ -110,6 +117,10 @@ class Context:
     def reply(self, ticket: Ticket, answer: Answer) -> None:
         """Answer a client."""
         self.effects.replies.append(Reply(ticket, answer))
+
+    def confirm(self, ticket: Ticket, answer: Answer) -> None:
+        """Answer another node once everything changed so far is durable."""
+        self.effects.confirms.append(Reply(ticket, answer))
 
     def stop(self, error: OsdlogError) -> None:
         """The node must not go on; the first reason stands."""

@@ -4,8 +4,8 @@ Rule: bytes leave this disk only so:
 
 - (a) a committed copy goes when this store's own fold has its fact doomed;
 - (b) a staged body goes when the fold has an accepted claim newer than the
-  body's fence and no accepted put took it, or when its own process knows that
-  it was never appended; an import goes when it is unlogged and not wanted;
+  body's fence and no accepted put took it, or when its own process says that
+  it is settled; an import goes when it is unlogged and not wanted;
 - (c) a committed copy goes when a newer committed version replaced it.
 - (a) and (b) only while no statement of this store about this RG is unsettled.
 - Never by age, never because something is missing elsewhere, never because a
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eventlog.ids import Version
+from eventlog.ids import Fence, Serial, Version
 from eventlog.rg_events import (
     MAX_ITEMS,
     ObjectPut,
@@ -31,7 +31,7 @@ from eventlog.rg_events import (
 )
 from osd.disk import Staged
 from projections.replica_group import Folded
-from projections.rg_state import Entry, Fact, Status
+from projections.rg_state import Claim, Entry, Fact, Status
 
 if TYPE_CHECKING:
     from osd.core.group import Group
@@ -45,6 +45,8 @@ class Custody:
         self._doomed: set[Version] = set()
         self._has_stale_stages = True
         """A claim was folded since the staged bodies were last looked at; also at start."""
+        self._unused: list[Staged] = []
+        """Bodies that were never appended and never will be."""
         self._read_doomed()
 
     def folded(self, event: RgEvent, folded: Folded) -> None:
@@ -64,8 +66,11 @@ class Custody:
 
     def advance(self) -> None:
         """Erase and sweep what may go now."""
-        if not (self._doomed or self._has_stale_stages) or not self._group.speaker.is_settled:
+        if not (self._doomed or self._has_stale_stages or self._unused):
             return
+        if not self._group.speaker.is_settled:
+            return
+        self._drop_unused()
         if self._has_stale_stages:
             self._sweep_stages()
         if self._doomed and self._group.speaker.ready_to_erase():
@@ -80,25 +85,50 @@ class Custody:
 
     def never_appended(self, staged: Staged) -> None:
         """Rule (b): the body's own process knows that no append names it."""
-        self._unlink(self._group.disk.unstage(staged))
+        self._unused.append(staged)
+
+    def keep_or_drop(self, staged: Staged) -> None:
+        """No put will name this store as having the body: an import if it is lacked, else gone."""
+        group, copy = self._group, staged.copy
+        entry = group.table.entry(copy.name)
+        body = entry.body if entry is not None else None
+        if (
+            entry is not None
+            and body is not None
+            and (body.size, body.sha256) == (copy.size, copy.sha256)
+            and self._is_lacked(entry)
+            and group.disk.import_of(entry.version) is None
+        ):
+            group.disk.import_staged(staged, entry.version)
+            group.speaker.imported(entry.version, None)
+        else:
+            self._unlink(group.disk.unstage(staged))
+
+    def settled(self, fence: Fence, below: Serial) -> None:
+        """Rule (b): the bodies' own process says that these serials are settled."""
+        for staged in list(self._group.disk.staged()):
+            if staged.fence.process == fence.process and staged.serial < below:
+                self.keep_or_drop(staged)
 
     def judge_import(self, version: Version) -> None:
         """An import that is here but unlogged: say it again if it is wanted, else drop it."""
         group = self._group
         name = group.table.name_of(version)
         entry = group.table.entry(name) if name is not None else None
-        is_wanted = (
-            group.is_placed
-            and entry is not None
-            and entry.body is not None
-            and entry.version == version
-            and not entry.counts_at(group.context.me)
-            and not self.is_leaving(version)
-        )
-        if is_wanted:
+        if entry is not None and entry.version == version and self._is_lacked(entry):
             group.speaker.imported(version, None)
         else:
             self._unlink(group.disk.drop_import(version))
+
+    def _is_lacked(self, entry: Entry) -> bool:
+        """Whether this store should have a copy of the live object, has none, and may take one."""
+        group = self._group
+        return (
+            group.is_placed
+            and entry.body is not None
+            and not entry.counts_at(group.context.me)
+            and not self.is_leaving(entry.version)
+        )
 
     def _follow(self, event: RgEvent, before: Entry | None, after: Entry | None) -> None:
         me = self._group.context.me
@@ -111,8 +141,12 @@ class Custody:
         if had is not None and (has is None or had.version != has.version):
             self._doomed.discard(had.version)
             self._unlink(self._group.disk.drop_copy(had.version))
-        if has is not None and has.status is Status.DOOMED:
+        if has is not None and self._may_go(has):
             self._doomed.add(has.version)
+
+    def _may_go(self, fact: Fact) -> bool:
+        """Rule (a): the log says so of this copy; that it is wanted nowhere is not enough."""
+        return fact.status is Status.DOOMED
 
     def _replace(self, version: Version) -> None:
         """Rule (c) for a copy that was lost: the checked re-import takes its place."""
@@ -137,14 +171,23 @@ class Custody:
             disk.promote_import(fact.version)  # a put in a replayed log promotes nothing: see
             # `Speaker`, which compares the disk with the log once it has caught up
 
+    def _drop_unused(self) -> None:
+        unused, self._unused = self._unused, []
+        for staged in unused:
+            self._unlink(self._group.disk.unstage(staged))
+
     def _sweep_stages(self) -> None:
         self._has_stale_stages = False
         claim = self._group.state.claim
         if claim is None:
             return
         for staged in list(self._group.disk.staged()):
-            if staged.fence.rank < claim.fence.rank:
-                self._unlink(self._group.disk.unstage(staged))
+            if self._is_settled_by(claim, staged):
+                self.keep_or_drop(staged)
+
+    def _is_settled_by(self, claim: Claim, staged: Staged) -> bool:
+        """Rule (b): no append under the body's fence can be accepted any more."""
+        return staged.fence.rank < claim.fence.rank
 
     def _erase(self) -> None:
         chosen = sorted(self._doomed)[:MAX_ITEMS]

@@ -36,9 +36,14 @@ class Doomer:
         """What the dooming under way names."""
 
     def folded(self, folded: Folded) -> None:
-        """Look at the objects that one event changed."""
+        """Look at the objects that one event changed.
+
+        What is folded while the claim does not fit the map is not looked at: should the
+        map come back to it, the facts are looked through again.
+        """
         fence = self._group.claims.fence
         if fence is None or self._scanned_for != fence:
+            self._scanned_for = None
             return
         for _, after in folded.draft.entries.values():
             if after is not None and after.facts:
@@ -49,11 +54,13 @@ class Doomer:
         """A dooming or retirement of this process was folded."""
         self._under_way, self._said = None, frozenset()
 
-    def append_failed(self, ticket: Ticket) -> None:
-        """The claim is doubted with it; the next one looks through everything again."""
+    def append_failed(self, ticket: Ticket, *, is_unknown: bool) -> None:
+        """Look through everything again; if it may be in the log, under another claim."""
         if ticket == self._under_way:
             self.spoke()
             self._scanned_for = None
+            if is_unknown:
+                self._group.claims.doubt()
 
     def advance(self) -> None:
         """Say the next batch."""

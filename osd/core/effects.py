@@ -1,8 +1,8 @@
 """Effects: all that one step of a node asks the world to do, as data.
 
 Rule: the shell carries out effects in the order of steps, and within a step
-in the order of the fields below. `changes` take effect at once; `unlink` and
-`appends` come only after everything changed so far is durable. So bytes are
+in the order of the fields below. `changes` take effect at once; `unlink`,
+`appends` and `confirms` come only after everything changed so far is durable. So bytes are
 durable before the event that names them is appended, and erased before their
 erasure is said.
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from eventlog.errors import OsdlogError
-from eventlog.ids import Epoch, Offset, Partition, RgId, Store, Topic, Version
+from eventlog.ids import Epoch, Fence, Offset, Partition, RgId, Serial, Store, Topic, Version
 from eventlog.log import TopicPartition
 from eventlog.map_events import MapChanged
 from eventlog.rg_events import RgEvent
@@ -57,6 +57,17 @@ class Hint(NamedTuple):
     epoch: Epoch
 
 
+class Settle(NamedTuple):
+    """Tell that address which serials are settled; see `osd.core.inputs.Settled`."""
+
+    ticket: Ticket
+    address: str
+    rg: RgId
+    fence: Fence
+    below: Serial
+    next_offset: Offset
+
+
 class Reply(NamedTuple):
     """Answer a client's request."""
 
@@ -84,6 +95,9 @@ class Effects:
     follows: list[Follow] = field(default_factory=list)
     fetches: list[Fetch] = field(default_factory=list)
     hints: list[Hint] = field(default_factory=list)
+    settles: list[Settle] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
+    confirms: list[Reply] = field(default_factory=list)
+    """Replies that say that something is durable: given once all `changes` so far are."""
     stop: OsdlogError | None = None
     """The node must not go on; nothing of this step but `changes` is to be done."""

@@ -33,8 +33,10 @@ from osd.core.importer import Importer
 from osd.core.inputs import AppendFailed, Decoded, Payload
 from osd.core.operations import Operations
 from osd.core.readers import Readers
+from osd.core.reservations import Reservations
 from osd.core.routing import not_primary
 from osd.core.speaker import Speaker
+from osd.core.stagings import Stagings
 from osd.disk import Body, Disk
 from osd.rg_table import Place, RgTable
 from projections.replica_group import RULE_SET, Folded, fold
@@ -60,6 +62,8 @@ class Group:
         self.custody = Custody(self)
         self.importer = Importer(self)
         self.doomer = Doomer(self)
+        self.reservations = Reservations(self)
+        self.stagings = Stagings(self)
         self.operations = Operations(self)
         self.readers = Readers(self)
         self.stuck: str | None = None
@@ -153,6 +157,7 @@ class Group:
         """Do what is to be done now."""
         self.claims.advance()
         self.operations.advance()
+        self.reservations.advance()
         self.readers.advance()
         self.custody.advance()
         self.importer.advance()
@@ -164,6 +169,7 @@ class Group:
     def expire(self) -> None:
         """Answer those whose time is up."""
         self.operations.expire()
+        self.reservations.expire()
         self.readers.expire()
 
     def append_failed(self, failed: AppendFailed) -> None:
@@ -173,7 +179,7 @@ class Group:
             self.operations.log_is_full(failed.why)
         for ticket in failed.tickets:
             self.claims.append_failed(ticket)
-            self.doomer.append_failed(ticket)
+            self.doomer.append_failed(ticket, is_unknown=failed.is_unknown)
             self.speaker.append_failed(ticket)
 
     def keep_header(self) -> None:
@@ -217,7 +223,8 @@ class Group:
     @property
     def due(self) -> int | None:
         """When time alone gives it something to do, in the node's milliseconds."""
-        parts = (self.operations, self.readers, self.claims, self.importer, self.speaker)
+        clients = (self.operations, self.reservations, self.readers)
+        parts = (*clients, self.claims, self.importer, self.speaker)
         times = [part.due for part in parts] + [self._hint_due]
         return min((time for time in times if time is not None), default=None)
 
@@ -228,10 +235,13 @@ class Group:
                 self.claims.folded(event)
                 if folded.void is None:
                     self.operations.claim_folded()
+                    self.reservations.claim_folded()
                 return Cause.CLAIM
             case ObjectPut() | ObjectDeleted() | ObjectDeclaredLost():
                 if self._is_mine(event.fence.store, event.fence.boot):
                     self.operations.folded(event, folded)
+                if isinstance(event, ObjectPut) and folded.void is None:
+                    self.stagings.folded(event)
                 self.doomer.folded(folded)
                 return Cause.OPERATION
             case CopiesDoomed() | StoreRetired():
@@ -260,6 +270,8 @@ class Group:
         if self.is_placed or not self.is_caught_up or self.ledger.facts:
             return
         if not (self.speaker.is_silent and self.importer.is_idle and self.operations.is_idle):
+            return
+        if not self.reservations.is_idle:
             return
         if not self.readers.is_idle or self.disk.has_unlogged():
             return

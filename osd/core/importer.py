@@ -50,6 +50,11 @@ class Importer:
         return not self._under_way
 
     @property
+    def in_background(self) -> int:
+        """Fetches under way for which no client waits; each has one of the node's places."""
+        return sum(fetching.is_background for fetching in self._under_way.values())
+
+    @property
     def due(self) -> int | None:
         """When the background may go on, if only time is in its way."""
         if not self.is_wanting():

@@ -7,7 +7,7 @@ whose records are in the log's order within each partition.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from eventlog.ids import Epoch, Offset, RgId, Store, Version
+from eventlog.ids import Boot, Epoch, Fence, Offset, RgId, Serial, Store, Version
 from eventlog.log import Record, TopicPartition
 from eventlog.map_events import MapChanged
 from eventlog.rg_events import RgEvent
@@ -103,6 +103,69 @@ class Condition(NamedTuple):
 ALWAYS = Condition()
 
 
+class Reserve(NamedTuple):
+    """A body is about to come: say under which fence and serial it is staged, and where."""
+
+    ticket: Ticket
+    rg: RgId
+    epoch: Epoch
+    deadline: int
+    """Milliseconds of the node's clock."""
+
+
+class Release(NamedTuple):
+    """The body of a reservation came to nothing."""
+
+    rg: RgId
+    serial: Serial
+
+
+class Staging(NamedTuple):
+    """Where the body of a put is durable already, under a reservation."""
+
+    fence: Fence
+    serial: Serial
+    peers: tuple[Store, ...]
+    trouble: str = ""
+    """Why it is not at other peers."""
+
+
+class Stage(NamedTuple):
+    """The RG's primary sends a body to be staged here."""
+
+    ticket: Ticket
+    boot: Boot
+    """The process that it is meant for."""
+    rg: RgId
+    epoch: Epoch
+    deadline: int
+    """Milliseconds of the node's clock."""
+    fence: Fence
+    serial: Serial
+    name: str
+    payload: Payload
+    size: int
+    sha256: bytes
+
+
+class Settled(NamedTuple):
+    """The fence's process says that its serials under `below` are settled before `next_offset`."""
+
+    ticket: Ticket
+    rg: RgId
+    fence: Fence
+    below: Serial
+    next_offset: Offset
+
+
+class SettleAnswered(NamedTuple):
+    """Answer to `Settle`: whether the peer has dropped what it was told of."""
+
+    ticket: Ticket
+    rg: RgId
+    is_done: bool
+
+
 class Put(NamedTuple):
     """Store this body under this name."""
 
@@ -121,6 +184,8 @@ class Put(NamedTuple):
     request: str | None = None
     actor: str | None = None
     condition: Condition = ALWAYS
+    staging: Staging | None = None
+    """None: the body is nowhere but here."""
 
 
 class Delete(NamedTuple):
@@ -193,6 +258,11 @@ Input = (
     | AppendFailed
     | Fetched
     | FetchFailed
+    | Reserve
+    | Release
+    | Stage
+    | Settled
+    | SettleAnswered
     | Put
     | Delete
     | Get

@@ -1,8 +1,9 @@
 """Membership: the node's part in the map: booting into it, following it, leaving it.
 
-Rule: a node acts only after its boot was read back from the map. It stops
-when the map says that a later boot of its own store, or another store, has
-taken its place. A clean stop says so in the map first.
+Rule: a node acts only after its boot was read back from the map. It protests
+when a monitor says that it is down. It stops when the map says that a later
+boot of its own store, or another store, has taken its place. A clean stop says
+so in the map first.
 """
 
 from enum import StrEnum
@@ -12,7 +13,7 @@ import msgspec
 
 from eventlog.digest import NO_RECORD, record_digest
 from eventlog.ids import Offset, OsdId, RgId, Store, osd_name
-from eventlog.map_events import MapChange, MapChanged, OsdBooted, OsdDown
+from eventlog.map_events import MapChange, MapChanged, OsdBooted, OsdDown, OsdUp
 from osd import keys
 from osd.core.context import MAP_PARTITION, Context
 from osd.core.inputs import AppendFailed, Decoded
@@ -20,6 +21,9 @@ from osd.errors import DirectoryRefused
 from projections.cluster_map import Refusal, candidates
 from projections.map_fold import fold, moves_data
 from projections.placement import PlacementTable, place_again, place_all
+
+MONITOR = "osdlog monitor"
+"""Authors of verdicts begin so."""
 
 
 class Phase(StrEnum):
@@ -85,6 +89,7 @@ class Membership:
         self._has_changed = True
         self._has_moved |= moves_data(before, after)
         self._look_at_myself()
+        self._protest(event)
 
     def advance(self) -> None:
         """Boot once the map is read."""
@@ -133,6 +138,15 @@ class Membership:
             self.phase = Phase.STOPPING
             down = OsdDown(store=self._context.me, boot=self._context.boot, why="stopped")
             self._append(down, "clean stop")
+
+    def _protest(self, event: MapChanged) -> None:
+        """A monitor's verdict that this process is down is wrong; an operator's word stands."""
+        me, mine = self._context.me, self._context.map.osd_of(self._context.me)
+        is_verdict = event.author.startswith(MONITOR) and any(
+            isinstance(change, OsdDown) and change.store == me for change in event.changes
+        )
+        if is_verdict and self.phase is Phase.RUNNING and mine is not None and not mine.is_up:
+            self._append(OsdUp(store=me, boot=self._context.boot), "it is alive")
 
     def _boot(self) -> None:
         me, mine = self._context.me, self._context.map.osds.get(self._context.me.osd)

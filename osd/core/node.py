@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from eventlog.ids import Boot, Epoch, Offset, RgId, Store, Version, osd_name
+from eventlog.ids import Boot, Offset, RgId, Store, Version
 from eventlog.log import TopicPartition
 from eventlog.map_events import MapChanged
 from osd import keys
 from osd.core.agenda import Agenda
-from osd.core.answers import Elsewhere, NotNow, UpToDate
 from osd.core.context import MAP_PARTITION, Clock, Context, Settings
 from osd.core.effects import Effects, Follow, Ticket
 from osd.core.group import Group
@@ -38,19 +37,22 @@ from osd.core.inputs import (
     Input,
     Put,
     Read,
+    Release,
+    Reserve,
+    SettleAnswered,
+    Settled,
     Skipped,
+    Stage,
     Started,
     Stopping,
     Tick,
 )
 from osd.core.membership import Membership, Phase
-from osd.core.routing import not_primary
+from osd.core.reception import Reception
 from osd.rg_table import Place, read_header
 from osd.rows import Rows
 
 DEFAULT_SETTINGS = Settings()
-
-Request = Put | Delete | Get
 
 
 class Node:
@@ -69,14 +71,12 @@ class Node:
         self.membership = Membership(self.context, may_rebuild=may_rebuild)
         self.groups: dict[RgId, Group] = {}
         self._agenda = Agenda()
+        self.reception = Reception(self.context, self.membership, self.groups, self._agenda)
         self._by_partition: dict[TopicPartition, list[RgId]] = {}
         self._fetches: dict[Ticket, tuple[RgId, Version]] = {}
         self._has_freed_fetch = False
         self._numbers = (0, 0, 0)
         """What claims name of the map beside placed: where it changes, all are made anew."""
-        self._parked: list[tuple[int, Request]] = []
-        """Requests by a newer map than this node's, each with the map question it waits for."""
-        self._barriers: list[tuple[Barrier, dict[RgId, int]]] = []
 
     def step(self, given: Input, clock: Clock) -> Effects:
         """What the world is to do now that this happened."""
@@ -97,17 +97,6 @@ class Node:
             header = read_header(data)
             if header is not None:
                 yield keys.rg_of_key(key), header[0]
-
-    def admit(self, rg: RgId, epoch: Epoch) -> Elsewhere | NotNow | None:
-        """Whether to take a request's body at all: None, or the answer without it."""
-        if self.membership.phase is not Phase.RUNNING:
-            return NotNow(f"{osd_name(self.context.me.osd)} is {self.membership.phase}")
-        if epoch > self.context.map.epoch:
-            return None
-        group = self.groups.get(rg)
-        if group is not None and group.is_primary:
-            return None
-        return not_primary(self.context, rg, self.membership.placing(rg).acting, epoch)
 
     def _take(self, given: Input) -> None:
         handler = _HANDLERS[type(given)]
@@ -168,28 +157,11 @@ class Node:
             group.importer.failed(version, given.why)
             group.readers.fetched(version)
 
-    def _requested(self, given: Request) -> None:
-        refusal = self.admit(given.rg, given.epoch)
+    def _settle_answered(self, given: SettleAnswered) -> None:
         group = self.groups.get(given.rg)
-        if refusal is not None:
-            self._refuse(given, refusal)
-        elif given.epoch > self.context.map.epoch:
-            self._parked.append((self.context.frontier.want(MAP_PARTITION), given))
-        elif group is not None:
-            if isinstance(given, Get):
-                group.readers.ask(given)
-            else:
-                group.operations.ask(given)
+        if group is not None:
+            group.reservations.answered(given.ticket, is_done=given.is_done)
             self._agenda.touch(given.rg)
-
-    def _barrier(self, given: Barrier) -> None:
-        frontier = self.context.frontier
-        questions = {
-            rg: frontier.want(group.partition)
-            for rg, group in self.groups.items()
-            if group.is_primary
-        }
-        self._barriers.append((given, questions))
 
     def _give_up(self, given: GiveUp) -> None:
         for group in self.groups.values():
@@ -211,9 +183,7 @@ class Node:
     def _tick(self, _given: Tick) -> None:
         for rg in self._agenda.ring(self.context.now):
             self.groups[rg].expire()
-        for barrier, _ in [b for b in self._barriers if b[0].deadline <= self.context.now]:
-            self._barriers = [b for b in self._barriers if b[0] is not barrier]
-            self.context.reply(barrier.ticket, NotNow("the log's end is not read yet"))
+        self.reception.expire()
 
     def _stopping(self, _given: Stopping) -> None:
         self.membership.leave()
@@ -279,13 +249,13 @@ class Node:
 
     def _advance(self) -> None:
         """Let the touched RGs act; a freed fetch lets the next importing RG go on."""
-        self._unpark()
+        self.reception.advance()
         for rg in self._agenda.take():
             self._advance_one(rg)
         if self._has_freed_fetch:
             self._has_freed_fetch = False
             self._import_on()
-        self._release_barriers()
+        self.reception.release_barriers()
         for fetch in self.context.effects.fetches:
             self._fetches[fetch.ticket] = (fetch.rg, fetch.version)
 
@@ -306,28 +276,6 @@ class Node:
             if self.context.fetching >= self.context.settings.fetches:
                 return
             self.groups[rg].importer.advance()
-
-    def _unpark(self) -> None:
-        ready = [p for p in self._parked if self.context.frontier.reached(MAP_PARTITION, p[0])]
-        self._parked = [p for p in self._parked if p not in ready]
-        for _, request in ready:
-            self._requested(request._replace(epoch=self.context.map.epoch))
-
-    def _release_barriers(self) -> None:
-        kept = []
-        for barrier, questions in self._barriers:
-            waiting = {
-                rg: number
-                for rg, number in questions.items()
-                if rg in self.groups
-                and not self.context.frontier.reached(self.groups[rg].partition, number)
-            }
-            if waiting:
-                kept.append((barrier, questions))
-            else:
-                rgs = tuple(rg for rg in questions if rg in self.groups)
-                self.context.reply(barrier.ticket, UpToDate(rgs))
-        self._barriers = kept
 
     def _ask(self) -> None:
         ask = self.context.frontier.take_ask()
@@ -354,11 +302,6 @@ class Node:
         self._has_freed_fetch = True
         return group, version
 
-    def _refuse(self, given: Request, refusal: Elsewhere | NotNow) -> None:
-        if isinstance(given, Put) and isinstance(given.payload, str):
-            self.context.effects.unlink.append(given.payload)
-        self.context.reply(given.ticket, refusal)
-
 
 _HANDLERS: dict[type, Callable[[Node, Any], None]] = {
     Started: Node._started,
@@ -368,10 +311,15 @@ _HANDLERS: dict[type, Callable[[Node, Any], None]] = {
     AppendFailed: Node._append_failed,
     Fetched: Node._fetched,
     FetchFailed: Node._fetch_failed,
-    Put: Node._requested,
-    Delete: Node._requested,
-    Get: Node._requested,
-    Barrier: Node._barrier,
+    Put: lambda node, given: node.reception.ask(given),
+    Delete: lambda node, given: node.reception.ask(given),
+    Get: lambda node, given: node.reception.ask(given),
+    Reserve: lambda node, given: node.reception.ask(given),
+    Release: lambda node, given: node.reception.release(given),
+    Stage: lambda node, given: node.reception.stage(given),
+    Settled: lambda node, given: node.reception.settled(given),
+    SettleAnswered: Node._settle_answered,
+    Barrier: lambda node, given: node.reception.barrier(given),
     GiveUp: Node._give_up,
     Hinted: Node._hinted,
     Damaged: Node._damaged,

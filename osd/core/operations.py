@@ -2,7 +2,9 @@
 
 Rule: an operation is judged on the folded state only, one at a time per
 object. Its version is the next one; its answer is sent after its own event was
-read back and folded as accepted. What was appended and not read back is
+read back and folded as accepted. A no is said only once the RG is folded up to
+where the log ended after the no was found: a primary that is replaced and has
+not heard of it knows an old state. What was appended and not read back is
 neither done nor failed until a later claim settles it; a client whose time is
 up meanwhile is told that the outcome is unknown.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eventlog.ids import Fence, Serial, Version
+from eventlog.ids import Fence, Serial, Store, Version
 from eventlog.rg_events import ObjectDeleted, ObjectPut, Operation
 from osd.core.answers import (
     Answer,
@@ -25,9 +27,10 @@ from osd.core.answers import (
 )
 from osd.core.effects import Ticket
 from osd.core.inputs import AppendFailed, Delete, Put
+from osd.core.reservations import too_few
 from osd.disk import Copy, Staged
 from projections.replica_group import Folded
-from projections.rg_state import Memo, OpKind
+from projections.rg_state import Entry, Memo, OpKind
 
 if TYPE_CHECKING:
     from osd.core.group import Group
@@ -39,9 +42,19 @@ class _Appended:
 
     request: Put | Delete
     version: Version
+    serial: Serial
     ticket: Ticket
     staged: Staged | None
     is_answered: bool = False
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A request that is not judged for good yet."""
+
+    request: Put | Delete
+    question: int | None = None
+    """It was found to be a no; said once this question of the frontier is reached."""
 
 
 class Operations:
@@ -50,7 +63,7 @@ class Operations:
     def __init__(self, group: Group) -> None:
         self._group = group
         self._context = group.context
-        self._waiting: list[Put | Delete] = []
+        self._waiting: list[_Waiting] = []
         self._appended: dict[Version, _Appended] = {}
 
     @property
@@ -66,13 +79,13 @@ class Operations:
     @property
     def due(self) -> int | None:
         """When the next client's time is up."""
-        waiting = [request.deadline for request in self._waiting]
+        waiting = [waiting.request.deadline for waiting in self._waiting]
         unanswered = [a.request.deadline for a in self._appended.values() if not a.is_answered]
         return min([*waiting, *unanswered], default=None)
 
     def ask(self, request: Put | Delete) -> None:
         """Take a client's request; it is answered later."""
-        self._waiting.append(request)
+        self._waiting.append(_Waiting(request))
 
     def advance(self) -> None:
         """Append what can be, answer what cannot, and give up what is too late."""
@@ -85,9 +98,10 @@ class Operations:
     def expire(self) -> None:
         """Answer those whose time is up."""
         now = self._context.now
-        for request in [r for r in self._waiting if r.deadline <= now]:
-            self._waiting.remove(request)
-            self._decline(request, NotNow(self._group.why_waiting()))
+        late = [waiting for waiting in self._waiting if waiting.request.deadline <= now]
+        self._waiting = [waiting for waiting in self._waiting if waiting not in late]
+        for waiting in late:
+            self._decline(waiting.request, NotNow(self._group.why_waiting()))
         for appended in self._appended.values():
             if not appended.is_answered and appended.request.deadline <= now:
                 appended.is_answered = True
@@ -100,6 +114,7 @@ class Operations:
         if appended is None or folded.void is not None:
             return
         del self._appended[event.version]
+        self._group.reservations.finish(appended.serial)
         if not appended.is_answered:
             memo = folded.draft.memo
             assert memo is not None
@@ -118,42 +133,56 @@ class Operations:
         mine = [a for a in self._appended.values() if a.ticket in failed.tickets]
         if not mine:
             return
-        if failed.is_unknown or len(mine) < len(self._appended):
+        if not self._surely_failed(failed, len(mine)):
             self._group.claims.doubt()
             return
         for appended in mine:
             self._never_happened(appended, NotNow(failed.why, 1_000, failed.is_full))
         self._appended.clear()
 
+    def _surely_failed(self, failed: AppendFailed, mine: int) -> bool:
+        """Whether nothing under way can be in the log, where it might still be accepted."""
+        return not failed.is_unknown and mine == len(self._appended)
+
     def log_is_full(self, why: str) -> None:
         """Nobody waits for a claim, or for another operation, that cannot be appended."""
-        waiting, self._waiting = self._waiting, []
-        for request in waiting:
-            self._decline(request, NotNow(why, 1_000, is_full=True))
+        given_up, self._waiting = self._waiting, []
+        for waiting in given_up:
+            self._decline(waiting.request, NotNow(why, 1_000, is_full=True))
 
     def _start(self, fence: Fence) -> None:
         kept = []
         busy = {appended.request.name for appended in self._appended.values()}
         requests = {appended.request.request for appended in self._appended.values()} - {None}
-        for request in self._waiting:
+        for waiting in self._waiting:
+            request = waiting.request
             if request.name in busy or request.request in requests:
-                kept.append(request)
+                kept.append(waiting)
+                continue
+            answer = self._judge(request) or self._too_few(fence, request)
+            if answer is None:
+                self._append(fence, request)
+                requests |= {request.request} - {None}
+                busy.add(request.name)
+            elif self._is_sure(waiting, answer):
+                self._decline(request, answer)
             else:
-                answer = self._judge(request)
-                if answer is None:
-                    self._append(fence, request)
-                    requests |= {request.request} - {None}
-                    busy.add(request.name)
-                else:
-                    self._decline(request, answer)
+                kept.append(waiting)
         self._waiting = kept
+
+    def _is_sure(self, waiting: _Waiting, answer: Answer) -> bool:
+        """Whether the answer may be said: it is in the log for ever, or the log was asked since."""
+        if not isinstance(answer, ConditionFailed | NotFound):
+            return True
+        frontier, partition = self._context.frontier, self._group.partition
+        if waiting.question is None:
+            waiting.question = frontier.want(partition)
+        return frontier.reached(partition, waiting.question)
 
     def _judge(self, request: Put | Delete) -> Answer | None:
         """The answer without doing anything, or None if it is to be done."""
         entry = self._group.table.entry(request.name)
-        memo = self._group.table.memo(request.request) if request.request else None
-        if memo is None and entry is not None and entry.last.request == request.request:
-            memo = entry.last if request.request else None
+        memo = self._remembered(request, entry)
         if memo is not None:
             return self._repeat(request, memo)
         current = entry.version if entry is not None and entry.body is not None else None
@@ -162,6 +191,32 @@ class Operations:
         if isinstance(request, Delete) and current is None:
             return NotFound(request.name)
         return None
+
+    def _too_few(self, fence: Fence, request: Put | Delete) -> Answer | None:
+        """Why the body is not at enough stores under this fence, or None."""
+        if isinstance(request, Delete):
+            return None
+        staging = request.staging
+        if staging is not None and staging.fence != fence:
+            return NotNow("the RG was claimed anew while the body was on its way", 0)
+        stores = self._stores(request)
+        wanted = self._context.map.min_replicas
+        if len(stores) >= wanted:
+            return None
+        trouble = f": {staging.trouble}" if staging is not None and staging.trouble else ""
+        return too_few(stores, wanted, f"got the body{trouble}")
+
+    def _stores(self, put: Put) -> tuple[Store, ...]:
+        return (self._context.me, *(put.staging.peers if put.staging is not None else ()))
+
+    def _remembered(self, request: Put | Delete, entry: Entry | None) -> Memo | None:
+        """The operation that was done under this request id, if it is remembered."""
+        if request.request is None:
+            return None
+        memo = self._group.table.memo(request.request)
+        if memo is None and entry is not None and entry.last.request == request.request:
+            return entry.last
+        return memo
 
     def _repeat(self, request: Put | Delete, memo: Memo) -> Answer:
         kind = OpKind.PUT if isinstance(request, Put) else OpKind.DELETE
@@ -174,7 +229,8 @@ class Operations:
 
     def _append(self, fence: Fence, request: Put | Delete) -> None:
         version = Version(self._group.state.version + len(self._appended) + 1)
-        serial = self._context.serial()
+        staging = request.staging if isinstance(request, Put) else None
+        serial = staging.serial if staging is not None else self._context.serial()
         event: Operation
         if isinstance(request, Put):
             staged = self._stage(fence, serial, request)
@@ -192,7 +248,7 @@ class Operations:
                 actor=request.actor,
             )
         ticket = self._context.append(event)
-        self._appended[version] = _Appended(request, version, ticket, staged)
+        self._appended[version] = _Appended(request, version, serial, ticket, staged)
 
     def _stage(self, fence: Fence, serial: Serial, request: Put) -> Staged:
         body = self._group.keep_payload(request.payload)
@@ -212,7 +268,7 @@ class Operations:
             sha256=request.sha256,
             media_type=request.media_type,
             metadata=dict(request.metadata),
-            stores=(self._context.me,),
+            stores=self._stores(request),
             request=request.request,
             actor=request.actor,
         )
@@ -220,16 +276,19 @@ class Operations:
     def _never_happened(self, appended: _Appended, answer: Answer) -> None:
         if not appended.is_answered:
             self._context.reply(appended.request.ticket, answer)
-        if appended.staged is not None and self._group.speaker.is_settled:
+        if appended.staged is not None:
             self._group.custody.never_appended(appended.staged)
+        self._group.reservations.finish(appended.serial)
 
     def _decline(self, request: Put | Delete, answer: Answer) -> None:
         """Answer without an append; a body that came along is staged nowhere and goes."""
         if isinstance(request, Put) and isinstance(request.payload, str):
             self._context.effects.unlink.append(request.payload)
+        if isinstance(request, Put) and request.staging is not None:
+            self._group.reservations.finish(request.staging.serial)
         self._context.reply(request.ticket, answer)
 
     def _send_away(self) -> None:
-        for request in self._waiting:
-            self._decline(request, self._group.not_primary(request.epoch))
+        for waiting in self._waiting:
+            self._decline(waiting.request, self._group.not_primary(waiting.request.epoch))
         self._waiting = []

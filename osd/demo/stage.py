@@ -16,9 +16,9 @@ from osd.client.async_client import AsyncClient
 from osd.demo.history import History
 from osd.demo.minimum import placed_stores
 from osd.demo.telling import Telling
-from osd.errors import DirectoryRefused, Unavailable
+from osd.errors import DirectoryRefused, Refused, Unavailable
 from osd.folder import claimed, cluster_in
-from osd.founding import Shape
+from osd.founding import Shape, is_founded
 from osd.supervisor import Supervisor
 from projections.cluster_map import ClusterMap
 
@@ -95,9 +95,13 @@ def folder(keep: Path | None) -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def stage(data: Path, osds: int, telling: Telling) -> AsyncIterator[Stage]:
-    """A new cluster of so many OSDs, up and running."""
-    url = cluster_in(data, None, osds, Shape(), AUTHOR)
+async def stage(
+    data: Path, osds: int, telling: Telling, log: str | None = None
+) -> AsyncIterator[Stage]:
+    """A new cluster of so many OSDs, up and running, on that log or on a file of its own."""
+    if log is not None and is_founded(log):
+        raise Refused(f"there is a cluster at {log} already", "Name a log for the demo alone.")
+    url = cluster_in(data, log, osds, Shape(), AUTHOR)
     said: list[str] = []
     async with Supervisor(url, data, said.append) as supervisor:
         await supervisor.ready()

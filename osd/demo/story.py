@@ -40,7 +40,7 @@ SLACK_BYTES = 1 << 20
 """How much more than the minimum may be moved: a read may fetch what then moves on."""
 
 
-async def tell(path: Path | None, keep: Path | None, osds: int) -> bool:
+async def tell(path: Path | None, keep: Path | None, osds: int, log: str | None = None) -> bool:
     """Tell it all; whether every check was passed."""
     source, files = files_of(path)
     telling = Telling()
@@ -50,23 +50,27 @@ async def tell(path: Path | None, keep: Path | None, osds: int) -> bool:
     )
     with folder(keep) as data:
         try:
-            await _acts(data, files, osds, telling)
+            await _acts(data, files, osds, log, telling)
         except OsdlogError as error:
             telling.check(False, f"{error.what}. {error.hint}")
-    telling.end(_farewell(keep))
+    telling.end(_farewell(keep, log))
     return telling.is_well
 
 
-def _farewell(keep: Path | None) -> str:
+def _farewell(keep: Path | None, log: str | None) -> str:
     if keep is None:
-        return "The cluster is removed. To keep one and go on with it: osdlog demo --keep DIR"
-    return f"The cluster is kept. To go on with it: osdlog up --data {quote(str(keep))}"
+        gone = "The cluster is removed" if log is None else "The OSDs are removed, the log stays"
+        return f"{gone}. To keep one and go on with it: osdlog demo --keep DIR"
+    where = "" if log is None else f" --log {quote(log)}"
+    return f"The cluster is kept. To go on with it: osdlog up --data {quote(str(keep))}{where}"
 
 
-async def _acts(data: Path, files: list[SourceFile], osds: int, telling: Telling) -> None:
+async def _acts(
+    data: Path, files: list[SourceFile], osds: int, log: str | None, telling: Telling
+) -> None:
     async with AsyncExitStack() as opened:
         with telling.step(f"{count(osds, 'OSD')} come up") as step:
-            on = await opened.enter_async_context(stage(data, osds, telling))
+            on = await opened.enter_async_context(stage(data, osds, telling, log))
             step.did = f"{count(osds, 'OSD')}, one log, {(await on.client.map()).rg_count} RGs"
         await _import(on, files)
         await _expand(on, osds)

@@ -21,11 +21,13 @@ from osd.core.answers import (
     Done,
     Elsewhere,
     Found,
+    Kept,
     Known,
     NotFound,
     NotNow,
     OutcomeUnknown,
     Refused,
+    Reserved,
     Unavailable,
     UpToDate,
 )
@@ -104,7 +106,7 @@ def _no(answer: Answer, about: About, headers: dict[str, str]) -> web.Response:
             return error(504, answer.why, hint, headers)
         case Refused():
             return error(422, answer.why, "Use a new request id for a new request.", headers)
-        case Done() | Known() | Found() | UpToDate():
+        case Done() | Known() | Found() | Reserved() | Kept() | UpToDate():
             raise AssertionError("a yes has its own response")
         case _:
             assert_never(answer)

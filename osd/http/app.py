@@ -13,14 +13,16 @@ import aiohttp
 from aiohttp import web
 
 from eventlog.errors import OsdlogError
-from eventlog.ids import RgId, Version
+from eventlog.ids import RgId, Serial, Version
 from osd.core.inputs import Hinted
 from osd.errors import DiskError, DiskFull, Refused
 from osd.http.answers import error, refusal
 from osd.http.malformed import Connections
 from osd.http.objects import Objects
+from osd.http.peers import Peers
 from osd.http.reports import Reports
-from osd.http.requests import number, query_of, rg_in_path
+from osd.http.requests import number, number_in_path, query_of, rg_in_path
+from osd.http.uploads import Uploads
 from osd.shell import Shell
 
 MAX_OBJECT_BYTES = 64 * 1024**3
@@ -40,7 +42,9 @@ class App:
 
     def __init__(self, shell: Shell, max_object_bytes: int = MAX_OBJECT_BYTES) -> None:
         self._shell = shell
-        self._objects = Objects(shell, max_object_bytes)
+        uploads = Uploads(shell, max_object_bytes)
+        self._objects = Objects(shell, uploads)
+        self._peers = Peers(shell, uploads)
         self._reports = Reports(shell)
         self._object_methods: dict[str, Handler] = {
             "GET": self._objects.get,
@@ -49,6 +53,7 @@ class App:
             "DELETE": self._objects.delete,
         }
         self._roots: dict[str, Handler] = {
+            "alive": self._reports.alive,
             "list": self._reports.list,
             "status": self._reports.status,
             "metrics": self._reports.metrics,
@@ -85,6 +90,10 @@ class App:
         _, root, *rest = path.split("/")
         if root == "copies" and len(rest) == 2:
             return await self._copy(request, rest[0], rest[1], query)
+        if root == "staged" and len(rest) == 2:
+            return await self._stage(request, rest[0], rest[1], query)
+        if root == "settled" and len(rest) == 1:
+            return await self._settled(request, rest[0])
         if root == "hints" and len(rest) == 1:
             return self._hint(request, rest[0])
         if root == "rgs" and rest:
@@ -104,10 +113,23 @@ class App:
     ) -> web.StreamResponse:
         if request.method != "GET":
             return _no_method("GET")
-        if not (version.isascii() and version.isdigit() and len(version) <= 18):
-            raise Refused(f"{version[:40]!r} is not a version", "Write a decimal number.")
         name = query_of(query).get("name", "")
-        return await self._objects.copy(request, self._rg(rg), Version(int(version)), name)
+        number = Version(number_in_path(version, "a version"))
+        return await self._objects.copy(request, self._rg(rg), number, name)
+
+    async def _stage(
+        self, request: web.BaseRequest, rg: str, serial: str, query: str
+    ) -> web.StreamResponse:
+        if request.method != "PUT":
+            return _no_method("PUT")
+        name = query_of(query).get("name", "")
+        number = Serial(number_in_path(serial, "a serial"))
+        return await self._peers.stage(request, self._rg(rg), number, name)
+
+    async def _settled(self, request: web.BaseRequest, rg: str) -> web.StreamResponse:
+        if request.method != "POST":
+            return _no_method("POST")
+        return await self._peers.settled(request, self._rg(rg))
 
     def _hint(self, request: web.BaseRequest, rg: str) -> web.Response:
         if request.method != "POST":

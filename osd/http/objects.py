@@ -9,26 +9,23 @@ What is not here: what requests may say (`osd.http.requests`), which status
 says what (`osd.http.answers`).
 """
 
-import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from hashlib import sha256
 from typing import NamedTuple
 
-from aiohttp import StreamReader, web
+from aiohttp import web
 
 from eventlog.ids import RgId, Version, rg_of
-from osd.blobs import SMALL_BODY_BYTES, Blob, BlobId
-from osd.bodies import Received, TooLarge, pieces, receive, small
-from osd.core.answers import Answer, Done, Known, NotNow
-from osd.core.inputs import Condition, Delete, Get, Put
+from osd.blobs import Blob
+from osd.bodies import TooLarge, pieces
+from osd.core.answers import Answer, Done, Known, NotNow, OutcomeUnknown, Reserved
+from osd.core.inputs import Condition, Delete, Get, Put, Reserve
 from osd.disk import Copy
-from osd.errors import DiskFailed, Refused
+from osd.errors import DiskFailed
 from osd.http.answers import (
     About,
     error,
     etag,
-    json_response,
     object_headers,
     refusal,
     to_response,
@@ -43,12 +40,9 @@ from osd.http.requests import (
     sender_of,
     sum_of,
 )
+from osd.http.uploads import Uploads
+from osd.reports import with_stall
 from osd.shell import Served, Shell
-
-SILENCE_SECONDS = 60.0
-"""An upload of which nothing comes for so long is given up."""
-
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Target(NamedTuple):
@@ -61,9 +55,9 @@ class Target(NamedTuple):
 class Objects:
     """The handlers of `/objects/NAME` and `/copies/RG/VERSION`."""
 
-    def __init__(self, shell: Shell, max_object_bytes: int) -> None:
+    def __init__(self, shell: Shell, uploads: Uploads) -> None:
         self._shell = shell
-        self._limit = max_object_bytes
+        self._uploads = uploads
 
     async def put(self, request: web.BaseRequest, segment: str) -> web.StreamResponse:
         """Store the body."""
@@ -76,16 +70,13 @@ class Objects:
         declined = self._decline(request, target, sender)
         if declined is not None:
             return declined
+        reserved = await self._reserve(target, sender)
+        if not isinstance(reserved, Reserved | None):
+            return self._answer(request, target, reserved)
         try:
-            body = await self._receive(request)
+            body, staging = await self._uploads.take(request, target.name, reserved, expected)
         except TooLarge:
-            return self._too_large()
-        if expected is not None and body.sha256 != expected:
-            await self._drop(body)
-            raise Refused(
-                f"the body's SHA-256 is {body.sha256.hex()}, not {expected.hex()}",
-                "It was damaged on the way, or the sum is of other bytes: send it again.",
-            )
+            return self._uploads.too_large()
         answer = await self._shell.ask(
             Put(
                 ticket=self._shell.ticket(),
@@ -101,6 +92,7 @@ class Objects:
                 request=sender.request,
                 actor=sender.actor,
                 condition=condition,
+                staging=staging,
             )
         )
         return self._answer(request, target, answer)
@@ -172,23 +164,20 @@ class Objects:
     ) -> web.Response | None:
         """The response to a put whose body is not even to be read, or None."""
         size = request.content_length
-        if size is not None and size > self._limit:
-            return self._too_large()
-        answer = self._shell.node.admit(target.rg, sender.epoch)
+        if size is not None and size > self._uploads.limit:
+            return self._uploads.too_large()
+        answer = self._shell.node.reception.admit(target.rg, sender.epoch)
         if answer is not None:
             return to_response(answer, self._about(request, target.rg))
         full = self._shell.gauge.refusal(size or 0)
         return refusal(full, self._shell.node.context.map.epoch) if full else None
 
-    async def _receive(self, request: web.BaseRequest) -> Received:
-        if "Expect" in request.headers:
-            await request.writer.write(_CONTINUE)
-            request.writer.output_size = 0
-        size = request.content_length
-        if size is not None and size <= SMALL_BODY_BYTES:
-            return small(await request.read())
-        async with aclosing(_patient_chunks(request.content)) as chunks:
-            return await receive(chunks, self._shell.blobs, self._limit)
+    async def _reserve(self, target: Target, sender: Sender) -> Answer | Served | None:
+        """Where the body may be staged beside here; None where one copy is kept."""
+        if self._shell.node.context.map.replicas == 1:
+            return None
+        reserve = Reserve(self._shell.ticket(), target.rg, sender.epoch, self._deadline(sender))
+        return await self._shell.ask(reserve)
 
     async def _serve(
         self, request: web.BaseRequest, target: Target, served: Served, condition: Condition
@@ -238,6 +227,8 @@ class Objects:
     ) -> web.Response:
         assert not isinstance(answer, Served)
         copies = self._copies(target, answer) if isinstance(answer, Done) else 1
+        if isinstance(answer, NotNow | OutcomeUnknown):
+            answer = answer._replace(why=with_stall(self._shell, answer.why, target.rg))
         return to_response(answer, self._about(request, target.rg), copies)
 
     def _about(self, request: web.BaseRequest, rg: RgId) -> About:
@@ -260,32 +251,9 @@ class Objects:
         what = f"the object is at version {version}, not as the condition wants"
         return error(412, what, "Read the object again, then decide.", headers)
 
-    def _too_large(self) -> web.Response:
-        return json_response(
-            {
-                "error": f"the body is over the limit of {self._limit:,} bytes",
-                "hint": "Store it in parts; no object of this node has more bytes.",
-            },
-            status=413,
-        )
-
-    async def _drop(self, body: Received) -> None:
-        if isinstance(body.payload, str):
-            unlink, blob = self._shell.blobs.unlink, BlobId(body.payload)
-            await asyncio.get_running_loop().run_in_executor(None, unlink, [blob])
-
 
 def _damaged(name: str, version: Version) -> NotNow:
     return NotNow(
         f"the copy of {name!r} at version {version} here is damaged,"
         " and is fetched again if another store has it"
     )
-
-
-async def _patient_chunks(stream: StreamReader) -> AsyncGenerator[bytes]:
-    while True:
-        async with asyncio.timeout(SILENCE_SECONDS):
-            chunk = await stream.readany()
-        if not chunk:
-            return
-        yield chunk

@@ -30,6 +30,10 @@ class Reports:
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
 
+    async def alive(self, _request: web.BaseRequest, _query: str) -> web.Response:
+        """Who answers here."""
+        return self._json(reports.alive(self._shell))
+
     async def status(self, _request: web.BaseRequest, _query: str) -> web.Response:
         """This node at a glance."""
         return self._json(reports.status(self._shell))

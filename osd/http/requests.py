@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from multidict import CIMultiDictProxy
 
 from eventlog.errors import BadName
-from eventlog.ids import Epoch, RgId, Version, checked_name
+from eventlog.ids import Epoch, Fence, RgId, Version, checked_name, parse_fence
 from eventlog.rg_events import MAX_METADATA_BYTES
 from osd.core.inputs import ALWAYS, Condition
 from osd.errors import Refused
@@ -84,8 +84,13 @@ def object_name(segment: str) -> str:
     """The name in one path segment."""
     if "/" in segment:
         raise Refused("the path has more segments than one name has", "Write / in a name as %2F.")
+    return checked_object_name(text_of(segment, "the object name"))
+
+
+def checked_object_name(name: str) -> str:
+    """The name, if an object may have it."""
     try:
-        return checked_name(text_of(segment, "the object name"))
+        return checked_name(name)
     except BadName as error:
         raise Refused(error.what, error.hint) from error
 
@@ -127,6 +132,13 @@ def rg_in_path(segment: str, rg_count: int) -> RgId:
     return RgId(rg)
 
 
+def number_in_path(segment: str, what: str) -> int:
+    """A decimal number as paths have it."""
+    if not _NUMBER.fullmatch(segment):
+        raise Refused(f"{segment[:40]!r} is not {what}", "Write a decimal number.")
+    return int(segment)
+
+
 def sum_of(headers: Headers) -> bytes | None:
     """The sum that the body should have, if the sender says one."""
     text = headers.get("Osdlog-Sha256")
@@ -135,6 +147,14 @@ def sum_of(headers: Headers) -> bytes | None:
     if not _SUM.fullmatch(text):
         raise _refused("Osdlog-Sha256 is not 64 hexadecimal digits")
     return bytes.fromhex(text)
+
+
+def fence_of(headers: Headers) -> Fence:
+    """Under which claim another node asks."""
+    try:
+        return parse_fence(headers.get("Osdlog-Fence", ""))
+    except BadName as error:
+        raise Refused(error.what, error.hint) from error
 
 
 def media_type_of(headers: Headers) -> str | None:

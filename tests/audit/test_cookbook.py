@@ -8,7 +8,7 @@ import pytest
 
 from projections.audit.queries import Asker, asking
 from projections.audit.sync import sync
-from simulation.test_random_runs import Run
+from simulation.seeds import Run
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "audit.md"
 QUERIES = re.findall(r"```sql\n(.*?)\n```", DOCUMENT.read_text("utf-8"), re.DOTALL)
@@ -17,8 +17,8 @@ QUERIES = re.findall(r"```sql\n(.*?)\n```", DOCUMENT.read_text("utf-8"), re.DOTA
 @pytest.fixture(scope="module")
 def asker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
     path = tmp_path_factory.mktemp("cookbook") / "audit"
-    run = Run(3, has_faults=True)
-    run.go()
+    run = Run(3)
+    assert run.go() is None
     sync(path, run.cluster.log)
     with asking(path) as found:
         yield found

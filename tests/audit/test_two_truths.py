@@ -18,7 +18,7 @@ from folds.generated import history
 from golden.sample_events import SAMPLES
 from projections.audit.scripts import script
 from projections.audit.sync import sync
-from simulation.test_random_runs import Run
+from simulation.seeds import Run
 from transcripts.runner import Runner, read
 from transcripts.test_transcripts import SCENARIOS
 
@@ -94,11 +94,11 @@ def test_each_safeguard_is_needed(
     assert differences(log, tmp_path / "audit")
 
 
-@pytest.mark.parametrize("has_faults", [False, True], ids=["steady-log", "faulty-log"])
+@pytest.mark.parametrize("replicas", [1, 2])
 @pytest.mark.parametrize("seed", range(6))
-def test_simulated_clusters(seed: int, has_faults: bool, tmp_path: Path) -> None:
-    run = Run(seed, has_faults=has_faults)
-    run.go()
+def test_simulated_clusters(seed: int, replicas: int, tmp_path: Path) -> None:
+    run = Run(seed, replicas=replicas)
+    assert run.go() is None
     sync(tmp_path / "audit", run.cluster.log)
     assert differences(run.cluster.log, tmp_path / "audit") == []
 

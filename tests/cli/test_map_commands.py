@@ -10,7 +10,6 @@ from cli.programs import program
 
 HEADS = ("osd", "state", "weight", "host/rack", "address", "store", "boot")
 NOT_NOW = "error: the change was made for layout 77, the map is at"
-ONE_COPY = "error: this version keeps one copy of every object, so --replicas 3"
 
 
 def layout(cluster: Cluster) -> int:
@@ -77,11 +76,11 @@ def test_several_changes_are_one_event(cluster: Cluster) -> None:
         (("--pin", "3:9"), 1, "osd.9"),
         (("--pin", "99:1"), 1, "error: there is no rg 99"),
         (
-            ("--replicas", "3"),
+            ("--replicas", "9"),
             1,
-            "error: this version keeps one copy of every object, so --replicas 3",
+            "error: replicas 9 with min_replicas 1",
         ),
-        (("--min-replicas", "2"), 1, "so --min-replicas 2 cannot be"),
+        (("--min-replicas", "2"), 1, "error: replicas 1 with min_replicas 2"),
         ((), 2, "error: no change is named\nhint: Say at least one"),
         (("--add", "x"), 2, "error: 'x' is not an OSD"),
         (("--add", "1:heavy"), 2, "error: 'heavy' is not a weight"),

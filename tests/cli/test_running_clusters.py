@@ -133,11 +133,14 @@ def test_init_and_one_osd_by_hand(tmp_path: Path) -> None:
         assert unknown.err.startswith("error: osd.9 is not in the map\nhint: Add it with")
 
 
-def test_init_refuses_what_this_version_cannot(tmp_path: Path) -> None:
+def test_init_refuses_more_copies_than_there_can_be(tmp_path: Path) -> None:
     log = f"sqlite:{tmp_path}/log"
-    done = osdlog("init", "--log", log, "--replicas", 3)
-    assert (done.code, done.out) == (1, "")
-    assert done.err.startswith("error: this version keeps one copy of every object")
+    done = osdlog("init", "--log", log, "--replicas", 3, "--min-replicas", 4)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "error: replicas 3 with min_replicas 4 cannot be\n"
+        "hint: Both are 1 to 8, min_replicas no more than replicas.\n"
+    )
     assert not (tmp_path / "log").exists()
 
 

@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from eventlog.errors import BadName
+from eventlog.kafka_address import OPTIONS, parse_kafka, variable
 from osd.config import log_url
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that says nothing, and is as it was afterwards."""
+    for name in ("OSDLOG_LOG", *map(variable, OPTIONS)):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
 
 
 def test_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,3 +61,46 @@ def test_nobody_says_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert caught.value.what == "no log is named"
     assert "--log URL" in caught.value.hint
     assert "OSDLOG_LOG" in caught.value.hint
+
+
+def test_what_the_file_says_of_kafka_goes_to_the_environment(tmp_path: Path, quiet: None) -> None:
+    (tmp_path / "osdlog.toml").write_text(
+        '[osdlog]\nlog = "kafka://h:1/c?sasl_plain_username=ann"\n[kafka]\n'
+        'security_protocol = "SASL_SSL"\nssl_cafile = "ca.pem"\nssl_check_hostname = false\n'
+        'sasl_plain_password = "from the file"\nreplication_factor = 3\n'
+    )
+    url = log_url(folder=tmp_path)
+    assert url == "kafka://h:1/c?sasl_plain_username=ann"
+    address = parse_kafka(url)
+    assert address.replication_factor == 3
+    assert address.security == {
+        "security_protocol": "SASL_SSL",
+        "ssl_cafile": f"{tmp_path}/ca.pem",
+        "ssl_check_hostname": False,
+        "sasl_plain_username": "ann",
+        "sasl_plain_password": "from the file",
+    }
+
+
+def test_the_environment_wins_over_the_file_and_the_address_over_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: None
+) -> None:
+    (tmp_path / "osdlog.toml").write_text('[kafka]\nsasl_plain_password = "file"\n')
+    monkeypatch.setenv("OSDLOG_KAFKA_SASL_PLAIN_PASSWORD", "environment")
+    url = log_url("kafka://h:1/c", tmp_path)
+    assert parse_kafka(url).security == {"sasl_plain_password": "environment"}
+    url = log_url("kafka://h:1/c?sasl_plain_password=said", tmp_path)
+    assert url == "kafka://h:1/c", "no list of processes shows it"
+    assert parse_kafka(url).security == {"sasl_plain_password": "said"}
+
+
+@pytest.mark.parametrize("section", ["acks = 1", "ssl_cafile = []", "[[kafka.x]]"])
+def test_what_kafka_does_not_have(tmp_path: Path, quiet: None, section: str) -> None:
+    (tmp_path / "osdlog.toml").write_text(f"[kafka]\n{section}\n")
+    with pytest.raises(BadName, match=r"\[kafka\] in .*osdlog.toml cannot have '\w+'\. It may"):
+        log_url("kafka://h:1/c", tmp_path)
+
+
+def test_the_file_is_not_asked_about_kafka_for_another_log(tmp_path: Path, quiet: None) -> None:
+    (tmp_path / "osdlog.toml").write_text("[kafka]\nacks = 1\n")
+    assert log_url("sqlite:x", tmp_path) == "sqlite:x"

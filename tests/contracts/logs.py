@@ -1,24 +1,50 @@
 """The logs that must keep the contract. To add one, add a line to `KINDS`."""
 
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
+import pytest
+
+from brokers.broker import Broker
 from eventlog.ids import Offset, Partition, RgId, Topic, rg_key
+from eventlog.kafka import KafkaLog
 from eventlog.log import Entry, Log, LogIdentity, Record, Tail
 from eventlog.memory import MemoryLog
 from eventlog.sqlite import SqliteLog
 
 IDENTITY = LogIdentity("9a1c5cb4-0b1e-4f0e-9d0c-3f6f6a1f2b11", 8, "unlimited", "none")
 
-Make = Callable[[Path], Log]
+
+class Room(NamedTuple):
+    """What a test has for a log of any kind."""
+
+    folder: Path
+    request: pytest.FixtureRequest
+
+    @property
+    def broker(self) -> Broker:
+        """Started when the first test asks."""
+        broker = self.request.getfixturevalue("broker")
+        assert isinstance(broker, Broker)
+        return broker
+
+
+Make = Callable[[Room, LogIdentity], Log]
 
 KINDS: Mapping[str, Make] = {
-    "memory": lambda _: MemoryLog(IDENTITY),
-    "sqlite": lambda path: SqliteLog.create(path / "cluster.log", IDENTITY),
+    "memory": lambda _, identity: MemoryLog(identity),
+    "sqlite": lambda room, identity: SqliteLog.create(
+        room.folder / f"{uuid.uuid4().hex}.log", identity
+    ),
+    "kafka": lambda room, identity: KafkaLog.create(
+        room.broker.url(f"c-{uuid.uuid4().hex}"), identity
+    ),
 }
-"""Each makes a new, empty log with `IDENTITY`; the path is a directory it may use."""
+"""Each makes a new, empty log."""
 
-LASTING = ("sqlite",)
+LASTING = ("sqlite", "kafka")
 """Those whose address opens them again, also in other processes."""
 
 RG = Topic.RG

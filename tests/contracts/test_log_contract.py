@@ -7,7 +7,20 @@ from random import Random
 
 import pytest
 
-from contracts.logs import IDENTITY, KINDS, P0, P1, P2, RG, START, drain, entry, in_order, values
+from contracts.logs import (
+    IDENTITY,
+    KINDS,
+    P0,
+    P1,
+    P2,
+    RG,
+    START,
+    Room,
+    drain,
+    entry,
+    in_order,
+    values,
+)
 from eventlog.errors import BadName, LogReplaced, LogUnavailable
 from eventlog.ids import Offset, Partition, Position, Topic
 from eventlog.log import Entry, Log, Record, Tail
@@ -18,7 +31,7 @@ LONG_MS = 60_000
 
 @pytest.fixture(params=KINDS)
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
-    with KINDS[request.param](tmp_path) as made:
+    with KINDS[request.param](Room(tmp_path, request), IDENTITY) as made:
         yield made
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.logs import IDENTITY, KINDS, LASTING, P0, RG, START, drain, entry, values
+from contracts.logs import IDENTITY, KINDS, LASTING, P0, RG, START, Room, drain, entry, values
 from eventlog.ids import Offset, Partition
 from eventlog.log import Log, Record
 from eventlog.open import open_log
@@ -21,7 +21,7 @@ Start = Callable[[str, int, int], "subprocess.Popen[str]"]
 
 @pytest.fixture(params=LASTING)
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
-    with KINDS[request.param](tmp_path) as made:
+    with KINDS[request.param](Room(tmp_path, request), IDENTITY) as made:
         yield made
 
 

@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from queue import Empty, Queue
 from typing import NamedTuple
@@ -119,8 +119,10 @@ class RunningOn:
 class Session:
     """A folder, what was exported, and the programs that run."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, names: Mapping[str, str] | None = None) -> None:
+        """`names`: what the document calls something, and what it is called in this run."""
         self._folder = folder
+        self._names = {HOME: str(folder), **(names or {})}
         self._running: list[RunningOn] = []
         programs = folder.parent / f"{folder.name}.bin"
         _make_program(programs / "osdlog")
@@ -199,10 +201,14 @@ class Session:
         return [self._there(line) for line in program.lines(lines)]
 
     def _here(self, text: str) -> str:
-        return text.replace(HOME, str(self._folder))
+        for shown, here in self._names.items():
+            text = text.replace(shown, here)
+        return text
 
     def _there(self, text: str) -> str:
-        return text.replace(str(self._folder), HOME)
+        for shown, here in self._names.items():
+            text = text.replace(here, shown)
+        return text
 
 
 def _runs_on(command: str) -> bool:

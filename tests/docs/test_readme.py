@@ -1,21 +1,31 @@
-"""The README and the page of operations say what the commands print."""
+"""The README and the pages of operations and of Kafka say what the commands print."""
 
 from pathlib import Path
 
 import pytest
 
+from brokers.broker import Broker
 from cli.programs import ROOT
 from docs.sessions import Session
 
-DOCUMENTS = ("README.md", "docs/operations.md")
+DOCUMENTS = ("README.md", "docs/operations.md", "docs/copies.md")
+KAFKA = "docs/kafka.md"
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_its_sessions_print_what_it_shows(name: str, rewrite: bool, tmp_path: Path) -> None:
+    check(name, rewrite, tmp_path, {})
+
+
+def test_the_sessions_on_kafka_too(rewrite: bool, tmp_path: Path, broker: Broker) -> None:
+    check(KAFKA, rewrite, tmp_path, {"localhost:9092": broker.address})
+
+
+def check(name: str, rewrite: bool, tmp_path: Path, names: dict[str, str]) -> None:
     shown = (ROOT / name).read_text(encoding="utf-8")
     folder = tmp_path / "me"
     folder.mkdir()
-    session = Session(folder)
+    session = Session(folder, names)
     try:
         now = session.rewritten(shown)
     finally:

@@ -14,18 +14,19 @@ import pyarrow as pa
 import pytest
 from msgspec.structs import replace
 
-from contracts.logs import IDENTITY, KINDS
+from contracts.logs import IDENTITY, KINDS, Room
 from eventlog.chunk_reading import read_chunks
 from eventlog.chunks import Chunk, chunk_of
 from eventlog.codec import HEADER_BYTES, MARKER, Decoder, Event, encode
 from eventlog.columns import RG_EVENTS, ColumnDecoder, empty_tables
-from eventlog.errors import BadRecord, LogCorrupt, RecordError, UnknownSchema
+from eventlog.errors import BadRecord, LogCorrupt, LogReplaced, RecordError, UnknownSchema
 from eventlog.ids import Micros, Offset, Partition, Position, RgId, Store, Topic, Version, rg_key
 from eventlog.log import Entry, Log, Record
 from eventlog.map_events import MapChanged
 from eventlog.memory import MemoryLog
 from eventlog.rg_events import ObjectPut, RgEvent
 from eventlog.schemas import directory, fingerprint_of, parse, written
+from eventlog.sqlite import SqliteLog
 from folds.generated import history
 from golden.sample_events import SAMPLES
 
@@ -228,7 +229,7 @@ def test_there_is_an_empty_table_for_every_kind_of_event() -> None:
 
 @pytest.fixture(params=KINDS)
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    with KINDS[request.param](tmp_path) as made:
+    with KINDS[request.param](Room(tmp_path, request), IDENTITY) as made:
         yield made
 
 
@@ -248,23 +249,25 @@ def test_chunks_are_what_reading_gives(log: Log) -> None:
     ends = {p: end for (_, p), end in log.end_offsets([(Topic.RG, p) for p in partitions]).items()}
     starts = {p: Offset(end // 3) for p, end in ends.items()}
     ends[Partition(2)] = Offset(ends[Partition(2)] - 5)
-    found: dict[Partition, list[tuple[int, int, bytes]]] = {p: [] for p in partitions}
+    found: dict[Partition, list[Record]] = {p: [] for p in partitions}
     for chunk in read_chunks(log, starts, ends):
-        for number in range(len(chunk)):
-            place = Partition(int(chunk.partitions[number]))
-            found[place].append(
-                (int(chunk.offsets[number]), int(chunk.timestamps[number]), chunk.value(number))
-            )
+        for record in chunk.records():
+            found[record.partition].append(record)
     for p in partitions:
         records = (
             log.read(Topic.RG, p, starts[p], ends[p] - starts[p]) if ends[p] > starts[p] else []
         )
-        assert found[p] == [(r.offset, r.timestamp, r.value) for r in records]
+        assert found[p] == [record._replace(key=b"") for record in records]
 
 
 def test_there_is_nothing_to_read_where_starts_are_ends(log: Log) -> None:
     fill(log, 10)
     assert not list(read_chunks(log, {P0: Offset(1)}, {P0: Offset(1)}))
+
+
+def test_a_start_beyond_the_end_is_another_log(log: Log) -> None:
+    with pytest.raises(LogReplaced, match=r"the log ends at rg/0@1, but @2 was read before"):
+        list(read_chunks(log, {P0: Offset(2)}, {P0: Offset(1)}))
 
 
 @pytest.mark.parametrize(
@@ -282,7 +285,7 @@ def test_there_is_nothing_to_read_where_starts_are_ends(log: Log) -> None:
     ],
 )
 def test_damage_is_named_after_what_came_before_it(tmp_path: Path, damage: str, what: str) -> None:
-    with KINDS["sqlite"](tmp_path) as log:
+    with SqliteLog.create(tmp_path / "cluster.log", IDENTITY) as log:
         fill(log, 2_000)
         partitions = [(Topic.RG, Partition(p)) for p in range(5)]
         ends = {p: end for (_, p), end in log.end_offsets(partitions).items()}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from brokers.ports import free_ports
 from contracts.logs import IDENTITY, P0, RG, START, entry, values
 from eventlog.errors import BadName, LogMissing, LogUnavailable, WrongLog
 from eventlog.open import create_log, open_log
@@ -106,6 +107,11 @@ def test_what_is_no_address(url: str) -> None:
         create_log(url, IDENTITY)
 
 
-def test_kafka_is_not_supported_yet() -> None:
-    with pytest.raises(BadName, match=r"Kafka are not supported by this version.*embedded log"):
-        open_log("kafka://localhost:9092/cluster")
+def test_brokers_that_are_not_there() -> None:
+    [free_port] = free_ports(1)
+    with pytest.raises(LogUnavailable) as caught:
+        open_log(f"kafka://127.0.0.1:{free_port}/main?sasl_plain_password=hunter2")
+    wanted = f"the log main at 127.0.0.1:{free_port}: the brokers cannot be reached"
+    assert caught.value.what.startswith(wanted)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.hint == "Check that they run, and the address; it is tried again."

@@ -1,6 +1,7 @@
 """OSDs that are killed, or stand still for a while, under clients that go on."""
 
 import os
+import random
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,12 +15,14 @@ from eventlog.errors import LogUnavailable
 from eventlog.ids import WEIGHT_ONE, OsdId
 from eventlog.map_events import OsdReweighted
 from faults.load import DEADLINE_S, Load, OnDisks, on_disks, until_clean, working
+from faults.shared_load import SHARED_NAMES, sharing
 from node.osds import until
 from osd.client import AsyncClient
 
 OSDS = 3
 KILLS = 9
 STANDSTILLS = 3
+SHARED_KILLS = 12
 REQUESTS = 60
 """Answered between two disturbances."""
 
@@ -75,6 +78,25 @@ async def test_the_map_changes_while_an_osd_stands_still(running: Running) -> No
                 running.signal(turn, signal.SIGCONT)
         await load.until_done(REQUESTS)
     await running.check(load)
+
+
+async def test_what_many_clients_saw_of_the_same_objects_is_linearizable(running: Running) -> None:
+    """They put, delete and read the same few objects while OSDs are killed and the map changes."""
+    choice = random.Random(1)
+    async with sharing(running.log) as shared:
+        for turn in range(SHARED_KILLS):
+            await shared.until_done(REQUESTS)
+            running.signal(choice.randrange(OSDS), signal.SIGKILL)
+            if turn % 4 == 3:
+                await change_weights(shared.client, OsdId(choice.randrange(OSDS)))
+        await shared.until_done(REQUESTS)
+        before = set(shared.history.calls)
+    async with AsyncClient(running.log, deadline_s=DEADLINE_S) as client:
+        await until_clean(client)
+        await shared.read_all(client)
+    assert set(shared.history.calls) == before == set(SHARED_NAMES)
+    assert shared.done > REQUESTS * SHARED_KILLS
+    assert list(shared.history.faults()) == []
 
 
 async def change_weights(client: AsyncClient, osd: OsdId) -> None:

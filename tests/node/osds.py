@@ -60,11 +60,11 @@ class Reply(NamedTuple):
 
 
 class Cluster:
-    """A log in a directory, and what tests do to its map."""
+    """A log, in a directory unless another is named, and what tests do to its map."""
 
-    def __init__(self, path: Path, rgs: int = RGS) -> None:
+    def __init__(self, path: Path, rgs: int = RGS, url: str | None = None) -> None:
         self.path = path
-        self.url = f"sqlite:{path / 'cluster.log'}"
+        self.url = url or f"sqlite:{path / 'cluster.log'}"
         identity = LogIdentity(str(uuid.uuid4()), rgs, "unlimited", "none")
         with create_log(self.url, identity) as log:
             catalogue.publish(log)

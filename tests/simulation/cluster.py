@@ -1,98 +1,100 @@
 """A simulated cluster: node cores, one memory log, a network and a clock, all in one thread.
 
-Rule: everything that happens is an action in one queue, ordered by time and
-then by when it was scheduled. The same calls give the same run.
+Rule: everything that happens is an action of the world's queue. Without a
+seed nothing is left to chance: what a transcript does happens so each time.
 
-What is not here: faults by chance (a transcript says when something dies).
+What is not here: faults by chance (see `simulation.nemesis`), clients that
+retry (see `simulation.clients`), what must hold (see `simulation.checkers`).
 """
 
-import hashlib
-import heapq
-from collections.abc import Callable
-from enum import Enum
+from collections.abc import Callable, Sequence
+from random import Random
 from typing import NamedTuple
 
 from eventlog.codec import Decoder, Event, encode
-from eventlog.ids import (
-    WEIGHT_ONE,
-    Epoch,
-    Layout,
-    Micros,
-    Offset,
-    OsdId,
-    Partition,
-    RgId,
-    Topic,
-    rg_key,
-    rg_of,
-)
-from eventlog.log import Entry, LogIdentity, Record, TopicPartition
+from eventlog.errors import OsdlogError
+from eventlog.ids import WEIGHT_ONE, Layout, Micros, OsdId, Partition, RgId, Store, Topic, rg_key
+from eventlog.log import Entry, LogIdentity, TopicPartition
 from eventlog.map_events import ClusterCreated, MapChange, MapChanged, OsdAdded
 from eventlog.memory import MemoryLog
-from osd.core.answers import Answer
+from osd.core.answers import Answer, Found, Kept, NotNow
 from osd.core.context import Settings
-from osd.core.effects import Append, Ask, Effects, Fetch, Hint
+from osd.core.effects import Append, Effects, Fetch, Reply, Settle, Ticket
 from osd.core.inputs import (
-    AppendFailed,
+    Damaged,
     Decoded,
-    Delete,
-    Ended,
-    Fetched,
-    FetchFailed,
-    Get,
     Hinted,
     Input,
     Put,
     Read,
+    SettleAnswered,
+    Settled,
     Started,
     Tick,
 )
-from projections.cluster_map import EMPTY, ClusterMap, Refusal, candidates
+from osd.core.membership import Phase
+from osd.disk import Copy
+from osd.errors import DiskFull
+from projections.cluster_map import ClusterMap, Refusal
 from projections.map_fold import fold
-from projections.placement import place_all
-from simulation.machine import START_MICROS, Machine
+from simulation.chance import Chance
+from simulation.fetching import SILENCE_MS, Fetching
+from simulation.network import Network
+from simulation.observers import Observer
+from simulation.pump import AppendFault, Pump
+from simulation.reference import Reference, Told
+from simulation.stores import START_MICROS, Machine
+from simulation.uploading import Uploading
+from simulation.world import World
 
 SETTINGS = Settings(calm_ms=1_000, fetches=4, is_checked=True)
 TICK_MS = 100
-APPEND_MS, READ_MS, ASK_MS, NET_MS, LATE_MS = 2, 1, 1, 3, 700
+NET_MS = 3
 
 
-class AppendFault(Enum):
-    """What may become of an append that does not just succeed."""
+class Copies(NamedTuple):
+    """How many copies a cluster keeps of each object."""
 
-    REFUSED = "refused"
-    LOST = "unknown, never in the log"
-    LANDED = "unknown, in the log"
-    LATE = "unknown, in the log a good while later"
+    replicas: int = 1
+    min_replicas: int = 1
 
 
-class Told(NamedTuple):
-    """An event as it stands in the log."""
-
-    record: Record
-    event: Event
+ONE_COPY = Copies()
 
 
 class Cluster:
-    """Machines, the log between them, and what was answered."""
+    """Machines, the log between them, and what they answer."""
 
-    def __init__(self, rgs: int = 1, settings: Settings = SETTINGS) -> None:
-        self.now = 0
+    def __init__(
+        self,
+        rgs: int = 1,
+        settings: Settings = SETTINGS,
+        random: Random | None = None,
+        copies: Copies = ONE_COPY,
+    ) -> None:
+        self.world = World()
+        self.network = Network(self.world, random or Random(0))
+        self.chance = Chance(random)
         self.settings = settings
         identity = LogIdentity("simulated", rgs, "unlimited", "none")
-        self.log = MemoryLog(identity, lambda: Micros(START_MICROS + self.now * 1_000))
-        self.rgs = rgs
+        self.log = MemoryLog(identity, lambda: Micros(START_MICROS + self.world.now * 1_000))
         self.machines: dict[OsdId, Machine] = {}
+        self.returned: list[Machine] = []
+        """Old disks whose OSD has another one by now."""
         self.told: list[Told] = []
-        self.answers: dict[int, Answer] = {}
-        self.stopped: dict[OsdId, str] = {}
+        self.reference = Reference(rgs)
+        self.observers: list[Observer] = []
+        self.stopped: dict[Store, OsdlogError] = {}
+        """What stopped a node that was not killed, by store."""
         self.fault: Callable[[], AppendFault | None] = lambda: None
         """Asked before each append of a node."""
         self.copied = 0
         """Objects fetched by nodes from nodes."""
+        self.asked: dict[Ticket, Callable[[Machine, Answer, bytes | None], None]] = {}
+        """Who waits for an answer, and for the bytes that came with it."""
+        self._records: dict[TopicPartition, list[Decoded]] = {}
         self._decoder = Decoder(self.log)
-        self._queue: list[tuple[int, int, Callable[[], None]]] = []
-        self._scheduled = 0
+        self._pumps: dict[Store, Pump] = {}
         self._tickets = 0
         self._incarnations = 0
         self.change_map(
@@ -102,8 +104,8 @@ class Cluster:
                 partitions=rgs,
                 retention="unlimited",
                 cleanup="none",
-                replicas=1,
-                min_replicas=1,
+                replicas=copies.replicas,
+                min_replicas=copies.min_replicas,
                 rules=1,
             )
         )
@@ -112,15 +114,15 @@ class Cluster:
 
     def change_map(self, *changes: MapChange, layout: Layout | None = None) -> str | None:
         """Append one map event for the present layout; the refusal's text if it is void."""
-        before = self.map()
+        before = self.map
         event = MapChanged(
-            time=Micros(START_MICROS + self.now * 1_000),
+            time=Micros(START_MICROS + self.world.now * 1_000),
             author="operator",
             reason="",
             layout=before.layout if layout is None else layout,
             changes=changes,
         )
-        self._append_now([Append(0, event)])
+        self._append([event])
         after = fold(before, event)
         return after.why if isinstance(after, Refusal) else None
 
@@ -135,216 +137,227 @@ class Cluster:
         if osd not in self.machines:
             self._incarnations += 1
             self.machines[osd] = Machine(osd, self._incarnations, self.settings)
-        machine = self.machines[osd]
-        machine.start(may_rebuild=may_rebuild)
-        boot = machine.boot
-        self._feed(machine, Started(machine.address))
-        self._after(TICK_MS, lambda: self._tick(machine, boot))
+        self.start_machine(self.machines[osd], may_rebuild=may_rebuild)
+
+    def start_machine(self, machine: Machine, *, may_rebuild: bool = False) -> None:
+        """Start a process on this disk, unless it refuses."""
+        try:
+            missing = machine.start(self.log, may_rebuild=may_rebuild)
+        except OsdlogError as error:
+            self.stopped[machine.store] = error
+            return
+        pump = self._pumps[machine.store] = Pump(self, machine)
+        for observer in self.observers:
+            observer.started(machine)
+        self.feed(machine, Started(machine.address))
+        self._tick(machine, pump, missing)
 
     def kill(self, osd: OsdId, keep: int | None = 0) -> None:
         """Kill -9: what was not durable is gone, but for the first `keep` changes."""
-        self.machines[osd].crash(keep)
+        self.kill_machine(self.machines[osd], keep)
 
-    def wipe(self, osd: OsdId) -> None:
-        """The disk is lost; the next start has a new one."""
-        del self.machines[osd]
+    def kill_machine(self, machine: Machine, keep: int | None = 0) -> None:
+        """The same, for any disk."""
+        self._pumps.pop(machine.store).is_open = False
+        machine.crash(keep)
+        for observer in self.observers:
+            observer.crashed(machine)
 
-    # What a client does.
+    def wipe(self, osd: OsdId) -> Machine:
+        """The disk is lost; the next start has a new one. Returns the old one."""
+        return self.machines.pop(osd)
 
-    def put(self, name: str, data: bytes, **options: object) -> int:
-        """Send a put to the primary; its ticket."""
-        ticket, rg = self._ticket(), rg_of(name, self.rgs)
-        sha256 = hashlib.sha256(data).digest()
-        request = Put(
-            ticket,
-            rg,
-            name,
-            Epoch(0),
-            self.now + 10_000,
-            data,
-            len(data),
-            sha256,
-            **options,  # type: ignore[arg-type]
-        )
-        return self._request(rg, request)
+    # What is asked of nodes.
 
-    def delete(self, name: str, **options: object) -> int:
-        """Send a delete to the primary; its ticket."""
-        ticket, rg = self._ticket(), rg_of(name, self.rgs)
-        request = Delete(ticket, rg, name, Epoch(0), self.now + 10_000, **options)  # type: ignore[arg-type]
-        return self._request(rg, request)
+    def ticket(self) -> Ticket:
+        """A new one for a request; even, since odd ones are the core's."""
+        self._tickets += 2
+        return self._tickets
 
-    def get(self, name: str) -> int:
-        """Send a read to the primary; its ticket."""
-        ticket, rg = self._ticket(), rg_of(name, self.rgs)
-        return self._request(rg, Get(ticket, rg, name, Epoch(0), self.now + 10_000))
+    def upload(self, machine: Machine, put: Put) -> None:
+        """A put reaches the process: its body first, wherever it is to be."""
+        Uploading(self, machine, put).begin()
 
-    # Time.
+    def feed(self, machine: Machine, given: Input) -> None:
+        """This happens to the process, now or when it goes on."""
+        if machine.node is None:
+            return
+        if machine.inbox is not None:
+            machine.inbox.append(given)
+            return
+        if isinstance(given, Read):
+            given = self._pumps[machine.store].fresh(given)
+            if not given.records:
+                return
+        try:
+            effects = machine.step(given, self.world.now)
+        except DiskFull:
+            self.kill_machine(machine, None)
+            return
+        for observer in self.observers:
+            observer.stepped(machine, given, effects)
+        self._carry_out(machine, effects)
 
-    def run(self, ms: int) -> None:
-        """Let this much time pass."""
-        self.run_until(lambda: False, ms)
+    def lag(self, machine: Machine, place: TopicPartition, ms: int) -> None:
+        """The process reads this partition no further for a while, and all others do."""
+        if machine.node is not None:
+            self._pumps[machine.store].lagging[place] = self.world.now + ms
 
-    def run_until(self, is_reached: Callable[[], bool], limit_ms: int = 60_000) -> bool:
-        """Let time pass until something holds; False where the limit came first."""
-        end = self.now + limit_ms
-        while not is_reached():
-            if not self._queue or self._queue[0][0] > end:
-                self.now = end
-                return False
-            self.now, _, action = heapq.heappop(self._queue)
-            action()
-        return True
+    def freeze(self, machine: Machine) -> None:
+        """The process stands still, and does not know it."""
+        machine.inbox = [] if machine.inbox is None else machine.inbox
+
+    def thaw(self, machine: Machine) -> None:
+        """It goes on, with all that came meanwhile."""
+        inbox, machine.inbox = machine.inbox or [], None
+        boot = machine.boot
+        for given in inbox:
+            if machine.boot == boot:
+                self.feed(machine, given)
+
+    # What an observer sees.
+
+    @property
+    def map(self) -> ClusterMap:
+        """The map at the log's end."""
+        return self.reference.map
+
+    def primary(self, rg: RgId) -> OsdId | None:
+        """The OSD that the map makes the RG's primary, if any is up."""
+        return self.reference.primary(rg)
+
+    def alive(self) -> list[Machine]:
+        """Machines with a process, by OSD."""
+        each = [*(machine for _, machine in sorted(self.machines.items())), *self.returned]
+        return [machine for machine in each if machine.node is not None]
+
+    def records(self, place: TopicPartition) -> Sequence[Decoded]:
+        """All records of a partition."""
+        return self._records.get(place, ())
 
     def settle(self, quiet_ms: int = 3_000, limit_ms: int = 120_000) -> bool:
         """Let time pass until nothing was appended for a while; False at the limit."""
-        end = self.now + limit_ms
-        while self.now < end:
+        end = self.world.now + limit_ms
+        while self.world.now < end:
             seen = len(self.told)
-            self.run(quiet_ms)
+            self.world.run(quiet_ms)
             if len(self.told) == seen:
                 return True
         return False
 
-    # What an observer sees.
-
-    def map(self) -> ClusterMap:
-        """The map at the log's end."""
-        state = EMPTY
-        for told in self.told:
-            if isinstance(told.event, MapChanged):
-                after = fold(state, told.event)
-                state = state if isinstance(after, Refusal) else after
-        return state
-
-    def primary(self, rg: RgId) -> OsdId | None:
-        """The OSD that the map makes the RG's primary, if any is up."""
-        cluster_map = self.map()
-        table = place_all(candidates(cluster_map), self.rgs, cluster_map.replicas, cluster_map.pins)
-        for osd in table.placed(rg):
-            if cluster_map.osds[osd].is_up:
-                return osd
-        return None
-
-    def alive(self) -> list[Machine]:
-        """Machines with a process, by OSD."""
-        return [m for _, m in sorted(self.machines.items()) if m.node is not None]
-
     # How effects are carried out.
 
-    def _request(self, rg: RgId, request: Put | Delete | Get) -> int:
-        osd = self.primary(rg)
-        machine = self.machines.get(osd) if osd is not None else None
-        if machine is not None and machine.node is not None:
-            self._feed(machine, request)
-        return request.ticket
+    def land_after(
+        self, ms: int, appends: Sequence[Append], machine: Machine, fault: AppendFault | None
+    ) -> None:
+        """The log gets these a while later, be their process alive or not."""
+        pump = self._pumps[machine.store]
 
-    def _feed(self, machine: Machine, given: Input) -> None:
-        if machine.node is None:
-            return
-        effects = machine.step(given, self.now)
-        self._carry_out(machine, effects)
+        def land() -> None:
+            self._append([append.event for append in appends])
+            pump.landed(fault)
+
+        self.world.after(ms, land) if ms else land()
 
     def _carry_out(self, machine: Machine, effects: Effects) -> None:
-        osd = machine.store.osd
         if effects.stop is not None:
-            self.stopped[osd] = str(effects.stop)
-            machine.crash()
+            self.stopped[machine.store] = effects.stop
+            self.kill_machine(machine, None)
             return
-        for topic, partition, offset in effects.follows:
-            self._follow(machine, (topic, partition), offset)
-        if effects.appends or effects.unlink:
-            boot = machine.boot
-            self._after(APPEND_MS, lambda: self._make_durable(machine, boot, effects))
-        for ask in effects.asks:
-            self._after(ASK_MS, lambda ask=ask: self._answer_ask(machine, ask))  # type: ignore[misc]
+        self._pumps[machine.store].submit(effects)
         for fetch in effects.fetches:
-            self._after(NET_MS, lambda fetch=fetch: self._fetch(machine, fetch))  # type: ignore[misc]
+            self._fetch(machine, fetch)
         for hint in effects.hints:
-            self._after(NET_MS, lambda hint=hint: self._hint(hint))  # type: ignore[misc]
+            given = Hinted(hint.rg, hint.epoch)
+            for target in self.alive():
+                if target.address == hint.address:
+                    self._send(machine, target, given)
+        for settle in effects.settles:
+            self._settle(machine, settle)
         for reply in effects.replies:
-            self.answers[reply.ticket] = reply.answer
+            self.reply(machine, reply)
 
-    def _follow(self, machine: Machine, place: TopicPartition, offset: Offset | None) -> None:
-        if offset is None:
-            machine.followed.pop(place, None)
-        else:
-            machine.followed[place] = offset
-            self._after(READ_MS, lambda: self._poll(machine, (place,)))
+    def _settle(self, machine: Machine, settle: Settle) -> None:
+        """Tell a peer what is settled, and hear what it did."""
+        ticket, node = self.ticket(), machine.node
+        told = Settled(ticket, settle.rg, settle.fence, settle.below, settle.next_offset)
 
-    def _make_durable(self, machine: Machine, boot: int, effects: Effects) -> None:
-        if machine.node is None or machine.boot != boot:
+        def answered(target: Machine, answer: Answer, _data: bytes | None) -> None:
+            given = SettleAnswered(settle.ticket, settle.rg, isinstance(answer, Kept))
+            self._send(target, machine, given)
+
+        def give_up() -> None:
+            if machine.node is node:  # an answer that was heard makes this one late
+                self.feed(machine, SettleAnswered(settle.ticket, settle.rg, is_done=False))
+
+        self.asked[ticket] = answered
+        self.world.after(SILENCE_MS, give_up)
+        for target in self.alive():
+            if target.address == settle.address:
+                self._send(machine, target, told)
+
+    def _send(self, origin: Machine, target: Machine, given: Input) -> None:
+        self.network.send(origin.address, target.address, NET_MS, lambda: self.feed(target, given))
+
+    def _fetch(self, machine: Machine, fetch: Fetch) -> None:
+        node = machine.node
+
+        def is_there() -> bool:
+            return machine.node is node
+
+        Fetching(self, machine, fetch, is_there).begin()
+
+    def reply(self, machine: Machine, reply: Reply) -> None:
+        """Whoever asked is answered."""
+        asked = self.asked.pop(reply.ticket, None)
+        if asked is None:
             return
-        machine.rows.sync()
-        for file in effects.unlink:
-            machine.files.pop(file, None)
-        fault = self.fault() if effects.appends else None
-        if fault in (None, AppendFault.LANDED):
-            self._append_now(effects.appends)
-        if fault is AppendFault.LATE:
-            self._after(LATE_MS, lambda: self._append_now(effects.appends))
-        if fault is not None:
-            tickets = tuple(append.ticket for append in effects.appends)
-            is_unknown = fault is not AppendFault.REFUSED
-            self._feed(machine, AppendFailed(tickets, fault.value, is_unknown))
+        answer, data = reply.answer, None
+        if isinstance(answer, Found):
+            data = self._serve(machine, answer)
+            if data is None:
+                answer = NotNow("the copy here cannot be read")
+        asked(machine, answer, data)
 
-    def _append_now(self, appends: list[Append]) -> None:
-        entries = [self._entry(append.event) for append in appends]
+    def _serve(self, machine: Machine, found: Found) -> bytes | None:
+        """The bytes that go out; a bad copy is told to the core in a step of its own."""
+        body = found.entry.body
+        assert body is not None
+        copy = Copy(found.entry.last.object, body.size, body.sha256, found.body)
+        data = machine.read_body(found.rg, copy)
+        if data is None:
+            damaged = Damaged(found.rg, found.entry.version)
+            self.world.after(0, lambda: self.feed(machine, damaged))
+        return data
+
+    def _append(self, events: Sequence[Event]) -> None:
+        entries = [self._entry(event) for event in events]
         for position in self.log.append(entries):
             [record] = self.log.read(position.topic, position.partition, position.offset, 1)
-            self.told.append(Told(record, self._decoder.decode(record)))
+            decoded = Decoded(record, self._decoder.decode(record))
+            self._records.setdefault((record.topic, record.partition), []).append(decoded)
+            told = Told(record, decoded.event)
+            self.told.append(told)
+            folded = self.reference.fold(told)
+            for observer in self.observers:
+                observer.appended(told, folded)
         places = tuple(dict.fromkeys((entry.topic, entry.partition) for entry in entries))
         for machine in self.alive():
-            self._after(READ_MS, lambda machine=machine: self._poll(machine, places))  # type: ignore[misc]
+            self._pumps[machine.store].told(places)
 
     def _entry(self, event: Event) -> Entry:
         if isinstance(event, MapChanged):
             return Entry(Topic.MAP, Partition(0), b"map", encode(event))
-        return Entry(Topic.RG, Partition(event.rg % self.rgs), rg_key(event.rg), encode(event))
+        partition = Partition(event.rg % self.log.identity.partitions)
+        return Entry(Topic.RG, partition, rg_key(event.rg), encode(event))
 
-    def _poll(self, machine: Machine, places: tuple[TopicPartition, ...]) -> None:
-        if machine.node is None:
+    def _tick(self, machine: Machine, pump: Pump, missing: list[Damaged]) -> None:
+        if not pump.is_open:
             return
-        found = []
-        for place in places:
-            offset = machine.followed.get(place)
-            if offset is None:
-                continue
-            records = self.log.read(Topic(place[0]), Partition(place[1]), Offset(offset))
-            machine.followed[place] = offset + len(records)
-            found += [Decoded(record, self._decoder.decode(record)) for record in records]
-        if found:
-            self._feed(machine, Read(tuple(found)))
-
-    def _answer_ask(self, machine: Machine, ask: Ask) -> None:
-        self._feed(machine, Ended(ask.number, self.log.end_offsets(ask.partitions)))
-
-    def _fetch(self, machine: Machine, fetch: Fetch) -> None:
-        for store, _ in fetch.sources:
-            source = self.machines.get(store.osd)
-            if source is None or source.node is None or source.store != store:
-                continue
-            data = source.read_copy(fetch.rg, fetch.version)
-            if data is not None:
-                self.copied += 1
-                self._feed(machine, Fetched(fetch.ticket, data, store))
-                return
-        self._feed(machine, FetchFailed(fetch.ticket, "no source gave it"))
-
-    def _hint(self, hint: Hint) -> None:
-        for machine in self.alive():
-            if machine.address == hint.address:
-                self._feed(machine, Hinted(hint.rg, hint.epoch))
-
-    def _tick(self, machine: Machine, boot: int) -> None:
-        if machine.node is not None and machine.boot == boot:
-            self._feed(machine, Tick())
-            self._after(TICK_MS, lambda: self._tick(machine, boot))
-
-    def _after(self, ms: int, action: Callable[[], None]) -> None:
-        self._scheduled += 1
-        heapq.heappush(self._queue, (self.now + ms, self._scheduled, action))
-
-    def _ticket(self) -> int:
-        self._tickets += 2
-        return self._tickets
+        node = machine.node
+        if missing and node is not None and node.membership.phase is Phase.RUNNING:
+            for damaged in missing:
+                self.feed(machine, damaged)
+            missing = []
+        self.world.after(TICK_MS, lambda: self._tick(machine, pump, missing))
+        self.feed(machine, Tick())

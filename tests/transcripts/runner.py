@@ -6,11 +6,16 @@ were asked to show. Two runs print the same.
 
     osds N ...           add and start these OSDs
     start N [rebuild]    start a dead OSD's process        start N briefly: for 3 ms
-    kill N [keep K]      kill -9; K changes survive that were not durable
+    kill N [keep K]      kill -9; K (or all) changes survive that were not durable
     wipe N               its disk is lost (kill it first)
     pin N                place the one RG on osd.N         pin N briefly: for 5 ms
     map CHANGE N         out, in, remove, down
-    put NAME TEXT, get NAME, rm NAME [as REQUEST]
+    put NAME TEXT, get NAME, rm NAME
+        [as REQUEST] [at N] [if absent | if there | if V]: at N: of osd.N, whoever is the primary
+    cut N                no way between osd.N and the log  heal
+    freeze N             its process stands still          thaw N
+    fates FATE ...       of the next appends: ok or one of refused, full, lost, landed, late, twice
+    spoil N NAME         other bytes on its disk           leap YEARS
     run MS               let time pass                     settle
     until EVENT [osd.N]  let time pass until such an event is in the log
     show                 states, sources, copies on disks
@@ -19,7 +24,7 @@ were asked to show. Two runs print the same.
 from collections.abc import Callable
 from pathlib import Path
 
-from eventlog.ids import OsdId, RgId
+from eventlog.ids import OsdId, RgId, Version
 from eventlog.map_events import MapChange, OsdDown, OsdIn, OsdLeaving, OsdOut, RgPinned
 from eventlog.telling import tell
 from osd.core.answers import (
@@ -28,18 +33,27 @@ from osd.core.answers import (
     Done,
     Elsewhere,
     Found,
+    Kept,
     Known,
     NotFound,
     NotNow,
     OutcomeUnknown,
     Refused,
+    Reserved,
     Unavailable,
     UpToDate,
 )
+from osd.core.effects import Ticket
+from osd.core.inputs import Condition
 from projections.explain import explain
 from projections.plans import Source, import_plan
-from simulation.cluster import Cluster, Told
-from simulation.machine import Machine
+from simulation.asking import Asker, Options
+from simulation.cluster import Cluster
+from simulation.nemesis import YEAR_MS
+from simulation.network import LOG
+from simulation.pump import AppendFault
+from simulation.reference import Told
+from simulation.stores import Machine
 
 RG = RgId(0)
 SEPARATOR = "----"
@@ -62,6 +76,7 @@ class Runner:
 
     def __init__(self) -> None:
         self.cluster = Cluster(rgs=1)
+        self.asker = Asker(self.cluster)
         self._seen = 1  # the cluster's own creation is not worth a line
         self._asked: dict[int, str] = {}
         self._printed: list[str] = []
@@ -97,32 +112,39 @@ class Runner:
             "settle": self._settle,
             "until": self._until,
             "show": self._show,
+            "cut": self._cut,
+            "heal": self._heal,
+            "freeze": self._freeze,
+            "thaw": self._thaw,
+            "fates": self._fates,
+            "spoil": self._spoil,
+            "leap": self._leap,
         }
         actions[verb](*words)
 
     def _osds(self, *osds: str) -> None:
         for osd in osds:
             self.cluster.add(OsdId(int(osd)))
-            self.cluster.run(100)
+            self.cluster.world.run(100)
 
     def _start(self, osd: str, how: str = "") -> None:
         self.cluster.start(OsdId(int(osd)), may_rebuild=how == "rebuild")
-        self.cluster.run(3 if how == "briefly" else 50)
+        self.cluster.world.run(3 if how == "briefly" else 50)
 
     def _kill(self, osd: str, _keep: str = "", count: str = "0") -> None:
-        self.cluster.kill(OsdId(int(osd)), int(count))
+        self.cluster.kill(OsdId(int(osd)), None if count == "all" else int(count))
 
     def _wipe(self, osd: str) -> None:
         self.cluster.wipe(OsdId(int(osd)))
 
     def _pin(self, osd: str, briefly: str = "") -> None:
         self._change(RgPinned(rg=RG, osds=(OsdId(int(osd)),)))
-        self.cluster.run(5 if briefly else 50)
+        self.cluster.world.run(5 if briefly else 50)
 
     def _map(self, change: str, osd: str) -> None:
         number = OsdId(int(osd))
         if change == "down":
-            known = self.cluster.map().osds[number]
+            known = self.cluster.map.osds[number]
             assert known.store is not None
             self._change(OsdDown(store=known.store, boot=known.boot, why="does not answer"))
         else:
@@ -132,27 +154,60 @@ class Runner:
                 "remove": OsdLeaving,
             }
             self._change(kinds[change](osd=number))
-        self.cluster.run(50)
+        self.cluster.world.run(50)
 
     def _change(self, change: MapChange) -> None:
         refusal = self.cluster.change_map(change)
         if refusal is not None:
             self._printed.append(f"refused: {refusal}")
 
-    def _put(self, name: str, text: str, _as: str = "", request: str | None = None) -> None:
-        self._asked[self.cluster.put(name, text.encode(), request=request)] = f"put {name}"
-        self.cluster.run(20)
+    def _put(self, name: str, text: str, *options: str) -> None:
+        ticket = self.asker.put(name, text.encode(), **_options(options))
+        self._ask(ticket, f"put {name}")
 
-    def _get(self, name: str) -> None:
-        self._asked[self.cluster.get(name)] = f"get {name}"
-        self.cluster.run(20)
+    def _get(self, name: str, *options: str) -> None:
+        self._ask(self.asker.get(name, **_options(options)), f"get {name}")
 
-    def _rm(self, name: str, _as: str = "", request: str | None = None) -> None:
-        self._asked[self.cluster.delete(name, request=request)] = f"rm {name}"
-        self.cluster.run(20)
+    def _rm(self, name: str, *options: str) -> None:
+        self._ask(self.asker.delete(name, **_options(options)), f"rm {name}")
+
+    def _ask(self, ticket: Ticket, what: str) -> None:
+        self._asked[ticket] = what
+        self.cluster.world.run(20)
+
+    def _cut(self, osd: str) -> None:
+        address = self._machine(osd).address
+        self.cluster.network.cut(address, LOG)
+        self.cluster.network.cut(LOG, address)
+
+    def _heal(self) -> None:
+        self.cluster.network.heal()
+
+    def _freeze(self, osd: str) -> None:
+        self.cluster.freeze(self._machine(osd))
+
+    def _thaw(self, osd: str) -> None:
+        self.cluster.thaw(self._machine(osd))
+        self.cluster.world.run(100)
+
+    def _fates(self, *fates: str) -> None:
+        coming = iter(None if fate == "ok" else AppendFault[fate.upper()] for fate in fates)
+        self.cluster.fault = lambda: next(coming, None)
+
+    def _spoil(self, osd: str, name: str) -> None:
+        machine = self._machine(osd)
+        for _, copy in machine.disk(RG).copies():
+            if copy.name == name:
+                machine.spoil(RG, copy.body)
+
+    def _leap(self, years: str) -> None:
+        self.cluster.world.leap(int(years) * YEAR_MS)
+
+    def _machine(self, osd: str) -> Machine:
+        return self.cluster.machines[OsdId(int(osd))]
 
     def _let_run(self, ms: str) -> None:
-        self.cluster.run(int(ms))
+        self.cluster.world.run(int(ms))
 
     def _settle(self) -> None:
         if not self.cluster.settle():
@@ -164,7 +219,7 @@ class Runner:
         def is_there() -> bool:
             return any(_is(told, kind, who) for told in self.cluster.told[start:])
 
-        if not self.cluster.run_until(is_there):
+        if not self.cluster.world.run_until(is_there):
             self._printed.append(f"no {kind} {who}".rstrip())
 
     def _show(self) -> None:
@@ -176,22 +231,21 @@ class Runner:
             position = f"{told.record.topic}@{told.record.offset}"
             self._printed.append(f"{position:<7} {tell(told.event)}")
         self._seen = len(self.cluster.told)
-        for ticket in sorted(self._asked.keys() & self.cluster.answers.keys()):
-            answer = self.cluster.answers.pop(ticket)
-            self._printed.append(f"{self._asked.pop(ticket)}: {self._describe_answer(answer)}")
-        for osd in sorted(self.cluster.stopped):
-            self._printed.append(f"osd.{osd} stopped: {self.cluster.stopped.pop(osd)}")
+        for ticket in sorted(self._asked.keys() & self.asker.answers.keys()):
+            answer = self.asker.answers.pop(ticket)
+            self._printed.append(
+                f"{self._asked.pop(ticket)}: {self._describe_answer(ticket, answer)}"
+            )
+        for store in sorted(self.cluster.stopped):
+            why = self.cluster.stopped.pop(store)
+            self._printed.append(f"osd.{store.osd} stopped: {why}")
 
-    def _describe_answer(self, answer: Answer) -> str:
+    def _describe_answer(self, ticket: Ticket, answer: Answer) -> str:
         match answer:
             case Done():
                 return f"v{answer.version}" + (" as before" if answer.is_repeated else "")
             case Found():
-                osd = self.cluster.primary(RG)
-                assert osd is not None
-                assert isinstance(answer.body, int)
-                data = self.cluster.machines[osd].disk(RG).read_body(answer.body)
-                return f"v{answer.entry.version} {(data or b'?').decode()}"
+                return f"v{answer.entry.version} {self.asker.bytes.pop(ticket).decode()}"
             case Known():
                 return f"v{answer.entry.version}"
             case NotFound():
@@ -205,8 +259,25 @@ class Runner:
                 return f"ask {answer.address} of epoch {answer.epoch}"
             case NotNow() | OutcomeUnknown() | Refused():
                 return f"{type(answer).__name__}: {answer.why}"
-            case UpToDate():
-                return "up to date"
+            case UpToDate() | Reserved() | Kept():
+                return type(answer).__name__
+
+
+def _options(words: tuple[str, ...]) -> Options:
+    """`as r1 at 2 if absent`."""
+    options = Options()
+    for word, value in zip(words[::2], words[1::2], strict=True):
+        if word == "as":
+            options["request"] = value
+        elif word == "at":
+            options["at"] = OsdId(int(value))
+        elif value in ("absent", "there"):
+            options["condition"] = Condition(
+                must_not_exist=value == "absent", must_exist=value == "there"
+            )
+        else:
+            options["condition"] = Condition(match=frozenset({Version(int(value))}))
+    return options
 
 
 def _is(told: Told, kind: str, who: str) -> bool:
@@ -232,7 +303,7 @@ def _describe(machine: Machine, cluster: Cluster) -> list[str]:
     if group.claims.fence is not None:
         plan = import_plan(group.state, group.table, group.placed)
         lines += [f"  source {_describe_source(source)}" for source in plan]
-        lines.append(f"  {explain(RG, group.view, cluster.map())}")
+        lines.append(f"  {explain(RG, group.view, cluster.map)}")
     return lines
 
 

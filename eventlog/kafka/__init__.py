@@ -1,0 +1,3 @@
+from eventlog.kafka.log import KafkaLog
+
+__all__ = ["KafkaLog"]

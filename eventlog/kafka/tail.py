@@ -1,0 +1,376 @@
+"""Following partitions of a log on Kafka.
+
+Rule: a partition is read on behind its anchor, the last record that was read:
+it is fetched again, and must have the digest it had, when the partition is
+followed, when its leader epoch changed and when the brokers were away. So a log
+that lost its end is found out, also when others have filled it again since.
+Nothing is read past a record that is missing.
+
+A poll that must not wait asks first where the partitions end, and returns
+empty only if nothing was there. One that waits asks when it has heard nothing
+for a while, so that brokers that are away are never taken for silence.
+
+What is not here: what anybody does with the records.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kafka import KafkaConsumer
+from kafka import TopicPartition as Place
+from kafka.errors import LogTruncationError, OffsetOutOfRangeError
+
+from eventlog.digest import record_digest
+from eventlog.errors import LogCorrupt, LogError, LogReplaced, LogUnavailable
+from eventlog.ids import Offset, Partition, Position, Topic
+from eventlog.kafka.clients import TAIL, make_consumer
+from eventlog.kafka.errors import in_our_words
+from eventlog.kafka.records import as_records
+from eventlog.log import Record
+from eventlog.places import ends_before
+
+if TYPE_CHECKING:
+    from eventlog.kafka.log import KafkaLog
+
+BUSY_SLICE_MS = 1
+IDLE_SLICE_MS = 10
+"""The client's own wait cannot be ended from outside, so it is cut in slices."""
+BUSY_S = 0.2
+"""After the last record or wake-up."""
+PROBE_S = 2.0
+"""After so much silence the brokers are asked where the partitions end."""
+PROBE_PARTITIONS = 256
+"""Of which as many at a time."""
+PATIENCE_S = 10.0
+"""For records that are known to be there."""
+GLANCE_MS = 5
+"""A shorter wait is not worth being ended: a wake-up does not make such a poll ask for ends."""
+HELD_RECORDS = 50_000
+"""While so many wait to be dealt out, nothing more is fetched."""
+
+
+class Anchor(NamedTuple):
+    """A record that was read before."""
+
+    offset: Offset
+    digest: bytes | None
+    """None where whoever follows has not said."""
+
+
+class _Followed:
+    """A partition, how far it was fetched, and what of it waits to be dealt out."""
+
+    __slots__ = ("anchor", "due", "epoch", "fault", "held", "next_offset", "partition", "topic")
+
+    def __init__(self, topic: Topic, partition: Partition, next_offset: Offset) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.next_offset = next_offset
+        """Behind the last record that is held."""
+        self.held: deque[list[Record]] = deque()
+        self.anchor = Anchor(Offset(next_offset - 1), None) if self.has_anchor else None
+        self.due = self.anchor is not None
+        """Whether the anchor is to be fetched and compared first."""
+        self.epoch: int | None = None
+        """The leader epoch of the anchor."""
+        self.fault: LogError | None = None
+
+    @property
+    def has_anchor(self) -> bool:
+        """Not at the begin, and not where compaction may take it away."""
+        return self.next_offset > 0 and self.topic is not Topic.SCHEMAS
+
+    @property
+    def fetch_offset(self) -> Offset:
+        return self.anchor.offset if self.due and self.anchor else self.next_offset
+
+    @property
+    def position(self) -> Position:
+        return Position(self.topic, self.partition, self.next_offset)
+
+
+class KafkaTail:
+    """One consumer, made again after every error. One thread uses it; any may wake it."""
+
+    def __init__(self, log: "KafkaLog") -> None:
+        self._log = log
+        self._followed: dict[Place, _Followed] = {}
+        self._moved: set[Place] = set()
+        """Followed anew since the consumer was last told."""
+        self._assigned: frozenset[Place] = frozenset()
+        self._consumer: KafkaConsumer | None = None
+        self._ready: deque[_Followed] = deque()
+        """Those that hold records, the one whose turn is next first."""
+        self._held = 0
+        self._woken = threading.Event()
+        self._appended: Mapping[Place, Offset] = {}
+        """Where partitions end at least, by our own appends; replaced, never changed."""
+        self._busy_until = 0.0
+        self._heard = time.monotonic()
+        self._probed: deque[Place] = deque()
+
+    def follow(self, topic: Topic, partition: Partition, next_offset: Offset) -> None:
+        """Begin with the record at `next_offset`; following again moves the place."""
+        at = self._log.place(topic, partition)
+        self.unfollow(topic, partition)
+        self._followed[at] = _Followed(topic, partition, next_offset)
+        self._moved.add(at)
+
+    def unfollow(self, topic: Topic, partition: Partition) -> None:
+        """Read that partition no more."""
+        at = self._log.place(topic, partition)
+        followed = self._followed.pop(at, None)
+        self._moved.discard(at)
+        if followed is not None and followed.held:
+            self._ready.remove(followed)
+            self._held -= sum(map(len, followed.held))
+
+    def poll(self, timeout_ms: int, max_records: int = 10_000) -> list[Record]:
+        """Records of followed partitions; see `Tail.poll`."""
+        try:
+            with in_our_words(self._log.address):
+                self._require_open()
+                self._gather(timeout_ms)
+        except LogError as error:
+            self._doubt()
+            if not self._held:
+                raise error
+        self._woken.clear()
+        records = self._deal(max_records)
+        if not records:
+            self._raise_faults()
+        return records
+
+    def wake(self) -> None:
+        """Make a waiting (or the next) `poll` return without waiting."""
+        self._woken.set()
+
+    def appended(self, ends: Mapping[Place, Offset]) -> None:
+        """This process has appended up to there; any thread may say so."""
+        self._appended = {**self._appended, **ends}
+
+    def close(self) -> None:
+        """Give back the connection."""
+        self._drop()
+        self._log.forget(self)
+
+    def _require_open(self) -> None:
+        if self._log.is_closed:
+            raise LogUnavailable(f"the log {self._log.url} is closed", "Open it again.")
+
+    def _gather(self, timeout_ms: int) -> None:
+        if self._held >= HELD_RECORDS:
+            return
+        if timeout_ms <= 0 or (timeout_ms > GLANCE_MS and self._woken.is_set()):
+            self._catch_up()
+        elif self._followed:
+            self._wait(time.monotonic() + timeout_ms / 1_000)
+        else:
+            self._woken.wait(timeout_ms / 1_000)
+            self._require_open()
+
+    def _wait(self, deadline: float) -> None:
+        """Until something came, somebody woke us, or the time is over."""
+        self._collect(0)
+        is_glance = deadline - time.monotonic() <= GLANCE_MS / 1_000
+        while not self._held and (is_glance or not self._woken.is_set()):
+            now = time.monotonic()
+            if now >= deadline or self._has_fault():
+                return
+            if now - self._heard > PROBE_S:
+                self._probe()
+            slice_ms = BUSY_SLICE_MS if now < self._busy_until else IDLE_SLICE_MS
+            self._collect(max(1, min(slice_ms, int(1_000 * (deadline - now)))))
+            self._require_open()
+        self._busy_until = time.monotonic() + BUSY_S
+
+    def _catch_up(self) -> None:
+        """Until every partition that had more than was read holds some of it."""
+        deadline = time.monotonic() + PATIENCE_S
+        behind = self._known_behind() or self._ask(list(self._followed))
+        while behind := [each for each in behind if not each.held and each.fault is None]:
+            self._collect(BUSY_SLICE_MS)
+            if time.monotonic() > deadline:
+                raise LogUnavailable(
+                    f"the log {self._log.url} has more, and gives nothing at {behind[0].position}",
+                    "See the brokers' own log; it is tried again.",
+                )
+
+    def _known_behind(self) -> list[_Followed]:
+        """Those to which this process has itself appended more than was read."""
+        appended, self._appended = self._appended, {}
+        return [
+            followed
+            for at, end in appended.items()
+            if (followed := self._followed.get(at)) and followed.next_offset < end
+        ]
+
+    def _probe(self) -> None:
+        """Ask some partitions for their ends, each in its turn."""
+        for at in self._followed.keys() - set(self._probed):
+            self._probed.append(at)
+        wanted = [self._probed.popleft() for _ in range(min(PROBE_PARTITIONS, len(self._probed)))]
+        self._ask([at for at in wanted if at in self._followed])
+
+    def _ask(self, places: Sequence[Place]) -> list[_Followed]:
+        """Those of which there is more; notes which end before what was read."""
+        asked = [self._followed[at] for at in places if self._followed[at].fault is None]
+        ends = self._log.end_offsets([(each.topic, each.partition) for each in asked])
+        self._heard = time.monotonic()
+        for each in asked:
+            end = ends[each.topic, each.partition]
+            if end < each.next_offset:
+                each.fault = ends_before((each.topic, each.partition), end, each.next_offset)
+        return [each for each in asked if ends[each.topic, each.partition] > each.next_offset]
+
+    def _collect(self, timeout_ms: int) -> None:
+        """Take what the consumer has, or gets in this time."""
+        consumer = self._told()
+        if not self._assigned:
+            self._woken.wait(timeout_ms / 1_000)
+            return
+        try:
+            fetched = consumer.poll(timeout_ms)
+        except OffsetOutOfRangeError as error:
+            for at in error.args[0]:
+                self._out_of_range(at)
+            return
+        except LogTruncationError as error:
+            for at in error.divergent_offsets:
+                if followed := self._followed.get(at):
+                    followed.fault = _lost(followed)
+            return
+        for at, records in fetched.items():
+            self._heard = time.monotonic()
+            if (followed := self._followed.get(at)) and followed.fault is None:
+                self._take(at, followed, records)
+
+    def _told(self) -> KafkaConsumer:
+        """The consumer, reading what is followed and nothing else."""
+        if self._consumer is None:
+            self._consumer = make_consumer(self._log.address, TAIL)
+            self._moved.update(self._followed)
+            self._assigned = frozenset()
+        wanted = frozenset(at for at, each in self._followed.items() if each.fault is None)
+        if wanted != self._assigned:
+            self._consumer.assign(list(wanted))
+            self._assigned = wanted
+        for at in self._moved & wanted:
+            self._consumer.seek(at, self._followed[at].fetch_offset)
+        self._moved.clear()
+        return self._consumer
+
+    def _take(self, at: Place, followed: _Followed, fetched: Sequence[Any]) -> None:
+        """Hold records, once the anchor before them is known to be the one that was read."""
+        first = fetched[0]
+        if followed.due:
+            assert followed.anchor is not None
+            if first.offset != followed.anchor.offset:
+                followed.fault = _missing(followed, followed.anchor.offset)
+                return
+            if followed.anchor.digest not in (None, record_digest(first.value or b"")):
+                followed.fault = _lost(followed)
+                return
+            followed.due = False
+            followed.anchor = Anchor(first.offset, record_digest(first.value or b""))
+            followed.epoch = first.leader_epoch
+            fetched = fetched[1:]
+        elif followed.anchor and first.leader_epoch != followed.epoch:
+            followed.due = True
+            self._moved.add(at)
+            return
+        if fetched:
+            self._hold(followed, fetched)
+
+    def _hold(self, followed: _Followed, fetched: Sequence[Any]) -> None:
+        first, last = fetched[0], fetched[-1]
+        is_dense = followed.topic is not Topic.SCHEMAS
+        if is_dense and first.offset != followed.next_offset:
+            followed.fault = _missing(followed, followed.next_offset)
+            return
+        if is_dense and last.offset - first.offset != len(fetched) - 1:
+            followed.fault = _missing(followed, followed.next_offset)
+            return
+        if not followed.held:
+            self._ready.append(followed)
+        followed.held.append(as_records(followed.topic, followed.partition, fetched))
+        followed.next_offset = Offset(last.offset + 1)
+        followed.epoch = last.leader_epoch
+        if is_dense:
+            followed.anchor = Anchor(last.offset, record_digest(last.value or b""))
+        self._held += len(fetched)
+
+    def _deal(self, max_records: int) -> list[Record]:
+        """What is held, a fair share of each partition first."""
+        dealt: list[Record] = []
+        share = max(1, max_records // max(1, len(self._ready)))
+        while self._ready and len(dealt) < max_records:
+            followed = self._ready.popleft()
+            chunk = followed.held.popleft()
+            count = min(share, max_records - len(dealt))
+            dealt += chunk[:count]
+            if len(chunk) > count:
+                followed.held.appendleft(chunk[count:])
+            if followed.held:
+                self._ready.append(followed)
+        self._held -= len(dealt)
+        return dealt
+
+    def _out_of_range(self, at: Place) -> None:
+        followed = self._followed.get(at)
+        if followed is None:
+            return
+        end = self._log.end_offsets([(followed.topic, followed.partition)])
+        [at_end] = end.values()
+        if at_end < followed.next_offset:
+            place = (followed.topic, followed.partition)
+            followed.fault = ends_before(place, at_end, followed.next_offset)
+        else:
+            followed.fault = _missing(followed, followed.fetch_offset)
+
+    def _has_fault(self) -> bool:
+        return any(each.fault for each in self._followed.values())
+
+    def _raise_faults(self) -> None:
+        for each in self._followed.values():
+            if each.fault is not None:
+                raise each.fault
+
+    def _doubt(self) -> None:
+        """After an error: another consumer, and every anchor is compared before reading on."""
+        self._drop()
+        self._heard = time.monotonic()
+        for followed in self._followed.values():
+            followed.due = followed.anchor is not None
+
+    def _drop(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            with suppress(Exception):  # it is of no use any more, whatever it says
+                consumer.close()
+
+
+def _missing(followed: _Followed, offset: Offset) -> LogCorrupt:
+    return missing_record(Position(followed.topic, followed.partition, offset))
+
+
+def missing_record(position: Position) -> LogCorrupt:
+    """The error for a gap in a topic that has none."""
+    return LogCorrupt(
+        f"the record at {position} is missing",
+        "Something removed records of the topic: check its settings, and restore the log.",
+    )
+
+
+def _lost(followed: _Followed) -> LogReplaced:
+    assert followed.anchor is not None
+    position = Position(followed.topic, followed.partition, followed.anchor.offset)
+    return LogReplaced(
+        f"the record at {position} is not the one that was read there",
+        "The brokers lost the end of the log, or it was replaced: check the address; if it is "
+        "right, rebuild from the log.",
+    )

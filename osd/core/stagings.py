@@ -1,0 +1,105 @@
+"""Stagings: bodies that the RG's primary keeps at this store before it appends their put.
+
+Rule: a body is taken only where the map places the RG, and only under a fence
+that is not older than the claim folded here. It is confirmed once it is
+durable. What is settled is not taken again, however late or often it comes; of
+an earlier process that is not known any more, so a body names the process that
+it is meant for. A put that names it makes it a copy (see `osd.core.custody`); one that
+was appended without waiting for this store makes it an import, which this
+store says. What no put names leaves by the rules of custody.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eventlog.ids import Fence, Serial
+from eventlog.rg_events import ObjectPut
+from osd.core.answers import Answer, Kept, NotNow
+from osd.core.inputs import Settled, Stage
+from osd.disk import Copy, Staged
+from projections.rg_state import Claim
+
+if TYPE_CHECKING:
+    from osd.core.group import Group
+
+
+class Stagings:
+    """Those of one RG."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._context = group.context
+        self._settled: tuple[Fence, Serial] | None = None
+        """What was heard of serials that no body is taken for any more."""
+
+    def take(self, stage: Stage) -> None:
+        """Keep the body and confirm it when it is durable, or say why not."""
+        there = self._group.disk.staged_as(stage.fence, stage.serial)
+        refusal = self._refusal(stage, there)
+        if there is not None or refusal is not None:
+            self._drop(stage)
+        else:
+            self._group.disk.stage(Staged(stage.fence, stage.serial, self._copy(stage)))
+        self._context.confirm(stage.ticket, refusal or Kept())
+
+    def folded(self, event: ObjectPut) -> None:
+        """A put was accepted: if it did not wait for the body here, that is an import now."""
+        staged = self._group.disk.staged_as(event.fence, event.serial)
+        if staged is not None:
+            self._group.custody.keep_or_drop(staged)
+
+    def settle(self, settled: Settled) -> None:
+        """Drop what the fence's own process says is settled, once all of that is read here."""
+        group = self._group
+        if group.place.next_offset < settled.next_offset:
+            why = "the log is not read as far here"
+        elif not group.speaker.is_settled:
+            why = "a statement of this store is under way"
+        else:
+            group.custody.settled(settled.fence, settled.below)
+            self._note(settled)
+            self._context.confirm(settled.ticket, Kept())
+            return
+        self._context.reply(settled.ticket, NotNow(why))
+
+    def _refusal(self, stage: Stage, there: Staged | None) -> Answer | None:
+        claim = self._group.state.claim
+        if stage.boot != self._context.boot:
+            return NotNow(f"this is boot {self._context.boot}, not {stage.boot}")
+        if not self._group.is_placed:
+            return NotNow("the RG is not placed here")
+        if self._is_settled(stage):
+            return NotNow(f"serial {stage.serial} is settled")
+        if claim is not None and is_fenced(stage.fence, claim):
+            return NotNow(f"fenced: the RG was claimed as {claim.fence}")
+        if there is not None and there.copy.sha256 != stage.sha256:
+            return NotNow(f"another body is staged here as {stage.serial} of {stage.fence}")
+        return None
+
+    def _note(self, settled: Settled) -> None:
+        """Keep what says most: of the newest fence, the highest serial."""
+        fence, below = settled.fence, settled.below
+        if self._settled is None or (fence.rank, below) > (self._settled[0].rank, self._settled[1]):
+            self._settled = (fence, below)
+
+    def _is_settled(self, stage: Stage) -> bool:
+        if self._settled is None:
+            return False
+        fence, below = self._settled
+        return stage.fence.process == fence.process and stage.serial < below
+
+    def _copy(self, stage: Stage) -> Copy:
+        body = self._group.keep_payload(stage.payload)
+        return Copy(stage.name, stage.size, stage.sha256, body)
+
+    def _drop(self, stage: Stage) -> None:
+        if isinstance(stage.payload, str):
+            self._context.effects.unlink.append(stage.payload)
+
+
+def is_fenced(fence: Fence, claim: Claim) -> bool:
+    """Whether a claim that another process made, or a newer one, shuts this fence out."""
+    return fence.rank < claim.fence.rank or (
+        fence.rank == claim.fence.rank and fence != claim.fence
+    )

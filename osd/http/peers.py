@@ -1,0 +1,80 @@
+"""What nodes ask of each other but for copies: bodies to be staged, and what is settled.
+
+Rule: as everywhere between nodes, a request may be lost, repeated or late. A
+yes is given once it is durable here.
+"""
+
+from aiohttp import web
+
+from eventlog.ids import Boot, Offset, RgId, Serial
+from osd.bodies import TooLarge
+from osd.core.answers import Answer, Kept
+from osd.core.inputs import Settled, Stage
+from osd.http.answers import About, json_response, refusal, to_response
+from osd.http.requests import checked_object_name, fence_of, number, sender_of
+from osd.http.uploads import Uploads
+from osd.shell import Served, Shell
+
+STAGE_MS = 2_000
+"""The primary waits no longer than this for a body to be durable here."""
+
+
+class Peers:
+    """The handlers of `/staged/RG/SERIAL` and `/settled/RG`."""
+
+    def __init__(self, shell: Shell, uploads: Uploads) -> None:
+        self._shell = shell
+        self._uploads = uploads
+
+    async def stage(
+        self, request: web.BaseRequest, rg: RgId, serial: Serial, name: str
+    ) -> web.StreamResponse:
+        """Keep a body that the RG's primary sends, until a put names it."""
+        fence, epoch = fence_of(request.headers), sender_of(request.headers).epoch
+        boot = Boot(number(request.headers, "Osdlog-Boot", 0))
+        name = checked_object_name(name)
+        if full := self._shell.gauge.refusal(request.content_length or 0):
+            return refusal(full, self._shell.node.context.map.epoch)
+        try:
+            body = await self._uploads.receive(request, None)
+        except TooLarge:
+            return self._uploads.too_large()
+        answer = await self._shell.ask(
+            Stage(
+                ticket=self._shell.ticket(),
+                boot=boot,
+                rg=rg,
+                epoch=epoch,
+                deadline=self._shell.now_ms() + STAGE_MS,
+                fence=fence,
+                serial=serial,
+                name=name,
+                payload=body.payload,
+                size=body.size,
+                sha256=body.sha256,
+            )
+        )
+        if isinstance(answer, Kept):
+            return json_response({"sha256": body.sha256.hex()}, status=201)
+        return self._no(request, rg, answer)
+
+    async def settled(self, request: web.BaseRequest, rg: RgId) -> web.StreamResponse:
+        """Drop what the RG's primary says is settled."""
+        headers = request.headers
+        answer = await self._shell.ask(
+            Settled(
+                ticket=self._shell.ticket(),
+                rg=rg,
+                fence=fence_of(headers),
+                below=Serial(number(headers, "Osdlog-Below", 0)),
+                next_offset=Offset(number(headers, "Osdlog-Next-Offset", 0)),
+            )
+        )
+        if isinstance(answer, Kept):
+            return web.Response(status=204)
+        return self._no(request, rg, answer)
+
+    def _no(self, request: web.BaseRequest, rg: RgId, answer: Answer | Served) -> web.Response:
+        assert not isinstance(answer, Served)
+        epoch = self._shell.node.context.map.epoch
+        return to_response(answer, About(epoch, rg, request.raw_path))

@@ -1,0 +1,94 @@
+"""Uploads: the body of a request, received here and at the peers of its reservation.
+
+Rule: a small body is whole in memory, a large one a durable file, and either
+has the sum that its sender says. What is not taken leaves nothing behind.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from aiohttp import StreamReader, web
+
+from osd.blobs import SMALL_BODY_BYTES, BlobId
+from osd.bodies import Received, receive, small
+from osd.core.answers import Reserved
+from osd.core.inputs import Staging
+from osd.errors import Refused
+from osd.http.answers import json_response
+from osd.replication import Outgoing
+from osd.shell import Shell
+
+SILENCE_SECONDS = 60.0
+"""An upload of which nothing comes for so long is given up."""
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Uploads:
+    """Of one node; `limit` is the most bytes that a body may have."""
+
+    def __init__(self, shell: Shell, limit: int) -> None:
+        self._shell = shell
+        self.limit = limit
+
+    async def take(
+        self,
+        request: web.BaseRequest,
+        name: str,
+        reserved: Reserved | None,
+        expected: bytes | None,
+    ) -> tuple[Received, Staging | None]:
+        """The body, durable here and with who else has it."""
+        if reserved is None:
+            return await self.receive(request, expected), None
+        async with self._shell.outgoing(reserved, name) as outgoing:
+            body = await self.receive(request, expected, outgoing)
+            return body, await outgoing.finish(body)
+
+    async def receive(
+        self, request: web.BaseRequest, expected: bytes | None, outgoing: Outgoing | None = None
+    ) -> Received:
+        """The body; raises `TooLarge`, `Refused`, `DiskError`, and what the connection does."""
+        if "Expect" in request.headers:
+            await request.writer.write(_CONTINUE)
+            request.writer.output_size = 0
+        size = request.content_length
+        if size is not None and size <= SMALL_BODY_BYTES:
+            body = small(await request.read())
+        else:
+            async with aclosing(_patient_chunks(request.content, outgoing)) as chunks:
+                body = await receive(chunks, self._shell.blobs, self.limit)
+        if expected is not None and body.sha256 != expected:
+            await self._drop(body)
+            raise Refused(
+                f"the body's SHA-256 is {body.sha256.hex()}, not {expected.hex()}",
+                "It was damaged on the way, or the sum is of other bytes: send it again.",
+            )
+        return body
+
+    def too_large(self) -> web.Response:
+        """The response to a body over the limit."""
+        return json_response(
+            {
+                "error": f"the body is over the limit of {self.limit:,} bytes",
+                "hint": "Store it in parts; no object of this node has more bytes.",
+            },
+            status=413,
+        )
+
+    async def _drop(self, body: Received) -> None:
+        if isinstance(body.payload, str):
+            unlink, blob = self._shell.blobs.unlink, BlobId(body.payload)
+            await asyncio.get_running_loop().run_in_executor(None, unlink, [blob])
+
+
+async def _patient_chunks(stream: StreamReader, outgoing: Outgoing | None) -> AsyncGenerator[bytes]:
+    while True:
+        async with asyncio.timeout(SILENCE_SECONDS):
+            chunk = await stream.readany()
+        if not chunk:
+            return
+        if outgoing is not None:
+            await outgoing.write(chunk)
+        yield chunk

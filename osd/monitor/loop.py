@@ -1,0 +1,105 @@
+"""The monitor's loop: ask every OSD, judge, append what the map should have.
+
+Rule: an OSD answers for itself with its store and boot; who answers with
+others has not answered. A log that cannot be reached is waited for: without
+it there is no verdict.
+
+What is not here: who is down (see `osd.monitor.judge`).
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import aiohttp
+import msgspec
+
+from eventlog.errors import LogError, LogUnavailable
+from eventlog.ids import Boot
+from eventlog.log import Log
+from eventlog.map_events import OsdIn, OsdOut
+from eventlog.telling import tell_change
+from osd.client.map_reader import MapReader
+from osd.client.map_writer import change_map
+from osd.core.membership import MONITOR
+from osd.errors import OutcomeUnknown, Refused
+from osd.monitor.judge import Judge, Patience, Process, Verdict
+from projections.cluster_map import ClusterMap, Osd
+
+Say = Callable[[str], None]
+
+
+DEFAULT = Patience()
+
+
+class _Alive(msgspec.Struct):
+    store: str
+    boot: Boot
+
+
+class Monitor:
+    """Watches over the OSDs of one log's map, in `run`."""
+
+    def __init__(self, log: Log, say: Say, patience: Patience = DEFAULT, name: str = "") -> None:
+        self._log = log
+        self._say = say
+        self._patience = patience
+        self._author = f"{MONITOR} {name}".rstrip()
+        self._judge = Judge(patience)
+        self._reader = MapReader(log)
+        self._doubt: str | None = None
+
+    async def run(self) -> None:
+        """Until cancelled; raises what makes the log useless for good."""
+        timeout = aiohttp.ClientTimeout(total=self._patience.probe_s)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            while True:
+                began = time.monotonic()
+                try:
+                    await self._round(session)
+                except LogUnavailable as error:
+                    self._say(f"no verdict without the log: {error.what}")
+                pause = self._patience.probe_s - (time.monotonic() - began)
+                await asyncio.sleep(max(pause, 0.0))
+
+    async def _round(self, session: aiohttp.ClientSession) -> None:
+        now = await asyncio.to_thread(self._read)
+        asked = [osd for _, osd in sorted(now.osds.items()) if osd.store and osd.address]
+        answers = await asyncio.gather(*(_ask(session, osd) for osd in asked))
+        answered = [process for process in answers if process is not None]
+        for verdict in self._judge.judge(now, answered, time.monotonic()):
+            await asyncio.to_thread(self._pass, verdict, now)
+        if self._judge.doubt not in (None, self._doubt):
+            self._say(f"{self._judge.doubt}")
+        self._doubt = self._judge.doubt
+
+    def _read(self) -> ClusterMap:
+        for record, _ in self._reader.maps():
+            if record.refusal is None:
+                self._judge.read(record.event, time.monotonic())
+        return self._reader.map
+
+    def _pass(self, verdict: Verdict, now: ClusterMap) -> None:
+        """Append a verdict; that another monitor came first is as good."""
+        moves = isinstance(verdict.change, OsdOut | OsdIn)
+        layout = now.layout if moves else None
+        try:
+            change_map(self._log, [verdict.change], layout, verdict.reason, self._author)
+        except (Refused, OutcomeUnknown):
+            return  # the next round sees what the map says
+        except LogError as error:
+            self._say(f"a verdict was not appended: {error.what}")
+        else:
+            self._say(f"{tell_change(verdict.change)}: {verdict.reason}")
+
+
+async def _ask(session: aiohttp.ClientSession, osd: Osd) -> Process | None:
+    """The process that answers there, if it is the one of the map."""
+    try:
+        async with session.get(f"http://{osd.address}/alive") as response:
+            said = msgspec.json.decode(await response.read(), type=_Alive)
+    except (aiohttp.ClientError, TimeoutError, OSError, msgspec.MsgspecError):
+        return None
+    if (said.store, said.boot) != (str(osd.store), osd.boot) or osd.store is None:
+        return None
+    return (osd.store, osd.boot)

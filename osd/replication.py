@@ -1,0 +1,155 @@
+"""Replication: a body goes to the RG's other stores while it is received.
+
+Rule: a large body goes to every peer of the reservation piece by piece as it
+comes, a small one at its end. A peer that takes no piece for a while is given
+up, and holds up nobody else. A peer counts if it answers that the body is
+durable there, with the sum that it has here, at most `PATIENCE_SECONDS` after
+the body is durable here. A reservation whose put is never asked for is
+released, however that comes.
+
+What is not here: what becomes of the bodies (see `osd.core.reservations` and
+`osd.core.stagings`).
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from eventlog.ids import Epoch, write_fence
+from osd.bodies import Received
+from osd.core.answers import Peer, Reserved
+from osd.core.inputs import Staging
+
+PATIENCE_SECONDS = 2.0
+"""So much later than here a body may be durable at a peer, and so long it may take no piece."""
+QUEUED_PIECES = 4
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=PATIENCE_SECONDS)
+
+
+class _Answer(msgspec.Struct):
+    sha256: str
+
+
+class Outgoing:
+    """One body on its way; `async with` gives the reservation back if it comes to nothing."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        reserved: Reserved,
+        name: str,
+        epoch: Epoch,
+        release: Callable[[Reserved], None],
+    ) -> None:
+        self._session = session
+        self._reserved = reserved
+        self._path = f"staged/{reserved.rg:x}/{reserved.serial}?name={quote(name, safe='')}"
+        self._headers = {"Osdlog-Fence": write_fence(reserved.fence), "Osdlog-Epoch": str(epoch)}
+        self._release = release
+        self._is_handed_over = False
+        self._lanes: list[_Lane] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for lane in self._lanes:
+            lane.cancel()
+        if not self._is_handed_over:
+            self._release(self._reserved)
+
+    async def write(self, piece: bytes) -> None:
+        """Give the peers the next bytes of a large body."""
+        if not self._lanes:
+            self._start(lambda lane: lane.pieces())
+        for lane in self._lanes:
+            await lane.write(piece)
+
+    async def finish(self, body: Received) -> Staging:
+        """Who has it, once it is durable here; from now on its put must be asked for."""
+        payload = body.payload
+        if isinstance(payload, bytes):
+            self._start(lambda _: payload)
+        for lane in self._lanes:
+            await lane.end()
+        if self._lanes:
+            await asyncio.wait([lane.task for lane in self._lanes], timeout=PATIENCE_SECONDS)
+        troubles = {lane.peer.store: lane.trouble(body.sha256) for lane in self._lanes}
+        self._is_handed_over = True
+        return Staging(
+            fence=self._reserved.fence,
+            serial=self._reserved.serial,
+            peers=tuple(store for store, trouble in troubles.items() if not trouble),
+            trouble="; ".join(f"{store}: {why}" for store, why in troubles.items() if why),
+        )
+
+    def _start(self, data_of: "Callable[[_Lane], bytes | AsyncGenerator[bytes]]") -> None:
+        for peer in self._reserved.peers:
+            lane = _Lane(peer)
+            sending = self._send(peer, data_of(lane))
+            lane.task = asyncio.create_task(sending)
+            self._lanes.append(lane)
+
+    async def _send(self, peer: Peer, data: bytes | AsyncGenerator[bytes]) -> bytes:
+        """The sum of what is durable there."""
+        url = URL(f"http://{peer.address}/{self._path}", encoded=True)
+        headers = self._headers | {"Osdlog-Boot": str(peer.boot)}
+        putting = self._session.put(url, data=data, headers=headers, timeout=_TIMEOUT)
+        async with putting as response:
+            content = await response.read()
+            if response.status != 201:
+                raise aiohttp.ClientError(f"it answered {response.status} {content[:300]!r}")
+            return bytes.fromhex(msgspec.json.decode(content, type=_Answer).sha256)
+
+
+class _Lane:
+    """The way to one peer."""
+
+    task: asyncio.Task[bytes]
+
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUED_PIECES)
+
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        """What is written, up to the end; an empty piece ends it."""
+        while piece := await self._queue.get():
+            yield piece
+
+    async def write(self, piece: bytes) -> None:
+        """Queue the piece, or give the peer up if there is no room for too long."""
+        if self.task.done():
+            return
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS if self._queue.full() else None):
+                await self._queue.put(piece)
+        except TimeoutError:
+            self.cancel()
+
+    async def end(self) -> None:
+        """Nothing more comes."""
+        await self.write(b"")
+
+    def cancel(self) -> None:
+        """Give the peer up, unless it has answered."""
+        self.task.cancel()
+
+    def trouble(self, sha256: bytes) -> str:
+        """Why the peer does not count; empty if it does."""
+        self.cancel()
+        if not self.task.done() or self.task.cancelled():
+            return f"it was not durable there within {PATIENCE_SECONDS:g} s"
+        if (error := self.task.exception()) is not None:
+            return f"{type(error).__name__} {error}".strip()
+        return "" if self.task.result() == sha256 else "other bytes arrived there"

@@ -1,0 +1,93 @@
+"""Returning: what a store is compared with before a new process of it acts.
+
+Rule: every stored position is found in the log as it was read, or the store
+does not start: a log that was truncated or replaced, also one refilled by
+others since, is another log. No file is left that no row names, and a copy
+whose file is missing is named.
+
+What is not here: whose directory it is (see `osd.data_dir`).
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import msgspec
+
+from eventlog.digest import record_digest
+from eventlog.errors import LogReplaced
+from eventlog.ids import Offset, Partition, Position, RgId, Topic, Version
+from eventlog.log import Log
+from osd import keys
+from osd.blobs import BlobId
+from osd.core.inputs import Damaged
+from osd.core.membership import MapPlace
+from osd.core.node import Node
+from osd.disk import Copy, Staged
+from osd.rows import Rows
+
+_REBUILD = (
+    "Check the log's address, or put the newer log back. As a last resort --rebuild empties this "
+    "disk: what no other store has is then lost."
+)
+
+
+class Files(Protocol):
+    """The files of a disk, as `osd.blobs` keeps them."""
+
+    def ids(self) -> Iterator[BlobId]:
+        """Every finished file."""
+        ...
+
+    def unlink(self, blobs: Iterable[BlobId]) -> None:
+        """Remove these, present or not."""
+        ...
+
+
+def require_same_log(node: Node, rows: Rows, log: Log) -> None:
+    """Compare what this store has read with what the log has there; raises `LogReplaced`."""
+    data = rows.get(keys.MAP_KEY)
+    if data is not None:
+        place = msgspec.msgpack.decode(data, type=MapPlace)
+        if place.next_offset > 0:
+            last = Position(Topic.MAP, Partition(0), Offset(place.next_offset - 1))
+            _require_record(log, last, place.digest)
+    for rg, at in node.places():
+        if at.last_offset is not None:
+            partition = Partition(rg % log.identity.partitions)
+            _require_record(log, Position(Topic.RG, partition, at.last_offset), at.digest)
+
+
+def sweep(rows: Rows, files: Files) -> list[Damaged]:
+    """Remove files that no row names; returns the copies whose file is missing."""
+    left = set(files.ids())
+    named: set[str] = set()
+    missing = []
+    for rg, version, copy in _copies(rows):
+        if not isinstance(copy.body, str):
+            continue
+        named.add(copy.body)
+        if copy.body not in left and version is not None:
+            missing.append(Damaged(rg, version))
+    files.unlink(sorted(left - named))
+    return missing
+
+
+def _copies(rows: Rows) -> Iterator[tuple[RgId, Version | None, Copy]]:
+    """Every copy that any row names; those of staged bodies have no version."""
+    copy, staged = msgspec.msgpack.Decoder(Copy).decode, msgspec.msgpack.Decoder(Staged).decode
+    for kind in (b"C", b"I"):
+        for key, data in rows.scan(kind):
+            yield keys.rg_of_key(key), Version(keys.last_number(key)), copy(data)
+    for key, data in rows.scan(b"S"):
+        yield keys.rg_of_key(key), None, staged(data).copy
+
+
+def _require_record(log: Log, position: Position, digest: bytes) -> None:
+    try:
+        records = log.read(position.topic, position.partition, position.offset, 1)
+    except LogReplaced as error:
+        raise LogReplaced(error.what, _REBUILD) from error
+    if not records or record_digest(records[0].value) != digest:
+        raise LogReplaced(
+            f"the record at {position} is not the one that this store has read there", _REBUILD
+        )

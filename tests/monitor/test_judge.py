@@ -1,0 +1,186 @@
+"""Verdicts of one monitor, from who answered when."""
+
+from eventlog.ids import WEIGHT_ONE, Boot, Incarnation, Layout, Micros, OsdId, Store
+from eventlog.map_events import (
+    ClusterCreated,
+    MapChange,
+    MapChanged,
+    OsdAdded,
+    OsdBooted,
+    OsdDown,
+    OsdIn,
+    OsdOut,
+    OsdUp,
+)
+from osd.monitor import Judge, Patience, Verdict
+from projections.cluster_map import EMPTY, ClusterMap, Refusal
+from projections.map_fold import fold
+
+PATIENCE = Patience(probe_s=1, grace_s=10, out_s=100, share=0.5)
+MONITOR, OPERATOR = "osdlog monitor there", "ann"
+CREATED = ClusterCreated(
+    cluster="c",
+    rg_count=8,
+    partitions=8,
+    retention="unlimited",
+    cleanup="none",
+    replicas=2,
+    min_replicas=1,
+    rules=1,
+)
+
+
+def store(osd: int) -> Store:
+    return Store(OsdId(osd), Incarnation(100 + osd))
+
+
+class World:
+    """A map with OSDs, one judge, and a clock."""
+
+    def __init__(self, osds: int, patience: Patience = PATIENCE) -> None:
+        self.map: ClusterMap = EMPTY
+        self.judge = Judge(patience)
+        self.now = 0.0
+        self.osds = osds
+        self.change(CREATED)
+        for osd in range(osds):
+            added = OsdAdded(osd=OsdId(osd), weight=WEIGHT_ONE, host=f"host-{osd}", rack="rack")
+            self.change(added)
+            self.change(OsdBooted(store=store(osd), boot=Boot(1), address=f"there:{osd}"))
+
+    def change(self, change: MapChange, author: str = OPERATOR) -> None:
+        guarded = isinstance(change, OsdBooted | OsdUp | OsdDown)
+        event = MapChanged(
+            time=Micros(0),
+            author=author,
+            reason="",
+            layout=None if guarded else Layout(self.map.layout),
+            changes=(change,),
+        )
+        after = fold(self.map, event)
+        assert not isinstance(after, Refusal), after.why
+        self.map = after
+        self.judge.read(event, self.now)
+
+    def round(self, seconds: float, *silent: int) -> list[Verdict]:
+        """So much later all but these answer."""
+        self.now += seconds
+        answered = [(store(osd), Boot(1)) for osd in range(self.osds) if osd not in silent]
+        return self.judge.judge(self.map, answered, self.now)
+
+    def rounds(self, seconds: int, *silent: int) -> list[Verdict]:
+        """The first verdicts within so many rounds of a second, put into the map."""
+        for _ in range(seconds):
+            if verdicts := self.round(1, *silent):
+                for verdict in verdicts:
+                    self.change(verdict.change, MONITOR)
+                return verdicts
+        return []
+
+
+def doubt_of(world: World) -> str | None:
+    return world.judge.doubt
+
+
+def down(osd: int) -> OsdDown:
+    return OsdDown(store=store(osd), boot=Boot(1), why="does not answer")
+
+
+def up(osd: int) -> OsdUp:
+    return OsdUp(store=store(osd), boot=Boot(1))
+
+
+def test_who_answers_is_left_alone() -> None:
+    assert World(4).rounds(1_000) == []
+
+
+def test_who_is_silent_for_the_grace_is_down_and_then_out() -> None:
+    world = World(4)
+    assert world.round(1) == []
+    assert world.rounds(9, 2) == []
+    assert world.rounds(1, 2) == [Verdict(down(2), "no answer for 10 s")]
+    assert world.rounds(99, 2) == []
+    assert world.rounds(2, 2) == [Verdict(OsdOut(osd=OsdId(2)), "down for 100 s")]
+    assert world.rounds(1_000, 2) == []
+
+
+def test_one_answer_begins_the_grace_anew() -> None:
+    world = World(4)
+    world.round(1)
+    assert world.rounds(9, 2) == []
+    assert world.round(1) == []
+    assert world.rounds(9, 2) == []
+
+
+def test_who_answers_again_is_up_and_in_again() -> None:
+    world = World(4)
+    world.rounds(20, 2)
+    world.rounds(200, 2)
+    assert not world.map.osds[OsdId(2)].is_in
+    assert world.rounds(1) == []  # it may have said so itself
+    assert world.rounds(1) == [Verdict(up(2), "it answers again")]
+    assert world.rounds(1) == [Verdict(OsdIn(osd=OsdId(2)), "it is up again")]
+    assert world.rounds(100) == []
+
+
+def test_an_operators_word_stands() -> None:
+    world = World(4)
+    world.change(down(1))
+    world.change(OsdOut(osd=OsdId(3)))
+    assert world.rounds(50) == []
+    world.change(up(1))
+    world.change(OsdIn(osd=OsdId(3)))
+    assert world.rounds(50) == []
+
+
+def test_a_share_is_never_exceeded_and_the_doubt_is_said() -> None:
+    world = World(4)
+    world.round(1)
+    assert world.rounds(50, 0, 1, 2) == []
+    assert doubt_of(world) == (
+        "osd.0, osd.1, osd.2 of 4 OSDs do not answer, and 0 are down: no more than 2 may be,"
+        " so this monitor may itself be cut off"
+    )
+    assert len(world.rounds(2, 0, 1)) == 2
+    assert doubt_of(world) is None
+    assert world.rounds(50, 0, 1, 2) == []
+    assert doubt_of(world) is not None
+
+
+def test_outs_stay_within_the_share_too() -> None:
+    world = World(4, PATIENCE._replace(share=0.25))
+    world.change(down(0))
+    world.change(down(1))
+    assert [verdict.change for verdict in world.rounds(200, 0, 1)] == [OsdOut(osd=OsdId(0))]
+    assert world.rounds(200, 0, 1) == []
+
+
+def test_at_least_one_may_always_be_marked() -> None:
+    world = World(1)
+    world.round(1)
+    assert [verdict.change for verdict in world.rounds(20, 0)] == [down(0)]
+
+
+def test_each_verdict_of_down_doubles_the_grace_for_a_while() -> None:
+    world = World(4)
+    graces = []
+    for _ in range(3):
+        graces.append(world.judge.grace(OsdId(2), world.now))
+        world.round(1)
+        assert [verdict.change for verdict in world.rounds(400, 2)] == [down(2)]
+        world.change(up(2), "osd.2")
+    assert graces == [10, 20, 40]
+    assert world.judge.grace(OsdId(2), world.now) == 80
+    assert world.judge.grace(OsdId(1), world.now) == 10
+    assert world.judge.grace(OsdId(2), world.now + 601) == 10
+
+
+def test_a_new_boot_gets_a_grace_of_its_own() -> None:
+    world = World(4)
+    world.round(1)
+    assert world.rounds(9, 2) == []
+    world.change(OsdBooted(store=store(2), boot=Boot(2), address="there:2"))
+    assert world.rounds(10, 2) == []  # the old boot answers nobody: the new one is waited for
+    assert [verdict.change for verdict in world.rounds(1, 2)] == [
+        OsdDown(store=store(2), boot=Boot(2), why="does not answer")
+    ]

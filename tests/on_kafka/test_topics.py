@@ -1,0 +1,122 @@
+"""The topics of a log: made as they must be, and not opened otherwise."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
+
+from brokers.broker import Broker
+from brokers.kraft import Kraft
+from cli.programs import osdlog
+from contracts.logs import IDENTITY, entry
+from eventlog.errors import LogMissing, WrongLog
+from eventlog.kafka import KafkaLog
+
+KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+ALWAYS = {"message.timestamp.type": "LogAppendTime", "unclean.leader.election.enable": "false"}
+
+
+@pytest.fixture
+def admin(broker: Broker) -> Iterator[KafkaAdminClient]:
+    with closing(KafkaAdminClient(bootstrap_servers=broker.address)) as client:
+        yield client
+
+
+def settings(admin: KafkaAdminClient, topic: str) -> dict[str, str]:
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic)
+    said = admin.describe_configs([resource], config_filter="all")["topic"][topic]
+    return {name: config["value"] for name, config in said.items()}
+
+
+def test_each_topic_has_its_settings(
+    broker: Broker, admin: KafkaAdminClient, cluster_name: str
+) -> None:
+    with KafkaLog.create(broker.url(cluster_name), IDENTITY) as log:
+        for topic in ("map", "rg", "identity"):
+            assert settings(admin, f"{cluster_name}.{topic}").items() >= (KEPT | ALWAYS).items()
+        schemas = settings(admin, f"{cluster_name}.schemas")
+        assert schemas.items() >= ({"cleanup.policy": "compact"} | ALWAYS).items()
+        [rg] = admin.describe_topics([f"{cluster_name}.rg"])
+        assert len(rg["partitions"]) == IDENTITY.partitions
+        assert log.caution.startswith(
+            "the log's topics have 1 replicas, of which 1 must be in sync"
+        )
+
+
+def test_three_brokers_keep_three_replicas(three_brokers: Kraft, cluster_name: str) -> None:
+    with KafkaLog.create(three_brokers.url(cluster_name), IDENTITY) as log:
+        assert log.caution == ""
+        with closing(KafkaAdminClient(bootstrap_servers=three_brokers.address)) as admin:
+            [rg] = admin.describe_topics([f"{cluster_name}.rg"])
+            assert {len(each["replica_nodes"]) for each in rg["partitions"]} == {3}
+            assert settings(admin, f"{cluster_name}.rg")["min.insync.replicas"] == "2"
+
+
+def test_whoever_makes_a_cluster_is_warned_of_few_replicas(
+    broker: Broker, cluster_name: str
+) -> None:
+    done = osdlog("init", "--rgs", 2, log=broker.url(cluster_name))
+    assert done.code == 0, done.err
+    assert "warning: the log's topics have 1 replicas, of which 1 must be in sync; with" in done.err
+
+
+@pytest.mark.parametrize(("option", "what"), [
+    ("replication_factor=2", "2 replicas need as many brokers, and there are 1"),
+    ("min_insync_replicas=2", "of 1 replicas 2 cannot be in sync"),
+])  # fmt: skip
+def test_replicas_that_cannot_be(broker: Broker, cluster_name: str, option: str, what: str) -> None:
+    with pytest.raises(WrongLog, match=what):
+        KafkaLog.create(f"{broker.url(cluster_name)}?{option}", IDENTITY)
+
+
+def test_a_log_is_made_once(broker: Broker, cluster_name: str) -> None:
+    url = broker.url(cluster_name)
+    with pytest.raises(LogMissing, match=f"there is no log {cluster_name} at "):
+        KafkaLog(url)
+    KafkaLog.create(url, IDENTITY).close()
+    with pytest.raises(WrongLog, match=r"already\. Use another name"):
+        KafkaLog.create(url, IDENTITY)
+
+
+def test_making_a_log_that_was_interrupted_goes_on(
+    broker: Broker, admin: KafkaAdminClient, cluster_name: str
+) -> None:
+    made = NewTopic(f"{cluster_name}.map", 1, 1, topic_configs=KEPT | ALWAYS)
+    admin.create_topics([made], wait_for_metadata=True)
+    with pytest.raises(LogMissing):
+        KafkaLog(broker.url(cluster_name))
+    with KafkaLog.create(broker.url(cluster_name), IDENTITY) as log:
+        log.append([entry(0, b"a")])
+
+
+def test_topics_of_that_name_with_other_settings_are_refused(
+    broker: Broker, admin: KafkaAdminClient, cluster_name: str
+) -> None:
+    admin.create_topics([NewTopic(f"{cluster_name}.map", 1, 1)], wait_for_metadata=True)
+    with pytest.raises(WrongLog, match=r"\.map has \S+, and must have \S+\. Set it back"):
+        KafkaLog.create(broker.url(cluster_name), IDENTITY)
+
+
+def test_settings_that_were_changed_are_noticed(
+    broker: Broker, admin: KafkaAdminClient, cluster_name: str
+) -> None:
+    KafkaLog.create(broker.url(cluster_name), IDENTITY).close()
+    changed = ConfigResource(
+        ConfigResourceType.TOPIC, f"{cluster_name}.rg", configs={"retention.ms": "604800000"}
+    )
+    admin.alter_configs([changed])
+    wanted = r"\.rg has retention\.ms=604800000, and must have retention\.ms=-1\. Set it back with"
+    with pytest.raises(WrongLog, match=wanted):
+        KafkaLog(broker.url(cluster_name))
+
+
+def test_partitions_that_were_added_are_noticed(
+    broker: Broker, admin: KafkaAdminClient, cluster_name: str
+) -> None:
+    KafkaLog.create(broker.url(cluster_name), IDENTITY).close()
+    admin.create_partitions({f"{cluster_name}.rg": 9})
+    admin.wait_for_topics([f"{cluster_name}.rg"])
+    with pytest.raises(WrongLog, match=r"\.rg has 9 partitions, and was made with 8"):
+        KafkaLog(broker.url(cluster_name))

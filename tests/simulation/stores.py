@@ -1,0 +1,131 @@
+"""Simulated machines: a node core over rows and files in memory, and all that befalls disks.
+
+Rule: what a crash leaves is what was durable, or any prefix of what came
+after; the core is made anew from that, with the next boot, and by the same
+steps as a real process: the log is compared, files that no row names are swept.
+
+What is not here: the log and the network (see `simulation.pump` and
+`simulation.network`).
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+from eventlog.ids import Boot, Incarnation, Micros, OsdId, RgId, Store, Version
+from eventlog.log import Log
+from osd import returning
+from osd.blobs import BlobId
+from osd.core.context import Clock, Settings
+from osd.core.effects import Effects
+from osd.core.inputs import Damaged, Input
+from osd.core.node import Node
+from osd.disk import Body, Copy, Disk
+from osd.errors import DiskFull
+from osd.memory_rows import MemoryRows
+from osd.overlay import Overlay
+
+START_MICROS = 1_700_000_000_000_000
+
+
+class Files(dict[str, bytes]):
+    """The files of one disk: durable once they are there, as those of `osd.blobs`."""
+
+    def ids(self) -> Iterator[BlobId]:
+        """Every file."""
+        return iter([BlobId(name) for name in self])
+
+    def unlink(self, blobs: Iterable[BlobId]) -> None:
+        """Remove these, present or not."""
+        for blob in blobs:
+            self.pop(blob, None)
+
+
+class Machine:
+    """An OSD with its disk; `node` is None while it is dead."""
+
+    def __init__(self, osd: OsdId, incarnation: int, settings: Settings) -> None:
+        self.store = Store(osd, Incarnation(incarnation))
+        self.boot = Boot(0)
+        self.settings = settings
+        self.rows = MemoryRows()
+        self.files = Files()
+        self.node: Node | None = None
+        self.address = f"osd.{osd}"
+        """Where the machine answers in the simulated network."""
+        self.clock_ms = 0
+        """How far its monotonic clock is ahead of the world's."""
+        self.skew_micros = 0
+        """How far its wall clock is wrong."""
+        self.is_full = False
+        self.inbox: list[Input] | None = None
+        """What waits while the process stands still; None while it does not."""
+        self._uploads = 0
+
+    def start(self, log: Log, *, may_rebuild: bool = False) -> list[Damaged]:
+        """A new process on the same disk; returns the copies whose file is missing."""
+        assert self.node is None
+        self.boot = Boot(self.boot + 1)
+        self.inbox = None
+        node = Node(self.store, self.boot, self.rows, self.settings, may_rebuild=may_rebuild)
+        returning.require_same_log(node, self.rows, log)
+        missing = returning.sweep(self.rows, self.files)
+        self.node = node
+        return missing
+
+    def crash(self, keep: int | None = None) -> None:
+        """The process dies; of what was not durable, the first `keep` changes are left."""
+        self.node = None
+        self.rows = self.rows.crash(self.rows.unsynced if keep is None else keep)
+
+    def now(self, world_ms: int) -> int:
+        """The node's own clock."""
+        return world_ms + self.clock_ms
+
+    def step(self, given: Input, world_ms: int) -> Effects:
+        """One step; its row changes are applied. Raises `DiskFull`, nothing applied then."""
+        assert self.node is not None
+        micros = Micros(START_MICROS + world_ms * 1_000 + self.skew_micros)
+        effects = self.node.step(given, Clock(self.now(world_ms), micros))
+        if self.is_full and any(value is not None for value in effects.changes.values()):
+            raise DiskFull(f"the disk of {self.address} is full", "Make room.")
+        self.rows.apply(effects.changes)
+        return effects
+
+    def upload(self, data: bytes) -> str:
+        """A large body that arrived: a durable file."""
+        self._uploads += 1
+        name = f"file-{self.store.incarnation}-{self.boot}-{self._uploads}"
+        self.files[name] = data
+        return name
+
+    def disk(self, rg: RgId) -> Disk:
+        """What is really here of an RG."""
+        return Disk(Overlay(self.rows), rg)
+
+    def read_copy(self, rg: RgId, name: str, version: Version) -> bytes | None:
+        """The bytes that another node would get, their sum checked."""
+        disk = self.disk(rg)
+        copy = disk.copy_of(version) or disk.import_of(version)
+        return None if copy is None or copy.name != name else self.read_body(rg, copy)
+
+    def read_body(self, rg: RgId, copy: Copy) -> bytes | None:
+        """The bytes of a copy, None where they are missing or damaged."""
+        data = self.raw_body(rg, copy.body)
+        return data if data is not None and hashlib.sha256(data).digest() == copy.sha256 else None
+
+    def raw_body(self, rg: RgId, body: Body) -> bytes | None:
+        """The bytes as they are on the disk, None where they are missing."""
+        return self.files.get(body) if isinstance(body, str) else self.disk(rg).read_body(body)
+
+    def spoil(self, rg: RgId, body: Body) -> None:
+        """Silent corruption: the bytes are others than were written."""
+        if isinstance(body, str):
+            with suppress(KeyError):
+                self.files[body] = b"?" + self.files[body][1:]
+            return
+        data = self.disk(rg).read_body(body) or b""
+        overlay = Overlay(self.rows)
+        Disk(overlay, rg).keep_body(body, b"?" + data[1:])
+        self.rows.apply(overlay.take())
+        self.rows.sync()
