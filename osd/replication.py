@@ -1,7 +1,7 @@
 """Replication: a body goes to the RG's other stores while it is received.
 
-Rule: a large body goes to every peer of the reservation piece by piece as it
-comes, a small one at its end. A peer that takes no piece for a while is given
+Rule: a body goes to every peer of the reservation piece by piece as it comes,
+one that is known to be small at its end. A peer that takes no piece for a while is given
 up, and holds up nobody else. A peer counts if it answers that the body is
 durable there, with the sum that it has here, at most `PATIENCE_SECONDS` after
 the body is durable here. A reservation whose put is never asked for is
@@ -70,7 +70,7 @@ class Outgoing:
             self._release(self._reserved)
 
     async def write(self, piece: bytes) -> None:
-        """Give the peers the next bytes of a large body."""
+        """Give the peers the next bytes of a body that comes in pieces."""
         if not self._lanes:
             self._start(lambda lane: lane.pieces())
         for lane in self._lanes:
@@ -79,7 +79,7 @@ class Outgoing:
     async def finish(self, body: Received) -> Staging:
         """Who has it, once it is durable here; from now on its put must be asked for."""
         payload = body.payload
-        if isinstance(payload, bytes):
+        if isinstance(payload, bytes) and not self._lanes:
             self._start(lambda _: payload)
         for lane in self._lanes:
             await lane.end()

@@ -4,9 +4,9 @@ Rule: before a put is appended its body is staged at other stores under
 (fence, serial). A serial is open until its put is folded, or void for ever, or
 its body came to nothing; from then on it is settled. Peers are told so now and
 then, with the place in the log up to which that is true, so that a peer which
-has read less keeps what a put may name. They drop what
-they still have staged, and take nothing of it that comes late. A new claim
-makes all this needless: peers sweep what is older.
+has read less keeps what a put may name. They drop what they still have staged,
+and take nothing of it that comes late. A new claim makes all this needless:
+peers sweep what is older.
 
 What is not here: carrying bodies (see `osd.replication`), and the peers' side
 (see `osd.core.stagings`).

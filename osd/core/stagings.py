@@ -4,9 +4,9 @@ Rule: a body is taken only where the map places the RG, and only under a fence
 that is not older than the claim folded here. It is confirmed once it is
 durable. What is settled is not taken again, however late or often it comes; of
 an earlier process that is not known any more, so a body names the process that
-it is meant for. A put that names it makes it a copy (see `osd.core.custody`); one that
-was appended without waiting for this store makes it an import, which this
-store says. What no put names leaves by the rules of custody.
+it is meant for. A put that names it makes it a copy (see `osd.core.custody`);
+one that was appended without waiting for this store makes it an import, which
+this store says. What no put names leaves by the rules of custody.
 """
 
 from __future__ import annotations

@@ -47,6 +47,11 @@ def mark_down(cluster: Cluster, osd: int) -> None:
     cluster.change(OsdDown(store=known.store, boot=known.boot, why="test"))
 
 
+def bodies_taken(osd: OsdProcess) -> int:
+    said = osd.request("GET", "/metrics").body.decode()
+    return int(said.split('osdlog_requests_total{method="PUT",status="201"} ')[1].split()[0])
+
+
 @pytest.mark.parametrize("body", [b"", SMALL, LARGE], ids=["empty", "small", "large"])
 def test_a_put_is_on_every_disk_when_it_is_answered(trio: Trio, body: bytes) -> None:
     reply = trio[0].put("a", body)
@@ -62,6 +67,12 @@ def test_a_body_of_unknown_length_goes_everywhere(trio: Trio) -> None:
     reply = trio[0].request("PUT", "/objects/a", pieces)
     assert reply.json["copies"] == 3
     assert [len(osd.files()) for osd in trio] == [1, 1, 1]
+
+
+def test_a_small_body_of_unknown_length_goes_once_to_each(trio: Trio) -> None:
+    before = [bodies_taken(osd) for osd in trio[1:]]
+    assert trio[0].request("PUT", "/objects/a", iter([SMALL, SMALL])).json["copies"] == 3
+    assert [bodies_taken(osd) for osd in trio[1:]] == [count + 1 for count in before]
 
 
 def test_who_stands_still_is_not_waited_for_long_and_catches_up(trio: Trio) -> None:

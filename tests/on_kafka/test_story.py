@@ -5,13 +5,18 @@ from pathlib import Path
 
 from brokers.broker import Broker
 from cli.programs import osdlog, processes_of, program
-from cli.test_demo_command import STEPS, make_source
+from cli.test_demo_command import STEPS
+
+FILES = {f"file-{number}": b"%d" % number * (1 + 25 * number) for number in range(100)}
+"""Small: where maps come so slowly that some are obeyed in between, that is no fault here."""
 
 
 def test_the_story_on_three_osds_and_then_five(
     broker: Broker, cluster_name: str, tmp_path: Path
 ) -> None:
-    make_source(tmp_path / "in")
+    (tmp_path / "in").mkdir()
+    for name, content in FILES.items():
+        (tmp_path / "in" / name).write_bytes(content)
     url, kept = broker.url(cluster_name), tmp_path / "kept"
     with program("demo", tmp_path / "in", "--keep", kept, "--osds", 3, "--log", url) as demo:
         for number, step in enumerate(("3 OSDs come up", *STEPS[1:]), 1):
@@ -23,7 +28,7 @@ def test_the_story_on_three_osds_and_then_five(
     assert not processes_of(tmp_path)
     with program("up", "--data", kept, "--log", url) as up:
         up.wait_for("the cluster is up: 5 OSDs")
-        assert osdlog("get", "in/large", log=url).data == (tmp_path / "in/large").read_bytes()
+        assert osdlog("get", "in/file-99", log=url).data == FILES["file-99"]
     again = osdlog("demo", tmp_path / "in", "--log", url)
     assert again.code == 1, again.err
     refused = f"there is a cluster at {url} already. Name a log for the demo alone."
