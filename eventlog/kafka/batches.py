@@ -94,6 +94,7 @@ def _batches(raw: memoryview, begin: Position) -> Iterator[_Batch]:
             raise _damaged(begin, offset)
         head = _HEAD.unpack_from(raw, at)
         magic, crc, attributes, last_delta = head[3:7]
+        is_dense = 0 < head[12] == last_delta + 1
         if magic != _MAGIC or crc32c(raw[at + _SUM_FROM : end]) != crc:
             raise _damaged(begin, offset)
         offset = base + last_delta + 1
@@ -103,7 +104,7 @@ def _batches(raw: memoryview, begin: Position) -> Iterator[_Batch]:
             base_time=head[7],
             max_time=head[8],
             is_append_time=bool(attributes & _IS_APPEND_TIME),
-            is_plain=not attributes & (_COMPRESSION | _IS_TRANSACTIONAL),
+            is_plain=is_dense and not attributes & (_COMPRESSION | _IS_TRANSACTIONAL),
             records=head[12],
             whole=raw[at:end],
         )

@@ -96,11 +96,20 @@ def test_a_damaged_batch_is_named(at: int) -> None:
         decode_batches(plain(100, 4) + bytes(raw), BEGIN)
 
 
-def test_a_batch_that_says_another_count_is_not_believed() -> None:
+@pytest.mark.parametrize("count", [3, 5, 68])
+def test_a_batch_that_says_another_count_is_not_believed(count: int) -> None:
     raw = bytearray(plain(100, 4))
-    raw[57:61] = (3).to_bytes(4, "big")
+    raw[57:61] = count.to_bytes(4, "big")
     with pytest.raises(LogCorrupt, match="the batch at rg/3@100 does not match"):
         decode_batches(signed(raw), BEGIN)
+
+
+def test_batches_that_say_each_others_counts_are_not_believed() -> None:
+    short, long = bytearray(plain(100, 2)), bytearray(plain(102, 4))
+    for raw in (short, long):
+        raw[57:61] = (3).to_bytes(4, "big")
+    with pytest.raises(LogCorrupt, match="the batch at rg/3@100 does not match"):
+        decode_batches(signed(short) + signed(long), BEGIN)
 
 
 def test_a_raw_fetch_is_taken_once() -> None:
