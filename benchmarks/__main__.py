@@ -15,6 +15,7 @@ BENCHMARKS = {
     "hosting": "One node: 10,000 RGs, and what an object costs in memory",
     "maps": "Map changes: three OSD processes, 2,000 objects of 4 KiB in 64 RGs",
     "throughput": "Objects of 4 KiB: three OSD processes, embedded log, one copy, all durable",
+    "audit": "Audit: SQL over the log, 64 RGs (AUDIT_EVENTS=N for another length)",
     "kafka": "The log on Kafka: one broker in a container on this machine, three OSD processes",
     "demo": "osdlog demo on the standard library",
 }

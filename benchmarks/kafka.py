@@ -24,8 +24,9 @@ from kafka.record import MemoryRecords, MemoryRecordsBuilder
 
 from benchmarks.table import Row
 from benchmarks.throughput import put_rows
+from eventlog.chunk_reading import read_chunks
 from eventlog.codec import HEADER_BYTES, Decoder, encode
-from eventlog.columns import Scanned, decode, scan
+from eventlog.columns import ColumnDecoder
 from eventlog.ids import (
     Boot,
     Epoch,
@@ -47,6 +48,7 @@ from eventlog.ids import (
 from eventlog.kafka import KafkaLog
 from eventlog.kafka.batches import decode_batches
 from eventlog.log import Entry, LogIdentity, Record
+from eventlog.memory import MemoryLog
 from eventlog.rg_events import ObjectPut, RgClaimed, RgEvent
 from eventlog.schemas import written
 from osd.client.replay import Replay
@@ -125,11 +127,11 @@ def _events(rg: RgId, count: int) -> Iterator[RgEvent]:
 def _in_memory() -> list[Row]:
     """Raw batches that are in memory already, into columns."""
     raw = b"".join(_raw_batches())
-    begin = Position(Topic.RG, Partition(0), Offset(0))
+    begin, log = Position(Topic.RG, Partition(0), Offset(0)), MemoryLog(_identity())
 
     def columns() -> int:
-        piece = Scanned(Topic.RG, Partition(0), decode_batches(raw, begin).frame)
-        return sum(each.frame.height for each in decode(piece))
+        tables = ColumnDecoder(log).decode(decode_batches(raw, begin).chunk)
+        return sum(map(len, tables.values()))
 
     def plain() -> int:
         return sum(_plainly(record.value) for batch in MemoryRecords(raw) for record in batch)
@@ -156,13 +158,15 @@ def _raw_batches() -> Iterator[bytes]:
 
 
 def _from_a_broker(broker: Broker) -> list[Row]:
-    identity = LogIdentity(str(uuid.uuid4()), PARTITIONS, "unlimited", "none")
-    with KafkaLog.create(broker.url(f"bench-{uuid.uuid4().hex}"), identity) as log:
+    with KafkaLog.create(broker.url(f"bench-{uuid.uuid4().hex}"), _identity()) as log:
         _fill(log)
-        begins = {(Topic.RG, Partition(number)): Offset(0) for number in range(PARTITIONS)}
+        starts = {Partition(number): Offset(0) for number in range(PARTITIONS)}
+        ends = dict.fromkeys(starts, Offset(EVENTS // PARTITIONS))
 
         def columns() -> int:
-            return sum(each.frame.height for piece in scan(log, begins) for each in decode(piece))
+            decoder = ColumnDecoder(log)
+            tables = map(decoder.decode, read_chunks(log, starts, ends))
+            return sum(len(table) for found in tables for table in found.values())
 
         def replay() -> int:
             return sum(1 for _ in Replay(log, EMPTY).fold_all())
@@ -183,6 +187,10 @@ def _from_a_broker(broker: Broker) -> list[Row]:
                 f"plain loop {_per_core_second(lambda: _replay_plainly(log)):,.0f}",
             ),
         ]
+
+
+def _identity() -> LogIdentity:
+    return LogIdentity(str(uuid.uuid4()), PARTITIONS, "unlimited", "none")
 
 
 def _fill(log: KafkaLog) -> None:

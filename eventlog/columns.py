@@ -1,284 +1,191 @@
-"""Columns: many events at once, as Arrow, and events made from columns.
+"""Events in columns: records of replica groups to Arrow tables, one for each kind of event.
 
-Rule: what a schema says of one record, a column says of all records in that
-schema; nothing is resolved, renamed or left out. A frame of records has the
-columns offset, timestamp (microseconds), key and value; a frame of events has
-offset, timestamp and the event's own fields. Every value begins with the ten
-bytes that name its schema, and these are read as part of it: where a record is
-shorter or longer than its schema says, the next one begins wrongly, and all are
-decoded one by one, so that the one is named.
+Rule: what `eventlog.codec` gives record by record is given here for all at
+once, in the fields of the newest schema this program carries: values are
+grouped by the fingerprint they begin with, decoded with the schema it names,
+and brought up to the newest by defaults. The first record of a partition that
+cannot be decoded stops that partition, and nothing after it is given.
 
-What is not here: how a log comes to columns faster than by records (`eventlog.kafka.scan`).
+What is not here: the map, whose events are few (see `eventlog.codec`).
 """
 
-import json
-from collections.abc import Iterator, Mapping
-from functools import cache, lru_cache
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from typing import NamedTuple
 
-import polars as pl
+import numpy as np
+import pyarrow as pa
 
-from eventlog.avro_blocks import Block
-from eventlog.codec import EVENT_TYPES, HEADER_BYTES, MARKER, Decoder, Event
-from eventlog.errors import BadRecord
-from eventlog.ids import (
-    Boot,
-    Epoch,
-    Fence,
-    Incarnation,
-    Micros,
-    Offset,
-    OsdId,
-    Partition,
-    Round,
-    Store,
-    Topic,
-)
-from eventlog.log import Log, Record, TopicPartition
-from eventlog.places import ends_before
-from eventlog.schemas import AvroSchema, known, written
+from eventlog import catalogue
+from eventlog.avro_columns import PADDING, Bools, Bytes, Longs, Unreadable, decode
+from eventlog.chunks import Chunk
+from eventlog.codec import EVENT_TYPES, HEADER_BYTES, MARKER, Decoder
+from eventlog.column_checks import invalid
+from eventlog.errors import BadRecord, OsdlogError
+from eventlog.ids import Partition, Position, Topic
+from eventlog.log import Log, Record
+from eventlog.schemas import NAMESPACE, AvroSchema, known, written
 
-SCANNED_RECORDS = 20_000
-UNIONS = frozenset({"MapChanged"})
-"""Events whose fields are unions of records."""
-_END = bytes(HEADER_BYTES)
-"""What the datum behind the last one begins with, and no record."""
-_PREFIX = "osdlog_header"
-"""The column of the ten bytes; no event has a field of that name."""
+RG_EVENTS = tuple(sorted(name for name in EVENT_TYPES if name != "MapChanged"))
+"""Names of the events that have tables here."""
+
+_NO_EVENTS = Bytes(pa.py_buffer(PADDING), np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
-class Scanned(NamedTuple):
-    """Some records of one partition, in their order."""
+class Stop(NamedTuple):
+    """Where a partition can be read no further, and why."""
 
-    topic: Topic
-    partition: Partition
-    frame: pl.DataFrame
-    """offset, timestamp (microseconds), key, value."""
+    position: Position
+    error: OsdlogError
 
 
-class Decoded(NamedTuple):
-    """The events of one schema among some records."""
+class ColumnDecoder:
+    """Decodes the chunks of one log, in order; remembers which partitions have stopped."""
 
-    event: str
-    """Its name, as in `ObjectPut`."""
-    frame: pl.DataFrame
-    """offset, timestamp, and the event's fields."""
+    def __init__(self, log: Log, skipped: Mapping[Position, bytes] | None = None) -> None:
+        """`skipped`: records that the map lets everybody pass over, with their SHA-256."""
+        self._log = log
+        self._skipped = skipped or {}
+        self._schemas = {_number(print_): schema.avro for print_, schema in known().items()}
+        self.stops: dict[Partition, Stop] = {}
 
+    def decode(self, chunk: Chunk) -> dict[str, pa.Table]:
+        """Tables by the events' names, in the chunk's order; only those that have rows.
 
-@runtime_checkable
-class ScansItself(Protocol):
-    """A log with a faster way to columns than by its records."""
+        Columns are `partition`, `offset`, `timestamp` and the event's fields.
+        """
+        wanted = self._wanted(chunk)
+        prints, is_bad = _fingerprints(chunk, wanted)
+        found: dict[str, list[pa.Table]] = {}
+        for print_ in np.unique(prints[wanted & ~is_bad]).tolist():
+            index = np.flatnonzero(wanted & ~is_bad & (prints == print_))
+            avro = self._schema(print_)
+            name = avro["name"].removeprefix(f"{NAMESPACE}.") if avro else ""
+            if avro is None or name not in RG_EVENTS:
+                is_bad[index] = True
+                continue
+            table, is_wrong = _table(name, avro, chunk, index)
+            is_bad[index] = is_wrong
+            found.setdefault(name, []).append(table)
+        if (is_bad & wanted).any():
+            self._stop(chunk, np.flatnonzero(is_bad & wanted))
+        return {name: self._kept(tables) for name, tables in found.items()}
 
-    def scan(self, begins: Mapping[TopicPartition, Offset]) -> Iterator[Scanned]:
-        """As the function of that name."""
-        ...
+    def _wanted(self, chunk: Chunk) -> Bools:
+        """All but what is skipped, and what comes after a stop."""
+        wanted = np.ones(len(chunk), np.bool_)
+        for partition, stop in self.stops.items():
+            after = chunk.offsets >= stop.position.offset
+            wanted &= ~((chunk.partitions == partition) & after)
+        for position, digest in self._skipped.items():
+            is_it = (chunk.partitions == position.partition) & (chunk.offsets == position.offset)
+            for number in np.flatnonzero(is_it & (position.topic is Topic.RG)).tolist():
+                wanted[number] = sha256(chunk.value(number)).digest() != digest
+        return wanted
 
+    def _schema(self, print_: int) -> AvroSchema | None:
+        if print_ not in self._schemas:
+            for found, avro in catalogue.read(self._log).items():
+                self._schemas.setdefault(_number(found), avro)
+        return self._schemas.get(print_)
 
-def scan(log: Log, begins: Mapping[TopicPartition, Offset]) -> Iterator[Scanned]:
-    """What those partitions have now, each from its offset on, in pieces; raises as `Log.read`."""
-    if isinstance(log, ScansItself):
-        yield from log.scan(begins)
-        return
-    for (topic, partition), end in log.end_offsets(begins).items():
-        offset = begins[topic, partition]
-        if offset > end:
-            raise ends_before((topic, partition), end, offset)
-        while offset < end and (records := log.read(topic, partition, offset, SCANNED_RECORDS)):
-            yield Scanned(topic, partition, frame_of([r for r in records if r.offset < end]))
-            offset = Offset(records[-1].offset + 1)
+    def _stop(self, chunk: Chunk, bad: Longs) -> None:
+        """Remember the first bad record of each partition, with what is wrong with it."""
+        for number in bad.tolist():
+            partition = Partition(int(chunk.partitions[number]))
+            if partition not in self.stops:
+                record = chunk.record(number)
+                self.stops[partition] = Stop(record.position, self._error(record))
 
-
-def frame_of(records: list[Record]) -> pl.DataFrame:
-    """Records of one partition as a frame."""
-    columns = list(zip(*records, strict=True)) or [()] * len(Record._fields)
-    return pl.DataFrame(
-        {"offset": columns[2], "timestamp": columns[3], "key": columns[4], "value": columns[5]},
-        schema={"offset": pl.Int64, "timestamp": pl.Int64, "key": pl.Binary, "value": pl.Binary},
-    )
-
-
-def decode(scanned: Scanned) -> list[Decoded]:
-    """The events of each schema, in columns; `BadRecord` and `UnknownSchema` as `Decoder` has it.
-
-    Only the schemas that this program carries are decoded this way. Events that are unions, as
-    those of the map, have no columns in Arrow that polars knows: they are left out, and few.
-    """
-    found = []
-    for header, part in _by_schema(scanned):
-        schema = known().get(header[len(MARKER) :])
-        if schema is not None and schema.event in UNIONS:
-            continue
+    def _error(self, record: Record) -> OsdlogError:
+        """What the decoder of single records says of it, which passes some that nobody writes."""
         try:
-            if schema is None or not header.startswith(MARKER):
-                raise ValueError("unknown")
-            events = _read(_block(schema.fingerprint), header, part["value"])
-        except ValueError:
-            _name_the_bad_one(scanned, part)
-            raise
-        placed = part.select("offset", "timestamp").hstack(events)
-        found.append(Decoded(schema.event, placed))
-    return found
+            event = Decoder(self._log).decode(record)
+        except OsdlogError as error:
+            return error
+        return BadRecord(
+            f"the record at {record.position}, a {event.schema}, is not as this program writes it",
+            "It stands in the wrong topic, or another program wrote it: see `osdlog log cat`.",
+        )
 
-
-def events(scanned: Scanned, decoder: Decoder) -> list[Event]:
-    """The same events as `decoder` makes of the records one by one, and the same errors."""
-    made: list[Event | None] = [None] * scanned.frame.height
-    rows = scanned.frame.with_row_index("row")
-    for header, part in _by_schema(scanned._replace(frame=rows)):
-        makers = _makers().get(header)
-        try:
-            if makers is None:
-                raise ValueError("not in the schema that this program writes")
-            columns = _read(_block(header[len(MARKER) :]), header, part["value"])
-            some = makers.make(columns)
-        except (ValueError, BadRecord):
-            some = [decoder.decode(record) for record in records_of(scanned._replace(frame=part))]
-        for row, event in zip(part["row"].to_list(), some, strict=True):
-            made[row] = event
-    return made  # type: ignore[return-value]  # every row is of one schema
-
-
-def records_of(scanned: Scanned) -> Iterator[Record]:
-    """The records one by one."""
-    rows = scanned.frame.select("offset", "timestamp", "key", "value").iter_rows()
-    for offset, timestamp, key, value in rows:
-        yield Record(
-            scanned.topic, scanned.partition, Offset(offset), Micros(timestamp), key, value
+    def _kept(self, tables: list[pa.Table]) -> pa.Table:
+        """One table, without what comes after a stop."""
+        table = pa.concat_tables(tables)
+        if not self.stops:
+            return table
+        partitions, offsets = (table[name].to_numpy() for name in ("partition", "offset"))
+        kept = np.ones(len(table), np.bool_)
+        for partition, stop in self.stops.items():
+            kept &= ~((partitions == partition) & (offsets >= stop.position.offset))
+        if kept.all():
+            return table
+        pieces = _runs(kept)
+        return pa.concat_tables(
+            [table.slice(start, end - start) for start, end in pieces] or [table.slice(0, 0)]
         )
 
 
-def _by_schema(scanned: Scanned) -> Iterator[tuple[bytes, pl.DataFrame]]:
-    """The records by what their values begin with, in the order in which that first appears."""
-    headers = scanned.frame["value"].bin.slice(0, HEADER_BYTES)
-    kinds = headers.unique(maintain_order=True).to_list()
-    if len(kinds) == 1:
-        yield kinds[0], scanned.frame
-        return
-    for kind in kinds:
-        yield kind, scanned.frame.filter(headers == _one(kind))
+def empty_tables() -> dict[str, pa.Table]:
+    """A table without rows for every kind of event: what columns there are, of what types."""
+    nothing = np.zeros(0, np.int64)
+    chunk = Chunk(nothing, nothing, nothing, _NO_EVENTS)
+    return {name: _table(name, written()[name].avro, chunk, nothing)[0] for name in RG_EVENTS}
 
 
-def _read(block: Block, header: bytes, values: pl.Series) -> pl.DataFrame:
-    datums = values.to_list()
-    datums.append(_END + datums[0][HEADER_BYTES:])
-    read = block.read(len(datums), b"".join(datums))
-    begins = read[_PREFIX]
-    if begins[-1] != _END or not (begins.head(-1) == _one(header)).all():
-        raise ValueError("a record is longer or shorter than its schema says")
-    return read.drop(_PREFIX).head(-1)
+def _runs(kept: Bools) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], kept, [False]]).astype(np.int8)))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
-def _one(value: bytes) -> pl.Series:
-    """To compare a column with; polars would take bytes for a column of numbers."""
-    return pl.Series([value], dtype=pl.Binary)
-
-
-def _name_the_bad_one(scanned: Scanned, part: pl.DataFrame) -> None:
-    decoder = Decoder()
-    for record in records_of(scanned._replace(frame=part)):
-        decoder.decode(record)
+def _table(name: str, avro: AvroSchema, chunk: Chunk, index: Longs) -> tuple[pa.Table, Bools]:
+    data, starts, ends = chunk.values
+    try:
+        decoded = decode(avro, Bytes(data, starts[index] + HEADER_BYTES, ends[index]))
+        columns = _newest(name, decoded.columns, len(index))
+    except Unreadable:
+        return _empty(name), np.ones(len(index), np.bool_)
+    is_bad = decoded.is_bad | invalid(name, columns)
+    place = {
+        "partition": pa.array(chunk.partitions[index].astype(np.int32)),
+        "offset": pa.array(chunk.offsets[index]),
+        "timestamp": pa.array(chunk.timestamps[index]),
+    }
+    return pa.table(place | columns), is_bad
 
 
 @cache
-def _block(fingerprint: bytes) -> Block:
-    avro = json.loads(known()[fingerprint].text)
-    header = {"type": "fixed", "name": "Header", "size": HEADER_BYTES}
-    return Block({**avro, "fields": [{"name": _PREFIX, "type": header}, *avro["fields"]]})
+def _empty(name: str) -> pa.Table:
+    return empty_tables()[name]
 
 
-class _Makers:
-    """How the columns of one event become its fields."""
-
-    def __init__(self, kind: type[Event], avro: AvroSchema) -> None:
-        self._kind = kind
-        self._names = [field["name"] for field in avro["fields"]]
-        self._makers = [_maker(field["type"]) for field in avro["fields"]]
-
-    def make(self, columns: pl.DataFrame) -> list[Event]:
-        fields = [make(columns[name]) for name, make in zip(self._names, self._makers, strict=True)]
-        kind, names = self._kind, self._names
-        return [kind(**dict(zip(names, row))) for row in zip(*fields, strict=True)]  # noqa: B905
-
-
-@cache
-def _makers() -> Mapping[bytes, _Makers]:
-    """By what a value begins with. Map events, which are few, are left to the decoder."""
+def _newest(name: str, columns: Mapping[str, pa.Array], count: int) -> dict[str, pa.Array]:
+    """The fields of the newest version: those the writer lacked by default, no others."""
     return {
-        MARKER + schema.fingerprint: _Makers(EVENT_TYPES[name], json.loads(schema.text))
-        for name, schema in written().items()
-        if name not in UNIONS
+        field["name"]: columns[field["name"]]
+        if field["name"] in columns
+        else _default(name, field, count)
+        for field in written()[name].avro["fields"]
     }
 
 
-def _maker(avro: Any) -> Any:
-    match avro:
-        case ["null", {"name": "Fence"} | "Fence" | "osdlog.Fence"]:
-            return _optional_fences
-        case ["null", {"name": "Store"} | "Store" | "osdlog.Store"]:
-            return _optional_stores
-        case {"type": "record", "name": "Fence"} | "Fence" | "osdlog.Fence":
-            return _fences
-        case {"type": "record", "name": "Store"} | "Store" | "osdlog.Store":
-            return _stores
-        case {"type": "array", "items": {"name": "Store"} | "Store" | "osdlog.Store"}:
-            return _store_tuples
-        case {"type": "map"}:
-            return _maps
-        case {"type": "array"}:
-            return lambda column: [tuple(items) for items in column.to_list()]
-        case _:
-            return lambda column: column.to_list()
+def _default(name: str, field: AvroSchema, count: int) -> pa.Array:
+    if "default" not in field:
+        raise Unreadable(f"a {name} without {field['name']}")
+    kind = decode(written()[name].avro, _NO_EVENTS).columns[field["name"]].type
+    return pa.array([field["default"]] * count, kind)
 
 
-def _maps(column: pl.Series) -> list[dict[str, str]]:
-    return [
-        {pair["key"]: pair["value"] for pair in pairs} if pairs else {}
-        for pairs in column.to_list()
-    ]
+def _fingerprints(chunk: Chunk, wanted: Bools) -> tuple[Longs, Bools]:
+    """The fingerprint each value begins with, as a number; and which begin with none."""
+    data, starts, ends = chunk.values
+    octets = np.frombuffer(data, np.uint8)
+    words: Longs = np.ndarray((data.size - 7,), "<i8", data, strides=(1,))
+    is_bad = (ends - starts < HEADER_BYTES) & wanted
+    for place, byte in enumerate(MARKER):
+        is_bad |= octets[starts + place] != byte
+    return words[starts + len(MARKER)], is_bad
 
 
-def _fences(column: pl.Series) -> list[Fence]:
-    """Few differ, so few are made."""
-    outer = column.struct.unnest()
-    inner = outer["store"].struct.unnest()
-    return [
-        _fence(*row)
-        for row in zip(
-            outer["epoch"].to_list(),
-            outer["round"].to_list(),
-            inner["osd"].to_list(),
-            inner["incarnation"].to_list(),
-            outer["boot"].to_list(),
-            strict=True,
-        )
-    ]
-
-
-def _stores(column: pl.Series) -> list[Store]:
-    return [_store(*row) for row in column.struct.unnest().select("osd", "incarnation").rows()]
-
-
-def _store_tuples(column: pl.Series) -> list[tuple[Store, ...]]:
-    lengths = column.list.len().to_list()
-    stores = iter(_stores(column.explode().drop_nulls()))
-    return [tuple(next(stores) for _ in range(length)) for length in lengths]
-
-
-def _optional_fences(column: pl.Series) -> list[Fence | None]:
-    made = iter(_fences(column.drop_nulls()))
-    return [None if is_null else next(made) for is_null in column.is_null().to_list()]
-
-
-def _optional_stores(column: pl.Series) -> list[Store | None]:
-    made = iter(_stores(column.drop_nulls()))
-    return [None if is_null else next(made) for is_null in column.is_null().to_list()]
-
-
-@lru_cache(maxsize=4_096)
-def _fence(epoch: int, round_: int, osd: int, incarnation: int, boot: int) -> Fence:
-    return Fence(Epoch(epoch), Round(round_), _store(osd, incarnation), Boot(boot))
-
-
-@lru_cache(maxsize=4_096)
-def _store(osd: int, incarnation: int) -> Store:
-    return Store(OsdId(osd), Incarnation(incarnation))
+def _number(fingerprint: bytes) -> int:
+    return int.from_bytes(fingerprint, "little", signed=True)

@@ -13,11 +13,11 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from eventlog.errors import AppendUnknown, LogReplaced, LogUnavailable
 from eventlog.ids import Offset, Partition, Position, Topic
@@ -43,6 +43,9 @@ from eventlog.sqlite_read import (
 )
 from eventlog.sqlite_tail import SqliteTail
 from eventlog.sqlite_turn import Turn, noted_appends
+
+if TYPE_CHECKING:
+    from eventlog.chunks import Chunk
 
 _INSERT = (
     "INSERT INTO records (topic, partition, offset, timestamp, key, value, crc)"
@@ -92,6 +95,11 @@ class SqliteLog:
     def identity(self) -> LogIdentity:
         """What the log says it is."""
         return self._identity
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
 
     @property
     def url(self) -> str:
@@ -155,6 +163,14 @@ class SqliteLog:
                 opened.pop_all()
             self._tails = (*self._tails, tail)
             return tail
+
+    def read_chunks(
+        self, starts: Mapping[Partition, Offset], ends: Mapping[Partition, Offset]
+    ) -> "Iterator[Chunk]":
+        """Many records at once; see `eventlog.chunk_reading`."""
+        from eventlog.sqlite_chunks import read_chunks  # noqa: PLC0415 - few need arrays
+
+        return read_chunks(self, starts, ends)
 
     def close(self) -> None:
         """Give back the file; closing twice is harmless."""

@@ -1,29 +1,35 @@
-"""Raw record batches of Kafka, decoded in one pass into columns.
+"""Raw record batches of Kafka, decoded in one pass into chunks.
 
 Rule: a batch is handed on only if its sum is right. The body of a batch of
-the second format is a row of Avro datums by itself: its varints are Avro's
-longs, key and value are Avro's bytes, and without headers a zero ends it. So
-the bodies of a whole fetch are read as one Avro block. What that does not hold
-for (a null key, a header, a compressed batch) is read by the client's own way.
+the second format is a row of Avro `bytes`, a record each; and in a record,
+varints are Avro's longs, key and value are Avro's bytes. So all records of a
+fetch are read at once, and their values stay where they are. What is not as
+this program writes it (a null key, a header, a compressed batch) is read by the
+client's own way.
 
 Source: https://kafka.apache.org/documentation/#recordbatch
 
-What is not here: how raw batches are had (`eventlog.kafka.scan`), and what
+What is not here: how raw batches are had (`eventlog.kafka.chunks`), and what
 the values say (`eventlog.columns`).
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from io import BytesIO
 from typing import Any, NamedTuple
 
+import fastavro
 import numpy as np
-import polars as pl
+import pyarrow as pa
 from crc32c import crc32c
 from kafka.record.default_records import DefaultRecordBatch
 
-from eventlog.avro_blocks import Block
+from eventlog.avro_columns import PADDING, Bytes, Cursor, Longs
+from eventlog.chunks import Chunk, chunk_of, numbers
 from eventlog.errors import LogCorrupt
 from eventlog.ids import Offset, Position
+from eventlog.kafka.records import as_records
+from eventlog.log import Record
 
 _HEAD = struct.Struct(">qiibIhiqqqhii")
 """Base offset, length, leader epoch, magic, CRC-32C, attributes, last offset delta, base and
@@ -37,28 +43,9 @@ _COMPRESSION = 0b111
 _IS_APPEND_TIME = 0b1000
 _IS_TRANSACTIONAL = 0b11_0000
 
-SCHEMA = {"offset": pl.Int64, "timestamp": pl.Int64, "key": pl.Binary, "value": pl.Binary}
-"""The columns; the timestamp is in microseconds."""
-
-_RECORDS = Block(
-    {
-        "type": "record",
-        "name": "Record",
-        "fields": [
-            {"name": "length", "type": "long"},
-            {"name": "attributes", "type": {"type": "fixed", "name": "One", "size": 1}},
-            {"name": "timestamp", "type": "long"},
-            {"name": "offset", "type": "long"},
-            {"name": "key", "type": "bytes"},
-            {"name": "value", "type": "bytes"},
-            {"name": "headers", "type": "long"},
-        ],
-    }
-)
-
-
-_END = bytes(7)
-"""Behind the last record: one of no length, which no real record has."""
+_BODY = fastavro.parse_schema({"type": "array", "items": "bytes"})
+_LENGTH_BITS = (6, 13, 20, 27)
+"""A length of more bits than these takes one byte more each."""
 
 
 class _Batch(NamedTuple):
@@ -75,8 +62,7 @@ class _Batch(NamedTuple):
 class Batches(NamedTuple):
     """The records of one fetch of one partition."""
 
-    frame: pl.DataFrame
-    """See `SCHEMA`."""
+    chunk: Chunk
     next_offset: Offset
     """Behind the last batch."""
 
@@ -88,13 +74,13 @@ def decode_batches(raw: bytes, begin: Position) -> Batches:
     """
     batches = list(_batches(memoryview(raw), begin))
     if not batches:
-        return Batches(pl.DataFrame(schema=SCHEMA), begin.offset)
-    frame = _all_at_once(batches) if all(each.is_plain for each in batches) else None
-    if frame is None:
-        frame = _one_by_one(batches, begin)
+        return Batches(chunk_of([]), begin.offset)
+    chunk = _all_at_once(batches, begin) if all(each.is_plain for each in batches) else None
+    if chunk is None:
+        chunk = chunk_of(_one_by_one(batches, begin))
     if batches[0].base < begin.offset:
-        frame = frame.filter(pl.col("offset") >= begin.offset)
-    return Batches(frame, Offset(batches[-1].next_offset))
+        chunk = chunk.at(np.flatnonzero(chunk.offsets >= begin.offset))
+    return Batches(chunk, Offset(batches[-1].next_offset))
 
 
 def _batches(raw: memoryview, begin: Position) -> Iterator[_Batch]:
@@ -108,6 +94,7 @@ def _batches(raw: memoryview, begin: Position) -> Iterator[_Batch]:
             raise _damaged(begin, offset)
         head = _HEAD.unpack_from(raw, at)
         magic, crc, attributes, last_delta = head[3:7]
+        is_dense = 0 < head[12] == last_delta + 1
         if magic != _MAGIC or crc32c(raw[at + _SUM_FROM : end]) != crc:
             raise _damaged(begin, offset)
         offset = base + last_delta + 1
@@ -117,53 +104,90 @@ def _batches(raw: memoryview, begin: Position) -> Iterator[_Batch]:
             base_time=head[7],
             max_time=head[8],
             is_append_time=bool(attributes & _IS_APPEND_TIME),
-            is_plain=not attributes & (_COMPRESSION | _IS_TRANSACTIONAL),
+            is_plain=is_dense and not attributes & (_COMPRESSION | _IS_TRANSACTIONAL),
             records=head[12],
             whole=raw[at:end],
         )
         at = end
 
 
-def _all_at_once(batches: list[_Batch]) -> pl.DataFrame | None:
-    """All batches as one block of Avro; None where a record is not as this program writes it."""
+def _all_at_once(batches: Sequence[_Batch], begin: Position) -> Chunk | None:
+    """None where a record is not as this program writes it."""
     counts = [batch.records for batch in batches]
+    data = b"".join([*(batch.whole[_HEAD.size :] for batch in batches), PADDING])
+    lengths = _lengths(data, sum(counts))
+    if lengths is None:
+        return None
+    ends = _ends(lengths)
+    if not len(ends) or ends[-1] != len(data) - len(PADDING):
+        return None
+    cursor = Cursor(pa.py_buffer(data), ends - lengths, ends)
+    cursor.skip(1)  # attributes, of which there are none
+    times, deltas = cursor.longs(), cursor.longs()
+    if _skip_bytes(cursor) is None:  # the key
+        return None
+    values = _values(cursor)
+    if values is None:
+        return None
+    base_times = numbers([b.max_time if b.is_append_time else b.base_time for b in batches])
+    is_relative = np.array([not batch.is_append_time for batch in batches])
+    return Chunk(
+        np.full(len(deltas), begin.partition, np.int64),
+        deltas + np.repeat(numbers([batch.base for batch in batches]), counts),
+        1_000 * (np.repeat(base_times, counts) + times * np.repeat(is_relative, counts)),
+        values,
+    )
+
+
+def _lengths(data: bytes, count: int) -> Longs | None:
+    """Of each record, or None where they are no row of Avro `bytes`."""
+    block = BytesIO()
+    fastavro.schemaless_writer(block, "long", count)
+    block.write(data)  # whose padding ends the array
+    block.seek(0)
     try:
-        bodies: list[memoryview | bytes] = [batch.whole[_HEAD.size :] for batch in batches]
-        bodies.append(_END)
-        read = _RECORDS.read(sum(counts) + 1, b"".join(bodies))
-    except ValueError:
+        records = fastavro.schemaless_reader(block, _BODY, None)
+    except Exception:  # noqa: BLE001 - it fails in many ways on foreign bytes
         return None
-    if read["length"][-1] or (read["length"].head(-1) <= 0).any():
-        return None
-    read = read.head(-1)
-    if (read["headers"] != 0).any():  # up to the first that has some, all is as it was read
-        return None
-    bases = np.repeat([batch.base for batch in batches], counts)
-    times = np.repeat(
-        [batch.max_time if batch.is_append_time else batch.base_time for batch in batches], counts
-    )
-    is_relative = np.repeat([not batch.is_append_time for batch in batches], counts)
-    return pl.DataFrame(
-        {
-            "offset": read["offset"].to_numpy() + bases,
-            "timestamp": 1_000 * (times + read["timestamp"].to_numpy() * is_relative),
-            "key": read["key"],
-            "value": read["value"],
-        },
-        schema=SCHEMA,
-    )
+    assert isinstance(records, list)
+    return numbers(list(map(len, records)))
 
 
-def _one_by_one(batches: list[_Batch], begin: Position) -> pl.DataFrame:
-    return pl.DataFrame(
-        [
-            (record.offset, 1_000 * record.timestamp, record.key or b"", record.value or b"")
-            for batch in batches
-            for record in _records_of(batch, begin)
-        ],
-        schema=SCHEMA,
-        orient="row",
-    )
+def _ends(lengths: Longs) -> Longs:
+    """Where each record ends, if every length is written as short as can be."""
+    prefixes = np.ones(len(lengths), np.int64)
+    for bits in _LENGTH_BITS:
+        prefixes += lengths >> bits > 0
+    return np.cumsum(prefixes + lengths)
+
+
+def _values(cursor: Cursor) -> Bytes | None:
+    """The values, if every record has one and nothing after it."""
+    lengths = _skip_bytes(cursor)
+    if lengths is None:
+        return None
+    ends = cursor.at.copy()
+    headers = cursor.longs()
+    if cursor.is_bad.any() or headers.any() or (cursor.at != cursor.ends).any():
+        return None
+    return Bytes(cursor.data, ends - lengths, ends)
+
+
+def _skip_bytes(cursor: Cursor) -> Longs | None:
+    """The length of each that was skipped; None where one is null or too long."""
+    lengths = cursor.longs()
+    if cursor.is_bad.any() or ((lengths < 0) | (lengths > cursor.ends - cursor.at)).any():
+        return None
+    cursor.skip(lengths)
+    return lengths
+
+
+def _one_by_one(batches: Sequence[_Batch], begin: Position) -> list[Record]:
+    return [
+        record
+        for batch in batches
+        for record in as_records(begin.topic, begin.partition, _records_of(batch, begin))
+    ]
 
 
 def _records_of(batch: _Batch, begin: Position) -> Iterator[Any]:

@@ -40,7 +40,7 @@ from eventlog.log import Entry, LogIdentity, Record, TopicPartition
 from eventlog.places import all_places, ends_before, no_such_place
 
 if TYPE_CHECKING:
-    from eventlog.columns import Scanned
+    from eventlog.chunks import Chunk
 
 _IDENTITY_KEY = b"identity"
 _START = Offset(0)
@@ -152,12 +152,14 @@ class KafkaLog:
             self._tails.append(tail)
         return tail
 
-    def scan(self, begins: Mapping[TopicPartition, Offset]) -> "Iterator[Scanned]":
-        """What those partitions have now, as columns; see `eventlog.columns.scan`."""
-        from eventlog.kafka.scan import scan  # noqa: PLC0415 - only who wants columns loads polars
+    def read_chunks(
+        self, starts: Mapping[Partition, Offset], ends: Mapping[Partition, Offset]
+    ) -> "Iterator[Chunk]":
+        """Many records at once; see `eventlog.chunk_reading`."""
+        from eventlog.kafka.chunks import read_chunks  # noqa: PLC0415 - few need arrays
 
         self._require_open()
-        return scan(self, begins)
+        return read_chunks(self, starts, ends)
 
     def forget(self, tail: KafkaTail) -> None:
         """The tail was closed."""

@@ -14,8 +14,9 @@ import sys
 import typer
 
 from eventlog.errors import BadName, OsdlogError
-from osd.cli import demo, health, maps, nodes, objects, records, trees
+from osd.cli import audit, demo, health, maps, nodes, objects, records, sql, trees, verify
 from osd.errors import Refused
+from projections.audit.errors import QueryRefused
 
 NO, WRONG_USAGE, WORLD_FAILED, INTERRUPTED = 1, 2, 3, 130
 
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for family in (demo, nodes, objects, trees, maps, health, records):
+for family in (demo, nodes, objects, trees, maps, health, records, sql, audit, verify):
     family.add_to(app)
 
 
@@ -56,4 +57,4 @@ def exit_code(error: OsdlogError) -> int:
     """What the process ends with when this stopped it."""
     if isinstance(error, Refused):
         return NO
-    return WRONG_USAGE if isinstance(error, BadName) else WORLD_FAILED
+    return WRONG_USAGE if isinstance(error, BadName | QueryRefused) else WORLD_FAILED

@@ -3,6 +3,7 @@
 Rule: an option means the same wherever it stands.
 """
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +18,16 @@ Log = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Database = Annotated[
+    Path | None,
+    typer.Option(
+        "--db",
+        metavar="FILE",
+        help="The audit database; else beside the log.",
+        show_default=False,
+    ),
+]
+Sync = Annotated[bool, typer.Option("--sync/--no-sync", help="Read what is new in the log first.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, max=256, help="How many files at once.")]
 Deadline = Annotated[
     float,

@@ -3,7 +3,7 @@
 Rule: a bar says nothing that the last line does not say too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.progress import (
@@ -47,3 +47,24 @@ def bar(what: str, files: int, size: int) -> Iterator[Bar]:
     )
     with progress:
         yield Bar(progress, what, files, size)
+
+
+@contextmanager
+def counter(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is told how many are done, and how many there are."""
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console(is_stderr=True),
+        transient=True,
+        disable=not console(is_stderr=True).is_terminal,
+    )
+    with progress:
+        task = progress.add_task(what, total=None)
+
+        def tell(done: int, count: int) -> None:
+            progress.update(task, completed=done, total=count)
+
+        yield tell

@@ -31,7 +31,7 @@ from osd.client.sinks import FileSink, MemorySink, StreamSink
 from osd.client.transport import new_session
 from osd.config import DEADLINE_S, log_url
 from osd.errors import Unavailable
-from projections.cluster_map import ClusterMap
+from projections.cluster_map import ClusterMap, Osd
 
 
 def user() -> str | None:
@@ -156,6 +156,14 @@ class AsyncClient:
     async def has_copy(self, osd: OsdId, rg: RgId, version: Version, name: str) -> bool:
         """Whether an OSD still gives out the bytes of that version."""
         return await self._questions.has_copy(osd, rg, version, name)
+
+    async def digests(self, osd: Osd) -> Sequence[Facts]:
+        """What the OSD says of every RG it follows: how far, and who has how much."""
+        return await self._questions.digests(osd)
+
+    async def copies(self, osd: Osd, rg: RgId) -> Sequence[Facts]:
+        """Every copy that the OSD's fold, and its disk, has of one RG."""
+        return await self._questions.copies(osd, rg)
 
     async def map(self) -> ClusterMap:
         """The map as the log has it now."""

@@ -65,6 +65,23 @@ class Questions:
         said = dict(zip(osds, answers, strict=True))
         return tuple(_row(rg, osd, said) for rg, osd in primaries.items())
 
+    async def digests(self, osd: Osd) -> list[Facts]:
+        """What the OSD says of every RG it follows, in numbers. Raises `Unavailable`."""
+        return await self._rows_of(osd, "/digests")
+
+    async def copies(self, osd: Osd, rg: RgId) -> list[Facts]:
+        """Every copy that the OSD's fold, and its disk, has of an RG. Raises `Unavailable`."""
+        return await self._rows_of(osd, f"/rgs/{rg:x}/copies")
+
+    async def _rows_of(self, osd: Osd, path: str) -> list[Facts]:
+        answer = await self._ask(osd, path, Epoch(0))
+        if isinstance(answer, Again):
+            raise answer.error
+        rows = decoded(osd, b"[" + b",".join(answer.splitlines()) + b"]", list[dict[str, Any]])
+        if isinstance(rows, Again):
+            raise rows.error
+        return rows
+
     async def has_copy(self, osd: OsdId, rg: RgId, version: Version, name: str) -> bool:
         """Whether the OSD gives out these bytes. Raises `Unavailable`."""
         known = self._placing.map.osds.get(osd)

@@ -58,6 +58,7 @@ class App:
             "status": self._reports.status,
             "metrics": self._reports.metrics,
             "rgs": self._reports.rgs,
+            "digests": self._reports.digests,
         }
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -6,12 +6,13 @@ the loop, RG by RG, so that a long one holds up nobody else.
 """
 
 import asyncio
+from collections.abc import Iterable
 
 import msgspec
 from aiohttp import web
 
 from eventlog.ids import Epoch, rg_of
-from osd import reports
+from osd import fact_reports, reports
 from osd.core.answers import Answer, NotNow, UpToDate
 from osd.core.group import Group
 from osd.core.inputs import Barrier
@@ -49,12 +50,27 @@ class Reports:
         """One RG, or its digest."""
         segment, _, part = rest.partition("/")
         rg = rg_in_path(segment, self._shell.node.context.map.rg_count)
-        if part not in ("", "digest"):
+        if part not in ("", "digest", "copies"):
             return error(404, f"there is no {part[:200]} of an RG", "See docs/http.md.")
         group = self._shell.node.groups.get(rg)
         if group is None:
             return not_followed(rg, self._epoch)
+        if part == "copies":
+            return self._lines(fact_reports.copies(group))
         return self._json(reports.digest(group) if part else reports.rg(self._shell, group))
+
+    async def digests(self, request: web.BaseRequest, _query: str) -> web.StreamResponse:
+        """What every store has of every RG followed here, in numbers, RG by RG as it is sent."""
+        response = web.StreamResponse(headers={"Osdlog-Epoch": str(self._epoch)})
+        response.content_type = "application/jsonl"
+        await response.prepare(request)
+        for rg in sorted(self._shell.node.groups):
+            group = self._shell.node.groups.get(rg)
+            if group is not None:
+                await response.write(msgspec.json.encode(fact_reports.digests(group)) + b"\n")
+                await asyncio.sleep(0)
+        await response.write_eof()
+        return response
 
     async def facts(self, request: web.BaseRequest, segment: str) -> web.Response:
         """Every fact about one object."""
@@ -81,13 +97,7 @@ class Reports:
             answer = await self._fill(listing, answer) if limit else answer
         if not isinstance(answer, UpToDate):
             return to_response(answer, About(self._epoch, rg_of("", 1), request.raw_path))
-        encode = msgspec.json.encode
-        lines = b"".join(encode(row) + b"\n" for row in listing.rows())
-        return web.Response(
-            body=lines,
-            content_type="application/jsonl",
-            headers={"Osdlog-Epoch": str(self._epoch)},
-        )
+        return self._lines(listing.rows())
 
     async def _fill(self, listing: reports.Listing, up_to_date: UpToDate) -> Answer:
         for rg in up_to_date.rgs:
@@ -116,6 +126,13 @@ class Reports:
     @property
     def _epoch(self) -> Epoch:
         return self._shell.node.context.map.epoch
+
+    def _lines(self, rows: Iterable[object]) -> web.Response:
+        return web.Response(
+            body=b"".join(msgspec.json.encode(row) + b"\n" for row in rows),
+            content_type="application/jsonl",
+            headers={"Osdlog-Epoch": str(self._epoch)},
+        )
 
     def _json(self, content: object) -> web.Response:
         return json_response(content, headers={"Osdlog-Epoch": str(self._epoch)})

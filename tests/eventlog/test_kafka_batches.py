@@ -1,17 +1,17 @@
 """Raw record batches: as the client's own reading has them, and never past what is damaged."""
 
 from collections.abc import Sequence
-from typing import Any
 
-import polars as pl
 import pytest
 from crc32c import crc32c
 from kafka.record import MemoryRecords, MemoryRecordsBuilder
 
 from eventlog.errors import LogCorrupt
 from eventlog.ids import Offset, Partition, Position, Topic
-from eventlog.kafka.batches import SCHEMA, decode_batches
-from eventlog.kafka.scan import RawFetch, hand_over_raw
+from eventlog.kafka.batches import decode_batches
+from eventlog.kafka.chunks import RawFetch, hand_over_raw
+from eventlog.kafka.records import as_records
+from eventlog.log import Record
 
 BEGIN = Position(Topic.RG, Partition(3), Offset(100))
 Row = tuple[int, bytes | None, bytes | None, list[tuple[str, bytes]]]
@@ -33,12 +33,10 @@ def plain(base: int, count: int, size: int = 20) -> bytes:
     return batch(base, rows)
 
 
-def as_the_client_reads(raw: bytes) -> list[tuple[Any, ...]]:
-    return [
-        (record.offset, 1_000 * record.timestamp, record.key or b"", record.value or b"")
-        for each in MemoryRecords(raw)
-        for record in each
-    ]
+def as_the_client_reads(raw: bytes) -> list[Record]:
+    """But for the keys, which chunks leave out."""
+    records = [record for each in MemoryRecords(raw) for record in each]
+    return [r._replace(key=b"") for r in as_records(BEGIN.topic, BEGIN.partition, records)]
 
 
 @pytest.mark.parametrize(
@@ -57,24 +55,23 @@ def as_the_client_reads(raw: bytes) -> list[tuple[Any, ...]]:
 )
 def test_records_are_as_the_client_reads_them(raw: bytes) -> None:
     found = decode_batches(raw, BEGIN)
-    assert found.frame.rows() == as_the_client_reads(raw)
-    assert found.frame.schema == pl.Schema(SCHEMA)
-    assert found.next_offset == found.frame["offset"][-1] + 1
+    assert list(found.chunk.records()) == as_the_client_reads(raw)
+    assert found.next_offset == found.chunk.offsets[-1] + 1
 
 
 def test_what_was_read_before_is_left_out() -> None:
     found = decode_batches(plain(95, 10), BEGIN)
-    assert found.frame["offset"].to_list() == list(range(100, 105))
+    assert found.chunk.offsets.tolist() == list(range(100, 105))
 
 
 def test_a_batch_that_is_cut_off_comes_with_the_next_fetch() -> None:
     whole, cut = plain(100, 4), plain(104, 4)
     for length in (0, 5, 11, 12, 60, len(cut) - 1):
         found = decode_batches(whole + cut[:length], BEGIN)
-        assert found.frame["offset"].to_list() == [100, 101, 102, 103]
+        assert found.chunk.offsets.tolist() == [100, 101, 102, 103]
         assert found.next_offset == 104
     assert decode_batches(whole[:50], BEGIN).next_offset == 100
-    assert decode_batches(b"", BEGIN).frame.height == 0
+    assert len(decode_batches(b"", BEGIN).chunk) == 0
 
 
 def test_the_time_of_the_append_is_the_batches() -> None:
@@ -83,7 +80,7 @@ def test_the_time_of_the_append_is_the_batches() -> None:
     raw[21:23] = attributes.to_bytes(2, "big")
     raw[35:43] = (77_000).to_bytes(8, "big")
     found = decode_batches(signed(raw), BEGIN)
-    assert found.frame["timestamp"].to_list() == [77_000_000] * 3
+    assert found.chunk.timestamps.tolist() == [77_000_000] * 3
 
 
 def signed(raw: bytearray) -> bytes:
@@ -99,11 +96,20 @@ def test_a_damaged_batch_is_named(at: int) -> None:
         decode_batches(plain(100, 4) + bytes(raw), BEGIN)
 
 
-def test_a_batch_that_says_another_count_is_not_believed() -> None:
+@pytest.mark.parametrize("count", [3, 5, 68])
+def test_a_batch_that_says_another_count_is_not_believed(count: int) -> None:
     raw = bytearray(plain(100, 4))
-    raw[57:61] = (3).to_bytes(4, "big")
+    raw[57:61] = count.to_bytes(4, "big")
     with pytest.raises(LogCorrupt, match="the batch at rg/3@100 does not match"):
         decode_batches(signed(raw), BEGIN)
+
+
+def test_batches_that_say_each_others_counts_are_not_believed() -> None:
+    short, long = bytearray(plain(100, 2)), bytearray(plain(102, 4))
+    for raw in (short, long):
+        raw[57:61] = (3).to_bytes(4, "big")
+    with pytest.raises(LogCorrupt, match="the batch at rg/3@100 does not match"):
+        decode_batches(signed(short) + signed(long), BEGIN)
 
 
 def test_a_raw_fetch_is_taken_once() -> None:

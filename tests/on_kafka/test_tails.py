@@ -8,12 +8,11 @@ import pytest
 from brokers.broker import Broker
 from brokers.tail import lose_tail
 from contracts.logs import IDENTITY, P0, RG, START, drain, entry, values
-from eventlog.columns import records_of
 from eventlog.errors import AppendUnknown, BadRecord, LogReplaced, LogUnavailable
 from eventlog.ids import Offset, Partition
 from eventlog.kafka import KafkaLog
+from eventlog.kafka.chunks import read_chunks
 from eventlog.kafka.clients import MAX_RECORD_BYTES
-from eventlog.kafka.scan import scan
 from eventlog.log import Record, Tail
 
 PATIENCE_S = 90.0
@@ -124,15 +123,20 @@ def test_a_record_that_does_not_fit_is_refused_before_anything_is_appended(log: 
     log.append([entry(0, bytes(MAX_RECORD_BYTES - 4))])
 
 
-def test_a_scan_gives_what_reading_gives_raw_and_not(log: KafkaLog) -> None:
+def test_chunks_are_what_reading_gives_raw_and_not(log: KafkaLog) -> None:
     for step in range(30):
         log.append([entry(n % 5, b"%d:%d" % (step, n)) for n in range(20)])
-    begins = {(RG, Partition(number)): Offset(number % 5) for number in range(5)}
-    wanted = {at: log.read(*at, begin) for at, begin in begins.items()}
+    starts = {Partition(number): Offset(number % 5) for number in range(5)}
+    ends = {Partition(number): Offset(119 - number) for number in range(5)}
+    wanted = {p: log.read(RG, p, start, ends[p] - start) for p, start in starts.items()}
     for is_raw in (True, False):
-        found: dict[tuple[object, Partition], list[Record]] = {at: [] for at in begins}
-        for piece in scan(log, begins, is_raw=is_raw):
-            found[piece.topic, piece.partition] += records_of(piece)
-        assert found == wanted
+        found: dict[Partition, list[Record]] = {partition: [] for partition in starts}
+        for chunk in read_chunks(log, starts, ends, is_raw=is_raw):
+            for record in chunk.records():
+                found[record.partition].append(record)
+        assert found == {p: [r._replace(key=b"") for r in wanted[p]] for p in wanted}
+
+
+def test_chunks_of_a_log_that_ends_before_are_not_waited_for(log: KafkaLog) -> None:
     with pytest.raises(LogReplaced, match=r"the log ends at rg/7@0, but @1 was read before"):
-        list(scan(log, {(RG, Partition(7)): Offset(1)}))
+        list(read_chunks(log, {Partition(7): START}, {Partition(7): Offset(1)}))

@@ -1,12 +1,12 @@
-"""Scanning: partitions of a log on Kafka as columns, a fetch at a time.
+"""Reading chunks from a log on Kafka, a fetch at a time.
 
 Rule: the client fetches, keeps to leaders and epochs, and says what is wrong,
 as it does for everybody; only where it would make an object of each record it
 is made to hand over the bytes. That is one attribute of its fetcher, which it
 looks up anew for each answer. A client that has no such attribute is used the
-public way, and its records are put into columns afterwards: slower, the same.
+public way, and its records are put into chunks afterwards: slower, the same.
 
-What is not here: what the columns say (`eventlog.columns`).
+What is not here: what the values say (`eventlog.columns`).
 """
 
 import time
@@ -14,20 +14,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
+import numpy as np
 from kafka import KafkaConsumer
 from kafka import TopicPartition as Place
 from kafka.record import MemoryRecords
 
-from eventlog.columns import Scanned
+from eventlog.chunks import Chunk, chunk_of
 from eventlog.errors import LogUnavailable
-from eventlog.ids import Offset, Position, Topic
-from eventlog.kafka.batches import SCHEMA, Batches, decode_batches
+from eventlog.ids import Offset, Partition, Position, Topic
+from eventlog.kafka.batches import Batches, decode_batches
 from eventlog.kafka.clients import SCAN, make_consumer
 from eventlog.kafka.errors import in_our_words
 from eventlog.kafka.reader import READ_S
+from eventlog.kafka.records import as_records
 from eventlog.kafka.tail import missing_record
-from eventlog.log import TopicPartition
 from eventlog.places import ends_before
 
 if TYPE_CHECKING:
@@ -65,6 +65,10 @@ class RawFetch:
         self._is_taken = True
 
 
+Answer = RawFetch | list[Any]
+"""Raw, or the records that the public way gives."""
+
+
 def hand_over_raw(consumer: KafkaConsumer) -> bool:
     """Make `poll` give `RawFetch`es; False where the client is not as this knows it."""
     fetcher = getattr(consumer, "_fetcher", None)
@@ -74,42 +78,57 @@ def hand_over_raw(consumer: KafkaConsumer) -> bool:
     return True
 
 
-def scan(
-    log: "KafkaLog", begins: Mapping[TopicPartition, Offset], *, is_raw: bool = True
-) -> Iterator[Scanned]:
-    """What those partitions have now, each from its offset on; see `Log.scan`."""
-    ends = log.end_offsets(begins)
-    for place, begin in begins.items():
-        if begin > ends[place]:
-            raise ends_before(place, ends[place], begin)
-    wanted = {log.place(*at): at for at, begin in begins.items() if begin < ends[at]}
+def read_chunks(
+    log: "KafkaLog",
+    starts: Mapping[Partition, Offset],
+    ends: Mapping[Partition, Offset],
+    *,
+    is_raw: bool = True,
+) -> Iterator[Chunk]:
+    """The records of each partition from its start to its end.
+
+    Raises `LogReplaced` where the log ends before, `LogCorrupt`, `LogUnavailable`.
+    """
+    wanted = {log.place(Topic.RG, p): p for p, end in ends.items() if starts[p] < end}
     if not wanted:
         return
+    _require_ends(log, {p: ends[p] for p in wanted.values()})
     with in_our_words(log.address), closing(make_consumer(log.address, SCAN)) as consumer:
         is_raw = is_raw and hand_over_raw(consumer)
         consumer.assign(list(wanted))
-        for at, place in wanted.items():
-            consumer.seek(at, begins[place])
-        nexts = {place: begins[place] for place in wanted.values()}
-        for at, fetched in _fetched(consumer):
-            place = wanted[at]
-            if nexts[place] >= ends[place]:
+        for at, partition in wanted.items():
+            consumer.seek(at, starts[partition])
+        nexts = {partition: starts[partition] for partition in wanted.values()}
+        for at, answer in _answers(consumer):
+            partition = wanted[at]
+            begin = Position(Topic.RG, partition, nexts[partition])
+            if begin.offset >= ends[partition]:
                 continue
-            here = Position(*place, nexts[place])
-            batches = _batches(fetched, here)
-            nexts[place] = batches.next_offset
-            yield Scanned(*place, _checked(batches.frame, here, ends[place]))
-            if batches.next_offset >= ends[place]:
+            batches = _batches(answer, begin)
+            nexts[partition] = batches.next_offset
+            chunk = _checked(batches, begin, ends[partition])
+            if len(chunk):
+                yield chunk
+            if batches.next_offset >= ends[partition]:
                 consumer.pause(at)
-            if all(nexts[place] >= ends[place] for place in nexts):
+            if all(nexts[p] >= ends[p] for p in nexts):
                 return
 
 
-def _fetched(consumer: KafkaConsumer) -> Iterator[tuple[Place, list[Any]]]:
+def _require_ends(log: "KafkaLog", ends: Mapping[Partition, Offset]) -> None:
+    """The brokers must still have all that is to be read; else it would be waited for."""
+    for place, end in log.end_offsets([(Topic.RG, partition) for partition in ends]).items():
+        if end < ends[place[1]]:
+            raise ends_before(place, end, ends[place[1]])
+
+
+def _answers(consumer: KafkaConsumer) -> Iterator[tuple[Place, Answer]]:
     deadline = time.monotonic() + READ_S
     while time.monotonic() < deadline:
         came = consumer.poll(100)
-        yield from came.items()
+        for at, fetched in came.items():
+            for answer in fetched if isinstance(fetched[0], RawFetch) else [fetched]:
+                yield at, answer
         if came:
             deadline = time.monotonic() + READ_S
     raise LogUnavailable(
@@ -118,25 +137,17 @@ def _fetched(consumer: KafkaConsumer) -> Iterator[tuple[Place, list[Any]]]:
     )
 
 
-def _batches(fetched: list[Any], begin: Position) -> Batches:
-    """Of raw answers, or of the records that the public way gives."""
-    if not isinstance(fetched[0], RawFetch):
-        rows = [(r.offset, 1_000 * r.timestamp, r.key or b"", r.value or b"") for r in fetched]
-        frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
-        return Batches(frame, Offset(fetched[-1].offset + 1))
-    decoded: list[Batches] = []
-    for each in fetched:
-        decoded.append(decode_batches(each.raw, begin))
-        begin = Position(begin.topic, begin.partition, decoded[-1].next_offset)
-    return Batches(pl.concat([each.frame for each in decoded]), begin.offset)
+def _batches(answer: Answer, begin: Position) -> Batches:
+    if isinstance(answer, RawFetch):
+        return decode_batches(answer.raw, begin)
+    chunk = chunk_of(as_records(begin.topic, begin.partition, answer))
+    return Batches(chunk, Offset(answer[-1].offset + 1))
 
 
-def _checked(frame: pl.DataFrame, begin: Position, end: Offset) -> pl.DataFrame:
-    """Up to the end that was asked for; without a gap, where there may be none."""
-    if not frame.height:
-        return frame
-    first, last = frame["offset"][0], frame["offset"][-1]
-    is_dense = first == begin.offset and last - first == frame.height - 1
-    if begin.topic is not Topic.SCHEMAS and not is_dense:
+def _checked(batches: Batches, begin: Position, end: Offset) -> Chunk:
+    """Up to the end that was asked for; raises where a record is missing."""
+    chunk, next_offset = batches
+    due = np.arange(begin.offset, next_offset)
+    if len(chunk) != len(due) or (chunk.offsets != due).any():
         raise missing_record(begin)
-    return frame.filter(pl.col("offset") < end) if last >= end else frame
+    return chunk.at(np.flatnonzero(chunk.offsets < end)) if next_offset > end else chunk

@@ -1,0 +1,125 @@
+"""The audit: loading a log into its database, and what questions then cost.
+
+Rule: the log is made by `benchmarks.made_log`, once, before anything is measured. The plain loop
+that loading is measured against decodes record by record and inserts row by row, on the same log.
+"""
+
+import os
+import resource
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+from benchmarks.made_log import RGS, make
+from benchmarks.table import Row
+from eventlog.chunk_reading import read_chunks
+from eventlog.codec import Decoder
+from eventlog.columns import ColumnDecoder
+from eventlog.ids import Offset, Partition, Topic
+from eventlog.rg_events import ObjectPut
+from eventlog.sqlite import SqliteLog
+from projections.audit.database import Connection, reading
+from projections.audit.reports import report
+from projections.audit.sync import sync
+
+EVENTS = int(os.environ.get("AUDIT_EVENTS", "10000000"))
+PLAIN_EVENTS = 100_000
+TIMES = 5
+DAY = ("2025-11-14", "2025-11-15")
+
+_ONE = "SELECT * FROM object_versions WHERE object = ?"
+_DELETIONS = "SELECT * FROM deletions WHERE time >= ?::TIMESTAMP AND time < ?::TIMESTAMP"
+
+
+def run() -> Iterator[Row]:
+    """Load, then ask."""
+    with tempfile.TemporaryDirectory() as folder:
+        log_path, path = Path(folder) / "log", Path(folder) / "audit"
+        make(log_path, EVENTS)
+        with SqliteLog(log_path) as log:
+            yield from _decoding(log)
+            yield _plain(log, Path(folder) / "plain")
+            yield from _loading(log, path)
+        with reading(path) as connection:
+            yield from _asking(connection)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        yield Row("peak memory, all of the above", peak, "MiB", "2,048")
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _ends(log: SqliteLog) -> dict[Partition, Offset]:
+    places = [(Topic.RG, Partition(number)) for number in range(RGS)]
+    return {partition: end for (_, partition), end in log.end_offsets(places).items()}
+
+
+def _decoding(log: SqliteLog) -> Iterator[Row]:
+    ends = _ends(log)
+    starts = dict.fromkeys(ends, Offset(0))
+    count = sum(ends.values())
+
+    def read() -> None:
+        for _ in read_chunks(log, starts, ends):
+            pass
+
+    def decode() -> None:
+        decoder = ColumnDecoder(log)
+        for chunk in read_chunks(log, starts, ends):
+            decoder.decode(chunk)
+
+    yield Row("read in chunks, sums checked", count / _seconds(read), "events/s")
+    yield Row("and decoded into Arrow", count / _seconds(decode), "events/s")
+
+
+def _plain(log: SqliteLog, path: Path) -> Row:
+    """By fastavro and executemany: puts alone, into one table, without any meaning."""
+    decoder = Decoder(log)
+
+    def load() -> None:
+        rows = []
+        for number in range(RGS):
+            for record in log.read(Topic.RG, Partition(number), Offset(0), PLAIN_EVENTS // RGS):
+                event = decoder.decode(record)
+                if isinstance(event, ObjectPut):
+                    rows.append((event.rg, record.offset, event.object, event.version, event.size))
+        with sqlite3.connect(path) as table:
+            table.execute("CREATE TABLE puts (rg, at, object, version, size)")
+            table.executemany("INSERT INTO puts VALUES (?, ?, ?, ?, ?)", rows)
+        table.close()
+
+    rate = PLAIN_EVENTS / _seconds(load)
+    return Row("plain loop: fastavro, executemany, no facts", rate, "events/s")
+
+
+def _loading(log: SqliteLog, path: Path) -> Iterator[Row]:
+    count = sum(_ends(log).values())
+    used = time.process_time()
+    seconds = _seconds(lambda: sync(path, log))
+    cores = (time.process_time() - used) / seconds
+    note = f"facts derived too; {cores:.1f} cores"
+    yield Row("sync from SQLite", count / seconds, "events/s", "1,000,000", note)
+    yield Row("database", path.stat().st_size / count, "MB a million events")
+    yield Row("sync when nothing is new", 1_000 * _seconds(lambda: sync(path, log)), "ms")
+
+
+def _asking(connection: Connection) -> Iterator[Row]:
+    names = [f"photos/2026/{rg:02x}/{number:08d}.jpg" for rg, number in ((0, 1), (7, 9), (31, 20))]
+    times = [
+        _seconds(lambda name=name: connection.execute(_ONE, [name]).fetchall())  # type: ignore[misc]
+        for name in names * TIMES
+    ]
+    yield Row("object_versions of one object", 1_000 * median(times), "ms", "under 50")
+    start = time.perf_counter()
+    deletions = len(connection.execute(_DELETIONS, DAY).fetchall())
+    seconds = time.perf_counter() - start
+    yield Row(f"deletions of a day with their proofs ({deletions:,})", seconds, "s", "under 1")
+    yield Row(
+        "the integrity audit", _seconds(lambda: report(connection, "integrity")), "s", "under 30"
+    )

@@ -1,0 +1,204 @@
+"""The command audit: reports about the log, each with a verdict.
+
+Rule: exit 0 if the verdict is yes, 1 if it is no. A report says what it rests
+on: how far the log was read, and what could not be.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from osd.cli import options
+
+if TYPE_CHECKING:
+    from projections.audit.database import Connection
+    from projections.audit.reports import Report
+
+NO = 1
+OVERVIEW = ("deletions", "integrity", "lost", "strays", "versions", "void")
+SHOWN_ROWS = 200
+"""Rows of a table that are printed as text; JSON and pages have all."""
+
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="[REPORT]",
+        help="deletions, integrity, lost, maps, retire, strays, versions, void or who.",
+        show_default=False,
+    ),
+]
+Subject = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[SUBJECT]",
+        help="An object for deletions, an OSD for retire, an actor for who.",
+        show_default=False,
+    ),
+]
+Prefix = Annotated[
+    str | None,
+    typer.Option("--prefix", help="deletions: of all names that begin so.", show_default=False),
+]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="TIME", help="deletions: UTC.", show_default=False),
+]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", metavar="TIME", help="deletions: UTC.", show_default=False),
+]
+Page = Annotated[
+    Path | None,
+    typer.Option("--page", metavar="FILE", help="Write it as an HTML page.", show_default=False),
+]
+Export = Annotated[
+    Path | None,
+    typer.Option(
+        "--export", metavar="DIR", help="Write the log as Parquet, by day.", show_default=False
+    ),
+]
+Rebuild = Annotated[bool, typer.Option("--rebuild", help="Make the audit database anew.")]
+
+
+def audit(  # noqa: PLR0913, PLR0917 - its options
+    name: Name = "",
+    subject: Subject = None,
+    prefix: Prefix = None,
+    since: Since = None,
+    until: Until = None,
+    page: Page = None,
+    export: Export = None,
+    rebuild: Rebuild = False,
+    json: options.Json = False,
+    db: options.Database = None,
+    sync: options.Sync = True,
+    log: options.Log = None,
+) -> None:
+    """Report on the log, with a verdict; without REPORT, all verdicts in brief."""
+    from osd.cli.auditing import followed
+    from projections.audit.database import reading
+
+    values = _values(name, subject) | {"prefix": prefix, "since": since, "until": until}
+    with (
+        followed(log, db, sync=sync, rebuild=rebuild) as found,
+        reading(found.path, found.identity) as connection,
+    ):
+        if export is not None:
+            _export(connection, export)
+            return
+        if not name:
+            _overview(connection, json=json)
+            return
+        _one(connection, name, values, found.identity.cluster, page=page, json=json)
+
+
+def _values(name: str, subject: str | None) -> dict[str, object]:
+    """What a report's subject is the value of."""
+    from eventlog.errors import BadName
+    from eventlog.ids import parse_osd
+    from projections.audit.reports import KINDS
+
+    if name and name not in KINDS:
+        raise BadName(f"there is no report {name!r}", f"There are {', '.join(KINDS)}.")
+    meant = {"deletions": "object", "retire": "osd", "who": "actor"}
+    if subject is None:
+        if name == "retire":
+            raise BadName("no OSD is named", "Write `osdlog audit retire osd.3`.")
+        return {}
+    if name not in meant:
+        raise BadName(f"the report {name} has no subject", f"Write `osdlog audit {name}`.")
+    return {meant[name]: parse_osd(subject) if name == "retire" else subject}
+
+
+def _one(
+    connection: "Connection",
+    name: str,
+    values: dict[str, object],
+    cluster: str,
+    *,
+    page: Path | None,
+    json: bool,
+) -> None:
+    from osd.cli.output import note, say_json
+    from projections.audit import pages
+    from projections.audit.reports import report
+
+    found = report(connection, name, values)
+    if page is not None:
+        page.write_text(pages.page(found, cluster), "utf-8")
+        note(f"{found.sentence}; written to {page}")
+    elif json:
+        say_json(_as_json(found))
+    else:
+        _print(found)
+    if not found.verdict:
+        raise typer.Exit(NO)
+
+
+def _overview(connection: "Connection", *, json: bool) -> None:
+    from osd.cli.output import say_json, table
+    from projections.audit.reports import report
+
+    found = [report(connection, name) for name in OVERVIEW]
+    if json:
+        say_json([{**_as_json(each), "tables": []} for each in found])
+    else:
+        rows = [(each.name, "yes" if each.verdict else "no", each.sentence) for each in found]
+        table(("report", "verdict", "what"), rows)
+    if not all(each.verdict for each in found):
+        raise typer.Exit(NO)
+
+
+def _as_json(report: "Report") -> dict[str, Any]:
+    from osd.cli.sql import plain
+
+    return {
+        "report": report.name,
+        "question": report.question,
+        "verdict": report.verdict,
+        "sentence": report.sentence,
+        "tables": [
+            {
+                "title": table.title,
+                "is_fault": table.is_fault,
+                "rows": [
+                    {name: plain(value) for name, value in zip(table.columns, row, strict=True)}
+                    for row in table.rows
+                ],
+            }
+            for table in report.tables
+        ],
+    }
+
+
+def _print(report: "Report") -> None:
+    from osd.cli.output import count, say, table
+    from projections.audit.pages import text
+
+    say(report.question)
+    say(f"{'Yes' if report.verdict else 'No'}: {report.sentence}.")
+    for found in report.tables:
+        if not found.rows:
+            continue
+        say(f"\n{found.title}:")
+        rows = [[text(value) for value in row] for row in found.rows[:SHOWN_ROWS]]
+        table(found.columns, rows)
+        left = len(found.rows) - len(rows)
+        if left:
+            say(f"and {count(left, 'row')} more; --json and --page have all")
+
+
+def _export(connection: "Connection", folder: Path) -> None:
+    from osd.cli.output import note, say
+    from projections.audit.export import export
+
+    for path in export(connection, folder):
+        say(str(path))
+    note(f"the log is in {folder}, as Parquet files")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the program these commands."""
+    app.command()(audit)

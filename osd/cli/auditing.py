@@ -1,0 +1,69 @@
+"""Auditing: how a command gets its audit database, up to the end of the log.
+
+Rule: the database lies beside an embedded log, else in the working directory,
+unless it is named. It is brought up to the log's end first. Where another
+process holds it, what it has is used, and said; where the log has been
+replaced, nothing is, until somebody says --rebuild.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from eventlog.log import Log, LogIdentity
+
+SUFFIX = ".audit"
+
+
+class Audit(NamedTuple):
+    """An audit database, and whose log it follows."""
+
+    path: Path
+    identity: "LogIdentity"
+
+
+@contextmanager
+def followed(
+    url: str | None, db: Path | None, *, sync: bool = True, rebuild: bool = False
+) -> Iterator[Audit]:
+    """The audit database of that log, up to date as far as can be."""
+    from eventlog.open import open_log
+    from osd.config import log_url
+    from projections.audit.database import discard
+
+    with open_log(log_url(url)) as log:
+        path = db or default_path(log)
+        if rebuild:
+            discard(path)
+        if sync or not path.exists():
+            _sync(path, log)
+        yield Audit(path, log.identity)
+
+
+def default_path(log: "Log") -> Path:
+    """Beside the file of an embedded log; else in the working directory."""
+    from eventlog.sqlite import SqliteLog
+
+    if isinstance(log, SqliteLog):
+        return log.path.with_name(log.path.name + SUFFIX)
+    return Path(f"osdlog-{log.identity.cluster}{SUFFIX}")
+
+
+def _sync(path: Path, log: "Log") -> None:
+    from osd.cli.output import note
+    from osd.cli.progress import counter
+    from projections.audit.errors import AuditBusy
+    from projections.audit.sync import sync
+
+    try:
+        with counter("events") as progress:
+            synced = sync(path, log, progress)
+    except AuditBusy as error:
+        if not path.exists():
+            raise
+        note(f"not brought up to date: {error.what}")
+        return
+    for (topic, partition), why in sorted(synced.stops.items()):
+        note(f"{topic}/{partition} is not read to its end: {why}")

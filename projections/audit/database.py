@@ -1,0 +1,194 @@
+"""The audit database: one DuckDB file, which log it follows, and how far.
+
+Rule: whoever writes it is alone, and writes whole batches: what a batch brings
+and the positions it covers are one transaction. Whoever reads it opens it
+read-only, any number of them, and sees whole batches.
+
+What is not here: what is in it (`sql/`), following the log (`audit.sync`).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+
+from eventlog.ids import Offset, Partition, Topic
+from eventlog.log import LogIdentity, TopicPartition
+from projections.audit.errors import AuditBusy, AuditError, AuditForeign
+from projections.audit.scripts import script
+from projections.voids import Void
+
+FORMAT = 1
+"""Raised with every change of the tables: a database of another format is made anew."""
+
+MEMORY = "1GiB"
+
+Connection = duckdb.DuckDBPyConnection
+
+
+class Reached(NamedTuple):
+    """How far one partition was read, and the digest of the last record before that."""
+
+    next_offset: Offset
+    digest: bytes
+    stopped: str | None = None
+    """Why it could not be read further, though there was more."""
+
+
+def create(path: Path, identity: LogIdentity) -> None:
+    """Make an empty database; `AuditForeign` where there is something already."""
+    if path.exists():
+        raise AuditForeign(f"{path} exists already", "Name another file, or remove it.")
+    connection = _connect(path, read_only=False)
+    try:
+        connection.execute("BEGIN")
+        for name in ("tables", "views"):
+            connection.execute(script(name))
+        meta = [FORMAT, identity.cluster, identity.partitions]
+        connection.execute("INSERT INTO kept.meta VALUES (?, ?, ?)", meta)
+        connection.executemany(
+            "INSERT INTO kept.rules VALUES (?, ?)", [[void.name, void.value] for void in Void]
+        )
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+
+
+def discard(path: Path) -> None:
+    """Remove an audit database, whatever log or version it is of; nothing else is removed.
+
+    Raises `AuditBusy`, `AuditForeign`.
+    """
+    if not path.exists():
+        return
+    connection = _connect(path, read_only=True)
+    try:
+        connection.execute("SELECT format FROM kept.meta")
+    except duckdb.CatalogException as error:
+        raise AuditForeign(
+            f"{path} is no audit database, and is left alone", "Name another file with --db."
+        ) from error
+    finally:
+        connection.close()
+    path.unlink()
+
+
+@contextmanager
+def writing(path: Path, identity: LogIdentity) -> Iterator[Connection]:
+    """The database for whoever adds to it; raises `AuditBusy`, `AuditForeign`."""
+    connection = _connect(path, read_only=False)
+    try:
+        _check(connection, path, identity)
+        connection.execute(script("macros"))
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def reading(path: Path, identity: LogIdentity | None = None) -> Iterator[Connection]:
+    """The database for whoever only asks; raises `AuditBusy`, `AuditForeign`."""
+    if not path.exists():
+        raise AuditForeign(f"there is no audit database at {path}", "Run `osdlog audit` first.")
+    connection = _connect(path, read_only=True)
+    try:
+        _check(connection, path, identity)
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """All of what is done inside, or nothing."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def reached(connection: Connection) -> dict[TopicPartition, Reached]:
+    """How far every partition was read; those that are absent were not begun."""
+    rows = connection.execute(
+        "SELECT topic, partition, next_offset, digest, why FROM kept.positions"
+    ).fetchall()
+    return {
+        (Topic(topic), Partition(partition)): Reached(Offset(offset), digest, why)
+        for topic, partition, offset, digest, why in rows
+    }
+
+
+def note(connection: Connection, positions: Mapping[TopicPartition, Reached]) -> None:
+    """Remember how far these were read; part of the caller's transaction."""
+    connection.executemany(
+        "DELETE FROM kept.positions WHERE topic = ? AND partition = ?",
+        [[topic.value, partition] for topic, partition in positions],
+    )
+    connection.executemany(
+        "INSERT INTO kept.positions VALUES (?, ?, ?, ?, ?, ?)",
+        list(_rows(positions.items())),
+    )
+
+
+def _rows(positions: Iterable[tuple[TopicPartition, Reached]]) -> Iterator[list[object]]:
+    for (topic, partition), (offset, digest, why) in positions:
+        stopped_at = None if why is None else offset
+        yield [topic.value, partition, offset, digest, stopped_at, why]
+
+
+def _connect(path: Path, *, read_only: bool) -> Connection:
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": MEMORY,
+        "preserve_insertion_order": "false",
+    }
+    try:
+        return duckdb.connect(path, read_only=read_only, config=settings)
+    except duckdb.IOException as error:
+        if "lock" in str(error):
+            raise AuditBusy(
+                f"another process has {path} open",
+                "Wait until it has ended; any number may read while nobody writes.",
+            ) from error
+        raise AuditForeign(
+            f"{path} is no audit database: {_first_line(error)}",
+            "Name another file with --db, or remove this one; it is made anew from the log.",
+        ) from error
+
+
+def _check(connection: Connection, path: Path, identity: LogIdentity | None) -> None:
+    try:
+        row = connection.execute("SELECT format, cluster, partitions FROM kept.meta").fetchone()
+    except duckdb.CatalogException:
+        row = None
+    if row is None or row[0] != FORMAT:
+        raise AuditForeign(
+            f"{path} is no audit database of this version",
+            "Name another file with --db, or make it anew with `osdlog audit --rebuild`.",
+        )
+    if identity is not None and row[1:] != (identity.cluster, identity.partitions):
+        raise AuditForeign(
+            f"{path} is the audit database of cluster {row[1]}, not of {identity.cluster}",
+            "Name another file with --db, or make it anew with `osdlog audit --rebuild`.",
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+__all__ = [
+    "AuditError",
+    "Connection",
+    "Reached",
+    "create",
+    "note",
+    "reached",
+    "reading",
+    "transaction",
+    "writing",
+]

@@ -1,0 +1,204 @@
+"""Reports: what the log shows, with a verdict.
+
+Rule: a report is a list of checks, each one question in `sql/checks/`. What a
+check of faults finds is a fault, and the verdict is yes iff there is none.
+What a report cannot see it says: where the log could not be read further, and
+which records everybody passes over.
+
+What is not here: how a report looks (`audit.pages`, `osd.cli`).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from projections.audit.database import Connection
+from projections.audit.errors import AuditError
+from projections.audit.scripts import script
+
+Values = Mapping[str, object]
+Rows = list[tuple[Any, ...]]
+
+
+class Table(NamedTuple):
+    """What one check found."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Rows
+    is_fault: bool
+    """Whether there should be no rows."""
+
+
+class Report(NamedTuple):
+    """One report."""
+
+    name: str
+    question: str
+    verdict: bool
+    sentence: str
+    """The verdict in words."""
+    tables: tuple[Table, ...]
+
+
+class Check(NamedTuple):
+    """One question of a report."""
+
+    title: str
+    script: str
+    is_fault: bool = True
+    is_wrong: Callable[[dict[str, Any]], bool] | None = None
+    """Which rows are faults, where not all are."""
+
+
+class Kind(NamedTuple):
+    """One kind of report."""
+
+    question: str
+    yes: str
+    no: str
+    checks: tuple[Check, ...]
+    parameters: tuple[str, ...] = ()
+
+
+_SKIPPED = Check("records that everybody passes over", "skips", is_fault=False)
+_STOPPED = Check("where the log cannot be read further: nothing after it is proven", "stops")
+_RESTS = Check("what this rests on", "reach", is_fault=False)
+
+KINDS: Mapping[str, Kind] = {
+    "deletions": Kind(
+        "Is what was deleted really gone?",
+        "every deletion is proven",
+        "not every deletion is proven",
+        (
+            Check("deletions", "deletions", True, lambda row: row["state"] != "proven"),
+            Check("every copy there ever was", "deletion_copies", is_fault=False),
+        ),
+        ("object", "prefix", "since", "until"),
+    ),
+    "integrity": Kind(
+        "Does the log keep its own rules?",
+        "the log shows no fault",
+        "the log shows faults",
+        (
+            Check("accepted versions are not 1 to n", "versions_not_dense"),
+            Check("versions out of sequence", "versions_out_of_sequence"),
+            Check("events in another RG's partition", "misplaced"),
+            Check("objects in an RG they do not belong to", "wrong_rg"),
+            Check("said under a claim that nobody made", "impostors"),
+            Check("claims by processes that had no right to them", "unknown_claimants"),
+            Check("live objects without a copy that counts", "lost"),
+            Check("copies that came after the delete", "resurrections"),
+            Check("copies that left while they counted", "counted_copies_left"),
+            Check("stores that hold something else than the log says", "disagreements"),
+        ),
+    ),
+    "lost": Kind(
+        "Has every live object a good copy?",
+        "every live object has a copy that counts",
+        "some live objects have no copy that counts",
+        (Check("live objects without a copy that counts", "lost"),),
+    ),
+    "maps": Kind(
+        "Who changed the map, why, and what did each change move?",
+        "these are all changes of the map",
+        "these are all changes of the map",
+        (Check("changes of the map", "maps", is_fault=False),),
+    ),
+    "retire": Kind(
+        "May this OSD be destroyed?",
+        "it is safe to destroy",
+        "it is not safe to destroy",
+        (
+            Check("copies that are there still", "retire_copies"),
+            Check("RGs that the map places there still", "retire_map"),
+            Check("RGs it has not said to be empty", "retire_silent"),
+            Check("where each RG ended", "retire_proof", is_fault=False),
+        ),
+        ("osd",),
+    ),
+    "strays": Kind(
+        "Is anything where it should not be?",
+        "there is no stray",
+        "there are strays",
+        (Check("strays", "strays"),),
+    ),
+    "versions": Kind(
+        "Is the history of every RG without gap and repeat?",
+        "every RG has versions 1 to n, each once",
+        "there are gaps, repeats or regressions",
+        (
+            Check("accepted versions are not 1 to n", "versions_not_dense"),
+            Check("versions out of sequence", "versions_out_of_sequence"),
+        ),
+    ),
+    "void": Kind(
+        "What changed nothing, and why?",
+        "all that is void was said by processes that had once claimed",
+        "something was said under a claim that nobody made, or in a wrong place",
+        (
+            Check("void by rule", "void_by_rule", is_fault=False),
+            Check("void operations, at most 1,000", "void_operations", is_fault=False),
+            Check("said under a claim that nobody made", "impostors"),
+            Check("events in another RG's partition", "misplaced"),
+        ),
+    ),
+    "who": Kind(
+        "Who did what?",
+        "these are all acts",
+        "these are all acts",
+        (Check("acts", "who", is_fault=False),),
+        ("actor",),
+    ),
+}
+"""Every report, by name."""
+
+
+def report(connection: Connection, name: str, values: Values | None = None) -> Report:
+    """One report; `values` for the kind's parameters, None where they are absent.
+
+    Raises `AuditError` for what cannot be a value, such as a time.
+    """
+    kind = KINDS[name]
+    given = {parameter: (values or {}).get(parameter) for parameter in kind.parameters}
+    for parameter in ("since", "until"):
+        if given.get(parameter) is not None:
+            given[parameter] = _time(str(given[parameter]))
+    checks = (*kind.checks, _STOPPED, _SKIPPED, _RESTS)
+    tables = tuple(_table(connection, check, given) for check in checks)
+    faults = sum(_faults(check, table) for check, table in zip(checks, tables, strict=True))
+    sentence = kind.yes if not faults else f"{kind.no}: {faults:,} found"
+    return Report(name, kind.question, not faults, sentence, tables)
+
+
+def _table(connection: Connection, check: Check, given: Mapping[str, object]) -> Table:
+    query = script(f"checks/{check.script}")
+    used = {name: value for name, value in given.items() if f"${name}" in query}
+    found = connection.execute(query, used or None)
+    columns = tuple(column[0] for column in found.description or ())
+    return Table(check.title, columns, found.fetchall(), check.is_fault)
+
+
+def _faults(check: Check, table: Table) -> int:
+    if not check.is_fault:
+        return 0
+    if check.is_wrong is None:
+        return len(table.rows)
+    rows = (dict(zip(table.columns, row, strict=True)) for row in table.rows)
+    return sum(map(check.is_wrong, rows))
+
+
+def _time(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise AuditError(
+            f"{text!r} is no time", "Write it as 2026-11-22 or 2026-11-22T13:00, in UTC."
+        ) from None
+    return found.replace(tzinfo=None) if found.tzinfo is None else _in_utc(found)
+
+
+def _in_utc(time: datetime) -> datetime:
+    offset = time.utcoffset()
+    assert offset is not None
+    return (time - offset).replace(tzinfo=None)

@@ -1,0 +1,181 @@
+-- One batch, part 3: what became of claims, operations and retirements.
+
+CREATE OR REPLACE TEMP TABLE operations AS
+SELECT
+    o.*,
+    CASE
+        WHEN o.claim IS NULL THEN 'FENCED'
+        WHEN o.ended_at IS NOT NULL OR o."offset" > q.broken_at THEN 'CLAIM_ENDED'
+        WHEN o."offset" = q.broken_at THEN 'OUT_OF_SEQUENCE'
+    END AS void
+FROM said_operations o LEFT JOIN sequences q ON q.rg = o.rg AND q.claim = o.claim;
+
+UPDATE standing SET ended_at = q.broken_at
+FROM sequences q
+WHERE q.rg = standing.rg AND q.claim = standing.claim AND standing.ended_at IS NULL;
+
+UPDATE kept.claims SET ended_at = s.ended_at
+FROM standing s
+WHERE s.rg = claims.rg AND s.claim = claims."offset"
+    AND claims.ended_at IS NULL AND s.ended_at IS NOT NULL;
+
+INSERT INTO kept.claims
+SELECT
+    c.rg, c."offset", c."timestamp", c."time", c.epoch, c."round", c.store, c.boot,
+    c.replicas, c.min_replicas, c.rules, c.next_offset, c.digest,
+    s.ended_at, CASE WHEN c.is_old THEN 'CLAIM_NOT_NEWER' END
+FROM new_claims c LEFT JOIN standing s ON s.rg = c.rg AND s.claim = c."offset";
+
+-- An object's number in its RG is the version of its first operation.
+CREATE OR REPLACE TEMP TABLE names AS
+SELECT n.rg, n.object, coalesce(k.id, n.first_version) AS id, k.id IS NULL AS is_new
+FROM (
+    SELECT rg, object, min(version) AS first_version
+    FROM operations WHERE void IS NULL GROUP BY rg, object
+) n
+LEFT JOIN kept.objects k ON k.rg = n.rg AND k.object = n.object;
+
+INSERT INTO kept.objects SELECT rg, id, object FROM names WHERE is_new ORDER BY rg, id;
+
+INSERT INTO kept.operations
+SELECT
+    o.rg, o."offset", o."timestamp", o."time", o.kind, n.id, o.object, o.version, o.actor,
+    o.request, o.fence.epoch, o.fence.round, o.store, o.fence.boot, o.serial, o.size, o.sha256,
+    o.media_type, o.metadata, o.lost_version, o.reason, o.void
+FROM operations o
+LEFT JOIN names n ON n.rg = o.rg AND n.object = o.object AND o.void IS NULL;
+
+CREATE OR REPLACE TEMP TABLE moved_rgs AS
+SELECT rg, max(version) AS version FROM operations WHERE void IS NULL GROUP BY rg;
+DELETE FROM kept.rgs WHERE rg IN (SELECT rg FROM moved_rgs);
+INSERT INTO kept.rgs FROM moved_rgs;
+
+-- Rule 4: the first retirement of a store that is said under the standing claim is accepted.
+INSERT INTO kept.retirements
+WITH said AS (
+    SELECT
+        r.*, k.store AS retired, b.store AS by_store,
+        c.claim IS NOT NULL AND (c.ended_at IS NULL OR r."offset" < c.ended_at) AS stands
+    FROM in_StoreRetired r
+    JOIN kept.stores k ON k.osd = r.store.osd AND k.incarnation = r.store.incarnation
+    JOIN kept.stores b ON b.osd = r.fence.store.osd AND b.incarnation = r.fence.store.incarnation
+    LEFT JOIN standing c
+        ON c.rg = r.rg AND c.epoch = r.fence.epoch AND c."round" = r.fence.round
+        AND c.store = b.store AND c.boot = r.fence.boot
+        AND c.claim < r."offset" AND (c.replaced_at IS NULL OR r."offset" < c.replaced_at)
+)
+SELECT
+    rg, "offset", "timestamp", "time", retired, fence.epoch, fence.round, by_store, fence.boot,
+    epoch, why,
+    CASE
+        WHEN NOT stands THEN 'FENCED'
+        WHEN row_number() OVER (PARTITION BY rg, retired, stands ORDER BY "offset") > 1
+            OR EXISTS (
+                FROM kept.retirements e
+                WHERE e.rg = said.rg AND e.store = said.retired AND e.void IS NULL
+            ) THEN 'STORE_RETIRED'
+    END
+FROM said;
+
+CREATE OR REPLACE TEMP TABLE retired AS
+SELECT rg, store, "offset" FROM kept.retirements WHERE void IS NULL;
+
+INSERT INTO kept.doomings
+SELECT
+    d.rg, d."offset", d."timestamp", d."time", k.store, d.fence.epoch, d.fence.round, b.store,
+    d.fence.boot,
+    CASE
+        WHEN c.claim IS NULL OR c.ended_at < d."offset" THEN 'FENCED'
+    END
+FROM in_CopiesDoomed d
+JOIN kept.stores k ON k.osd = d.store.osd AND k.incarnation = d.store.incarnation
+JOIN kept.stores b ON b.osd = d.fence.store.osd AND b.incarnation = d.fence.store.incarnation
+LEFT JOIN standing c
+    ON c.rg = d.rg AND c.epoch = d.fence.epoch AND c."round" = d.fence.round
+    AND c.store = b.store AND c.boot = d.fence.boot
+    AND c.claim < d."offset" AND (c.replaced_at IS NULL OR d."offset" < c.replaced_at);
+
+-- Every item that an event lists, whatever becomes of it. `at` orders items in an RG.
+CREATE OR REPLACE TEMP TABLE said_items AS
+WITH said AS (
+    SELECT rg, "offset", 'doom' AS kind, store, versions FROM in_CopiesDoomed
+    UNION ALL SELECT rg, "offset", 'import', store, versions FROM in_ObjectsImported
+    UNION ALL SELECT rg, "offset", 'erase', store, versions FROM in_CopiesErased
+    UNION ALL SELECT rg, "offset", if(gone, 'gone', 'lose'), store, versions FROM in_CopiesLost
+),
+items AS (
+    SELECT
+        rg, "offset", kind, store, unnest(versions) AS version,
+        generate_subscripts(versions, 1) AS item
+    FROM said
+),
+meant AS (
+    SELECT v.rg, v.version, o.id, o."offset" AS made_at, o.kind = 'put' AS is_put
+    FROM (SELECT DISTINCT rg, version FROM items) v
+    JOIN kept.operations o ON o.rg = v.rg AND o.version = v.version AND o.void IS NULL
+),
+replaced AS (
+    SELECT o.rg, o.version, lead(o."offset") OVER (
+        PARTITION BY o.rg, o.id ORDER BY o."offset"
+    ) AS replaced_at
+    FROM kept.operations o
+    WHERE o.void IS NULL AND (o.rg, o.id) IN (SELECT (rg, id) FROM meant)
+)
+SELECT
+    i.rg, i."offset", i.kind, i.item, i.version, k.store,
+    at_item(i."offset", i.item) AS moment,
+    m.id,
+    m.is_put AND (r.replaced_at IS NULL OR r.replaced_at > i."offset") AS is_live,
+    r.replaced_at IS NULL OR r.replaced_at > i."offset" AS is_current
+FROM items i
+JOIN kept.stores k ON k.osd = i.store.osd AND k.incarnation = i.store.incarnation
+LEFT JOIN meant m ON m.rg = i.rg AND m.version = i.version AND m.made_at < i."offset"
+LEFT JOIN replaced r ON r.rg = i.rg AND r.version = i.version;
+
+CREATE OR REPLACE TEMP TABLE said_statements AS
+WITH said AS (
+    SELECT 'HoldingsStated' AS kind, * FROM in_HoldingsStated
+    UNION ALL BY NAME SELECT 'ObjectsImported' AS kind, * EXCLUDE (versions) FROM in_ObjectsImported
+    UNION ALL BY NAME SELECT 'CopiesErased' AS kind, * EXCLUDE (versions) FROM in_CopiesErased
+    UNION ALL BY NAME SELECT 'CopiesLost' AS kind, * EXCLUDE (versions) FROM in_CopiesLost
+    UNION ALL BY NAME SELECT 'ExportClosed' AS kind, * FROM in_ExportClosed
+)
+SELECT
+    said.* EXCLUDE (store, source), k.store, f.store AS source,
+    rank_of_statement(said.boot, said.n) AS rank
+FROM said
+JOIN kept.stores k ON k.osd = said.store.osd AND k.incarnation = said.store.incarnation
+LEFT JOIN kept.stores f ON f.osd = said.source.osd AND f.incarnation = said.source.incarnation;
+
+CREATE OR REPLACE TEMP TABLE put_stores AS
+SELECT o.rg, o.id, o."offset", o.version, k.store
+FROM (
+    SELECT o.rg, n.id, o."offset", o.version, unnest(o.stores) AS s
+    FROM operations o JOIN names n ON n.rg = o.rg AND n.object = o.object
+    WHERE o.void IS NULL AND o.kind = 'put'
+) o
+JOIN kept.stores k ON k.osd = o.s.osd AND k.incarnation = o.s.incarnation
+WHERE NOT EXISTS (
+    FROM retired r WHERE r.rg = o.rg AND r.store = k.store AND r."offset" < o."offset"
+);
+INSERT INTO kept.put_stores SELECT rg, "offset", version, store FROM put_stores;
+
+-- Facts as they stood before the batch, of all objects that it may change.
+CREATE OR REPLACE TEMP TABLE old_facts AS
+SELECT f.rowid AS row, f.*
+FROM kept.facts f
+WHERE f.until_offset IS NULL AND (
+    (f.rg, f.id) IN (
+        SELECT (rg, id) FROM names WHERE NOT is_new
+        UNION ALL SELECT (rg, id) FROM said_items WHERE id IS NOT NULL
+    )
+    OR (f.rg, f.store) IN (
+        SELECT (k.rg, k.store) FROM retired k
+        UNION ALL SELECT (rg, store) FROM said_statements WHERE kind = 'ExportClosed'
+    )
+);
+
+-- What the facts themselves decide; at first it is taken as it should be. See doubts.sql.
+CREATE OR REPLACE TEMP TABLE doubts (
+    kind VARCHAR, rg INTEGER, "offset" BIGINT, item INTEGER, rule VARCHAR
+);

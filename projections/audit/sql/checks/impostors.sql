@@ -1,0 +1,17 @@
+-- What was said under a fence that nobody ever claimed.
+SELECT position_of(rg, "offset") AS position, type, s.name AS store, epoch, "round", boot
+FROM (
+    SELECT rg, "offset", operation_type(kind) AS type, store, epoch, "round", boot, void
+    FROM kept.operations
+    UNION ALL
+    SELECT rg, "offset", 'CopiesDoomed', by_store, epoch, "round", boot, void FROM kept.doomings
+    UNION ALL
+    SELECT rg, "offset", 'StoreRetired', by_store, epoch, "round", boot, void FROM kept.retirements
+) o
+JOIN kept.stores s USING (store)
+WHERE o.void = 'FENCED' AND NOT EXISTS (
+    FROM kept.claims c
+    WHERE c.rg = o.rg AND c.epoch = o.epoch AND c."round" = o."round" AND c.store = o.store
+        AND c.boot = o.boot
+)
+ORDER BY rg, "offset"

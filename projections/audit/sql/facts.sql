@@ -1,0 +1,143 @@
+-- One batch, part 4: statements, and what became of every copy, as far as `doubts` knows.
+--
+-- A copy begins where a put or an import makes it, or with the batch. What then happens to it is
+-- the first of what can: it is dropped, doomed, lost.
+
+-- Rule 3: a statement is accepted iff its (boot, n) exceeds that of every accepted one before.
+CREATE OR REPLACE TEMP TABLE statements AS
+SELECT
+    s.*, d.rule IS NOT NULL AS has_facts_left,
+    CASE
+        WHEN r."offset" < s."offset" THEN 'STORE_RETIRED'
+        WHEN s.rank <= greatest(
+            l.rank,
+            max(s.rank) FILTER (d.rule IS NULL) OVER (
+                PARTITION BY s.rg, s.store ORDER BY s."offset"
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            )
+        ) THEN 'STATEMENT_NOT_NEWER'
+        ELSE d.rule
+    END AS void
+FROM said_statements s
+LEFT JOIN retired r ON r.rg = s.rg AND r.store = s.store
+LEFT JOIN kept.ledgers l ON l.rg = s.rg AND l.store = s.store
+LEFT JOIN doubts d ON d.kind = 'close' AND d.rg = s.rg AND d."offset" = s."offset";
+
+CREATE OR REPLACE TEMP TABLE items AS
+SELECT
+    i.*,
+    if(f.rule IS NULL, 0, i.version) AS bare,
+    v.rule AS import_rule
+FROM said_items i
+LEFT JOIN doubts f
+    ON f.kind = 'forgotten' AND f.rg = i.rg AND f."offset" = i."offset" AND f.item = i.item
+LEFT JOIN doubts v
+    ON v.kind = 'import' AND v.rg = i.rg AND v."offset" = i."offset" AND v.item = i.item
+WHERE (i.rg, i."offset") IN (
+    SELECT (rg, "offset") FROM statements WHERE void IS NULL
+    UNION ALL SELECT (d.rg, d."offset") FROM kept.doomings d JOIN in_CopiesDoomed b
+        ON b.rg = d.rg AND b."offset" = d."offset" WHERE d.void IS NULL
+);
+
+CREATE OR REPLACE TEMP TABLE beginnings AS
+SELECT
+    *, lead(moment) OVER (PARTITION BY rg, id, store, bare ORDER BY moment) AS replaced_at
+FROM (
+    SELECT
+        rg, id, store, if(bare, version, 0) AS bare, at_item(from_offset, 1023) AS moment,
+        version, status, row
+    FROM old_facts
+    UNION ALL
+    SELECT rg, id, store, 0, at_item("offset", 0), version, 'held', NULL FROM put_stores
+    UNION ALL
+    SELECT rg, id, store, bare, moment, version, if(is_live AND bare = 0, 'held', 'doomed'), NULL
+    FROM items
+    WHERE kind = 'import' AND id IS NOT NULL AND import_rule IS NULL
+);
+
+-- What may end or change a copy: later operations on its object, items, retirements.
+CREATE OR REPLACE TEMP TABLE happenings AS
+WITH copies AS (
+    SELECT DISTINCT rg, id, store FROM beginnings WHERE bare = 0
+),
+operated AS (
+    SELECT o.rg, n.id, o."offset"
+    FROM operations o JOIN names n ON n.rg = o.rg AND n.object = o.object
+    WHERE o.void IS NULL
+),
+outdated AS (
+    SELECT c.rg, c.id, c.store, 0 AS bare, at_item(o."offset", 0) AS moment, 'outdate' AS kind,
+        0 AS version, NULL::INTEGER AS item
+    FROM operated o
+    JOIN copies c ON c.rg = o.rg AND c.id = o.id
+    ANTI JOIN put_stores p
+        ON p.rg = o.rg AND p."offset" = o."offset" AND p.store = c.store
+)
+FROM outdated
+UNION ALL
+SELECT b.rg, b.id, b.store, b.bare, at_item(r."offset", 0), 'retire', 0, NULL
+FROM (SELECT DISTINCT rg, id, store, bare FROM beginnings) b
+JOIN retired r ON r.rg = b.rg AND r.store = b.store
+UNION ALL
+SELECT i.rg, i.id, i.store, i.bare, i.moment, i.kind, i.version, i.item
+FROM items i
+LEFT JOIN doubts d
+    ON d.kind = 'doom' AND d.rg = i.rg AND d."offset" = i."offset" AND d.item = i.item
+WHERE i.id IS NOT NULL AND i.kind <> 'import' AND d.rule IS NULL;
+
+CREATE OR REPLACE TEMP TABLE happened AS
+SELECT
+    h.*, b.moment AS begun_at, b.version AS copy_version,
+    h.kind = 'retire' OR (h.kind = 'erase' AND h.version >= b.version)
+        OR (h.kind = 'gone' AND h.version = b.version) AS drops,
+    h.kind = 'outdate' OR (h.kind = 'doom' AND h.version = b.version) AS dooms,
+    h.kind = 'lose' AND h.version = b.version AND h.bare = 0 AS loses
+FROM happenings h
+ASOF JOIN beginnings b
+    ON b.rg = h.rg AND b.id = h.id AND b.store = h.store AND b.bare = h.bare AND h.moment > b.moment;
+
+CREATE OR REPLACE TEMP TABLE fates AS
+SELECT
+    rg, id, store, bare, begun_at,
+    min(moment) FILTER (drops) AS dropped_at,
+    min(moment) FILTER (dooms) AS doomed_at,
+    min(moment) FILTER (loses) AS lost_at
+FROM happened
+WHERE drops OR dooms OR loses
+GROUP BY rg, id, store, bare, begun_at;
+
+CREATE OR REPLACE TEMP TABLE copies AS
+SELECT
+    b.*, f.dropped_at,
+    least(f.dropped_at, b.replaced_at) AS over_at,
+    CASE
+        WHEN b.status <> 'doomed' AND f.doomed_at < coalesce(over_at, f.doomed_at + 1)
+        THEN f.doomed_at
+    END AS doomed_at,
+    CASE
+        WHEN b.status = 'held' AND f.lost_at < coalesce(least(f.doomed_at, over_at), f.lost_at + 1)
+        THEN f.lost_at
+    END AS lost_at
+FROM beginnings b
+LEFT JOIN fates f
+    ON f.rg = b.rg AND f.id = b.id AND f.store = b.store AND f.bare = b.bare
+    AND f.begun_at = b.moment;
+
+-- Every copy in pieces of one status each, in whole events.
+CREATE OR REPLACE TEMP TABLE spans AS
+SELECT rg, id, store, version, status, bare > 0 AS bare, from_offset, until_offset, row
+FROM (
+    SELECT
+        rg, id, store, bare, version, status, offset_of(moment) AS from_offset,
+        offset_of(least(lost_at, doomed_at, over_at)) AS until_offset, row
+    FROM copies
+    UNION ALL
+    SELECT
+        rg, id, store, bare, version, 'lost', offset_of(lost_at),
+        offset_of(least(doomed_at, over_at)), NULL
+    FROM copies WHERE lost_at IS NOT NULL
+    UNION ALL
+    SELECT rg, id, store, bare, version, 'doomed', offset_of(doomed_at), offset_of(over_at), NULL
+    FROM copies WHERE doomed_at IS NOT NULL
+)
+WHERE until_offset IS NULL OR until_offset > from_offset;

@@ -1,0 +1,115 @@
+-- One batch, part 1: stores, claims, operations, retirements. None of it depends on copies.
+--
+-- `in_<Event>` are the batch's events. Rule numbers are those of docs/protocol.md.
+
+INSERT INTO kept.stores
+WITH said AS (
+    SELECT fence.store AS s FROM in_ObjectPut
+    UNION SELECT unnest(stores) FROM in_ObjectPut
+    UNION SELECT fence.store FROM in_ObjectDeleted
+    UNION SELECT fence.store FROM in_ObjectDeclaredLost
+    UNION SELECT fence.store FROM in_RgClaimed
+    UNION SELECT unnest(placed) FROM in_RgClaimed
+    UNION SELECT fence.store FROM in_CopiesDoomed
+    UNION SELECT store FROM in_CopiesDoomed
+    UNION SELECT fence.store FROM in_StoreRetired
+    UNION SELECT store FROM in_StoreRetired
+    UNION SELECT store FROM in_HoldingsStated
+    UNION SELECT store FROM in_ObjectsImported
+    UNION SELECT source FROM in_ObjectsImported WHERE source IS NOT NULL
+    UNION SELECT store FROM in_CopiesErased
+    UNION SELECT store FROM in_CopiesLost
+    UNION SELECT store FROM in_ExportClosed
+)
+SELECT
+    (SELECT coalesce(max(store), -1) FROM kept.stores) + row_number() OVER (ORDER BY s),
+    s.osd, s.incarnation, printf('osd.%d/%016x', s.osd, s.incarnation)
+FROM said
+WHERE NOT EXISTS (
+    FROM kept.stores k WHERE k.osd = said.s.osd AND k.incarnation = said.s.incarnation
+);
+
+-- Rule 1: a claim is accepted iff (epoch, round) exceeds that of every one before.
+CREATE OR REPLACE TEMP TABLE last_claims AS
+FROM kept.claims WHERE void IS NULL
+QUALIFY row_number() OVER (PARTITION BY rg ORDER BY "offset" DESC) = 1;
+
+CREATE OR REPLACE TEMP TABLE new_claims AS
+WITH ranked AS (
+    SELECT
+        c.*, s.store, c.fence.epoch AS epoch, c.fence.round AS "round", c.fence.boot AS boot,
+        rank_of(c.fence.epoch, c.fence.round) AS rank
+    FROM in_RgClaimed c
+    JOIN kept.stores s ON s.osd = c.fence.store.osd AND s.incarnation = c.fence.store.incarnation
+)
+SELECT
+    r.*,
+    r.rank <= greatest(
+        max(r.rank) OVER (
+            PARTITION BY r.rg ORDER BY r."offset" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ),
+        rank_of(l.epoch, l."round")
+    ) AS is_old
+FROM ranked r LEFT JOIN last_claims l ON l.rg = r.rg;
+
+INSERT INTO kept.placed
+SELECT c.rg, c."offset", c.place, s.store
+FROM (
+    SELECT rg, "offset", unnest(placed) AS p, generate_subscripts(placed, 1) AS place
+    FROM new_claims
+) c
+JOIN kept.stores s ON s.osd = c.p.osd AND s.incarnation = c.p.incarnation;
+
+-- Every claim that a batch's event may have been said under, and up to where it is the last.
+CREATE OR REPLACE TEMP TABLE standing AS
+SELECT
+    rg, claim, epoch, "round", store, boot, replicas, ended_at,
+    lead(claim) OVER (PARTITION BY rg ORDER BY claim) AS replaced_at
+FROM (
+    SELECT rg, "offset" AS claim, epoch, "round", store, boot, replicas, ended_at
+    FROM last_claims
+    UNION ALL
+    SELECT rg, "offset", epoch, "round", store, boot, replicas, NULL
+    FROM new_claims WHERE is_old IS NOT TRUE
+);
+
+-- Rule 2: operations, each with the claim that was the last one where it stands.
+CREATE OR REPLACE TEMP TABLE said_operations AS
+WITH said AS (
+    SELECT 'put' AS kind, * FROM in_ObjectPut
+    UNION ALL BY NAME
+    SELECT 'delete' AS kind, * FROM in_ObjectDeleted
+    UNION ALL BY NAME
+    SELECT 'declared lost' AS kind, * FROM in_ObjectDeclaredLost
+)
+SELECT said.*, s.store, c.claim, c.ended_at
+FROM said
+JOIN kept.stores s
+    ON s.osd = said.fence.store.osd AND s.incarnation = said.fence.store.incarnation
+LEFT JOIN standing c
+    ON c.rg = said.rg AND c.epoch = said.fence.epoch AND c."round" = said.fence.round
+    AND c.store = s.store AND c.boot = said.fence.boot
+    AND c.claim < said."offset" AND (c.replaced_at IS NULL OR said."offset" < c.replaced_at);
+
+-- Under each claim: the version before its first operation, and where the sequence breaks.
+CREATE OR REPLACE TEMP TABLE sequences AS
+WITH numbered AS (
+    SELECT
+        rg, claim, "offset",
+        row_number() OVER (PARTITION BY rg, claim ORDER BY "offset") AS number,
+        version - number AS before
+    FROM said_operations
+    WHERE claim IS NOT NULL AND ended_at IS NULL
+),
+firsts AS (
+    SELECT rg, claim, before AS first_before FROM numbered WHERE number = 1
+),
+counted AS (
+    FROM numbered JOIN firsts USING (rg, claim)
+)
+SELECT
+    rg, claim, any_value(first_before) AS before, min("offset") AS first_offset,
+    min("offset") FILTER (before <> first_before) AS broken_at,
+    coalesce(min(number) FILTER (before <> first_before) - 1, count(*)) AS accepted
+FROM counted
+GROUP BY rg, claim;

@@ -1,0 +1,397 @@
+-- What people ask: views and macros, each with a comment that says what it shows.
+--
+-- A position is written as the log writes it, `rg/31@4`; it is before the record that stands there.
+
+CREATE MACRO moment(micros) AS make_timestamp(micros);
+CREATE MACRO position_of(rg, o) AS
+    'rg/' || rg % (SELECT partitions FROM kept.meta) || '@' || o;
+CREATE MACRO offset_in(position) AS split_part(position, '@', 2)::BIGINT;
+CREATE MACRO partition_in(position) AS regexp_extract(position, '/(\d+)@', 1)::INTEGER;
+CREATE MACRO rg_name(rg) AS printf('rg %x', rg);
+
+CREATE MACRO operation_type(kind) AS CASE kind
+    WHEN 'put' THEN 'ObjectPut' WHEN 'delete' THEN 'ObjectDeleted' ELSE 'ObjectDeclaredLost' END;
+CREATE MACRO item_type(kind) AS CASE kind
+    WHEN 'doom' THEN 'CopiesDoomed' WHEN 'import' THEN 'ObjectsImported'
+    WHEN 'erase' THEN 'CopiesErased' ELSE 'CopiesLost' END;
+
+CREATE VIEW rules AS SELECT rule, meaning FROM kept.rules;
+COMMENT ON VIEW rules IS 'The rules that make an event, or one item of it, change nothing.';
+
+CREATE VIEW claims AS
+SELECT
+    c.rg, c."offset", position_of(c.rg, c."offset") AS position, moment(c."timestamp") AS "timestamp",
+    c.epoch, c."round", s.name AS store, c.boot, c.replicas, c.min_replicas, c.rules,
+    (
+        SELECT list(k.name ORDER BY p.place) FROM kept.placed p JOIN kept.stores k USING (store)
+        WHERE p.rg = c.rg AND p.claim = c."offset"
+    ) AS placed,
+    c.void, c.ended_at,
+    lead(c."offset") OVER (PARTITION BY c.rg, c.void IS NULL ORDER BY c."offset") AS replaced_at
+FROM kept.claims c JOIN kept.stores s USING (store);
+COMMENT ON VIEW claims IS
+'Every claim of an RG: who took it over, for which placed stores. It stands until the offset
+replaced_at, or ended_at if an operation under it was out of sequence. void: the rule that refused it.';
+
+CREATE VIEW ops AS
+SELECT
+    o.rg, o."offset", position_of(o.rg, o."offset") AS position,
+    moment(o."timestamp") AS "timestamp", moment(o."time") AS "time",
+    o.kind AS operation, o.object, o.version, o.size, lower(hex(o.sha256)) AS sha256, o.media_type,
+    o.metadata, o.actor, o.request, o.lost_version, o.reason,
+    o.epoch, o."round", s.name AS store, o.boot, o.serial, o.void
+FROM kept.operations o JOIN kept.stores s USING (store);
+COMMENT ON VIEW ops IS
+'Every operation on an object that was said, accepted or void. actor: as the client says; nobody
+is authenticated. epoch, round, store, boot: the claim it was said under.';
+
+CREATE VIEW object_versions AS
+SELECT
+    o.object, o.rg, o.version,
+    row_number() OVER (PARTITION BY o.rg, o.object ORDER BY o.version) AS revision,
+    o.kind AS operation, o.size, lower(hex(o.sha256)) AS sha256, o.media_type, o.metadata,
+    o.actor, o.request, moment(o."time") AS "time", position_of(o.rg, o."offset") AS position,
+    CASE
+        WHEN o.kind <> 'put' THEN 'deletion'
+        WHEN lead(o.kind) OVER (PARTITION BY o.rg, o.object ORDER BY o.version) IS NULL THEN 'live'
+        WHEN lead(o.kind) OVER (PARTITION BY o.rg, o.object ORDER BY o.version) = 'put'
+        THEN 'superseded'
+        ELSE 'deleted'
+    END AS state
+FROM kept.operations o
+WHERE o.void IS NULL;
+COMMENT ON VIEW object_versions IS
+'Every accepted version of every object. version counts the operations of the RG, revision those
+of the object. state: live, superseded by a later put, deleted, or deletion for the delete itself.';
+
+CREATE VIEW copy_history AS
+SELECT
+    f.rg, o.object, f.version, s.name AS store, s.osd, f.status, f.bare AS is_forgotten,
+    position_of(f.rg, f.from_offset) AS since, position_of(f.rg, f.until_offset) AS until,
+    f.from_offset, f.until_offset
+FROM kept.facts f JOIN kept.stores s USING (store) JOIN kept.objects o USING (rg, id);
+COMMENT ON VIEW copy_history IS
+'Who ever had which version of which object, and from where to where in the log: held, doomed (it
+may go), or lost (bad, or perhaps not there). until is null for what is there now. is_forgotten:
+the copy of a version that no operation and no other copy is about any more.';
+
+CREATE VIEW copies AS
+SELECT rg, object, version, store, osd, status, is_forgotten, since
+FROM copy_history WHERE until_offset IS NULL;
+COMMENT ON VIEW copies IS 'Who has which version of which object now. A copy counts if it is held.';
+
+CREATE VIEW objects AS
+SELECT
+    o.rg, o.object, o.version, o.kind = 'put' AS is_live, o.size,
+    coalesce(f.copies, 0) AS copies, coalesce(f.counted, 0) AS counted,
+    moment(o."time") AS "time", position_of(o.rg, o."offset") AS position
+FROM (
+    FROM kept.operations WHERE void IS NULL
+    QUALIFY row_number() OVER (PARTITION BY rg, object ORDER BY version DESC) = 1
+) o
+LEFT JOIN (
+    SELECT rg, id, count(*) AS copies, count(*) FILTER (status = 'held') AS counted
+    FROM kept.facts WHERE until_offset IS NULL AND NOT bare GROUP BY rg, id
+) f ON f.rg = o.rg AND f.id = o.id;
+COMMENT ON VIEW objects IS
+'Every object that ever was, as its last operation left it; copies: known copies of any status,
+counted: those that are held.';
+
+CREATE VIEW holdings AS
+SELECT
+    h.rg, h."offset", position_of(h.rg, h."offset") AS position,
+    moment(h."timestamp") AS "timestamp", s.name AS store, h.boot, h.version, h.staged_from,
+    h.answers_epoch, h.answers_round, h."count", lower(hex(h.digest)) AS digest, h.attests,
+    h.agrees, r.store IS NULL AND h.is_last AS is_last
+FROM (
+    SELECT *, row_number() OVER (PARTITION BY rg, store ORDER BY "offset" DESC) = 1 AS is_last
+    FROM kept.statements WHERE kind = 'HoldingsStated' AND void IS NULL
+) h
+JOIN kept.stores s USING (store)
+LEFT JOIN kept.retirements r ON r.rg = h.rg AND r.store = h.store AND r.void IS NULL;
+COMMENT ON VIEW holdings IS
+'What stores said they have of an RG. attests: no later operation had named the store; agrees:
+count and digest are those of the facts at that place. is_last: the newest of a store that is
+not retired.';
+
+CREATE VIEW transfers AS
+SELECT
+    t.rg, t."offset", position_of(t.rg, t."offset") AS position,
+    moment(t."timestamp") AS "timestamp", o.object, i.version, o.size, f.name AS source,
+    s.name AS store, t.serves_epoch, t.serves_round, i.void
+FROM kept.items i
+JOIN kept.statements t ON t.rg = i.rg AND t."offset" = i."offset"
+JOIN kept.stores s ON s.store = t.store
+LEFT JOIN kept.stores f ON f.store = t.source
+LEFT JOIN kept.operations o ON o.rg = i.rg AND o.version = i.version AND o.void IS NULL
+WHERE i.kind = 'import';
+COMMENT ON VIEW transfers IS
+'Every copy that a store said it had fetched: from where, for which claim. source is null where
+the bytes were there already.';
+
+CREATE VIEW map_changes AS
+SELECT
+    e."offset", 'map/0@' || e."offset" AS position, moment(e."time") AS "time", e.author, e.reason,
+    e.made_for_layout, e.epoch, e.layout, c.number, c.kind, c.osd, c.rg, c.change, e.moved_rgs,
+    e.void
+FROM kept.map_events e JOIN kept.map_changes c USING ("offset");
+COMMENT ON VIEW map_changes IS
+'Every change of the cluster map. Changes of one event apply together; epoch and layout are those
+that it made, null with the reason in void where it was refused; moved_rgs: how many RGs the whole
+event placed otherwise.';
+
+CREATE VIEW osds_at_epoch AS
+SELECT m.from_epoch AS epoch, o.* EXCLUDE (from_epoch, until_epoch)
+FROM kept.maps m JOIN kept.osds o
+    ON o.from_epoch <= m.from_epoch AND (o.until_epoch IS NULL OR m.from_epoch < o.until_epoch);
+COMMENT ON VIEW osds_at_epoch IS
+'The OSDs of the map at every epoch that an event made. weight in 1/65,536.';
+
+CREATE VIEW misplaced_events AS
+SELECT rg, partition, "offset", moment("timestamp") AS "timestamp", type FROM kept.misplaced;
+COMMENT ON VIEW misplaced_events IS
+'Events that stand in another partition than their RG''s; nobody folds them.';
+
+CREATE VIEW void_events AS
+WITH found AS (
+    SELECT rg, "offset", "timestamp", NULL::INTEGER AS item, 'RgClaimed' AS type, NULL::BIGINT AS version,
+        NULL::VARCHAR AS object, store, void FROM kept.claims
+    UNION ALL
+    SELECT rg, "offset", "timestamp", NULL, operation_type(kind), version, object, store, void
+    FROM kept.operations
+    UNION ALL
+    SELECT rg, "offset", "timestamp", NULL, 'StoreRetired', NULL, NULL, by_store, void
+    FROM kept.retirements
+    UNION ALL
+    SELECT rg, "offset", "timestamp", NULL, 'CopiesDoomed', NULL, NULL, by_store, void
+    FROM kept.doomings
+    UNION ALL
+    SELECT rg, "offset", "timestamp", NULL, kind, version, NULL, store, void FROM kept.statements
+    UNION ALL
+    SELECT i.rg, i."offset", t."timestamp", i.item, item_type(i.kind), i.version, o.object,
+        i.store, i.void
+    FROM kept.items i
+    JOIN (
+        SELECT rg, "offset", "timestamp" FROM kept.statements
+        UNION ALL SELECT rg, "offset", "timestamp" FROM kept.doomings
+    ) t ON t.rg = i.rg AND t."offset" = i."offset"
+    LEFT JOIN kept.objects o ON o.rg = i.rg AND o.id = i.id
+    WHERE i.void IS NOT NULL
+)
+SELECT
+    'rg' AS topic, v.rg, v."offset", position_of(v.rg, v."offset") AS position,
+    moment(v."timestamp") AS "timestamp", v.type, v.item, v.version, v.object, s.name AS store,
+    v.void, r.meaning
+FROM found v LEFT JOIN kept.stores s USING (store) LEFT JOIN kept.rules r ON r.rule = v.void
+WHERE v.void IS NOT NULL
+UNION ALL
+SELECT 'map', NULL, "offset", 'map/0@' || "offset", moment("timestamp"), 'MapChanged', NULL, NULL,
+    NULL, NULL, 'REFUSED', void
+FROM kept.map_events WHERE void IS NOT NULL
+UNION ALL
+SELECT 'rg', rg, "offset", 'rg/' || partition || '@' || "offset", moment("timestamp"), type, NULL,
+    NULL, NULL, NULL, 'MISPLACED', 'it stands in the partition of another RG'
+FROM kept.misplaced;
+COMMENT ON VIEW void_events IS
+'What changed nothing, with the rule: whole events, and single items (item is then its number in
+the event) of events that were accepted. Void is not wrong: a repeated claim, a late erasure.';
+
+CREATE VIEW events AS
+WITH said AS (
+    SELECT rg, "offset", "timestamp", "time", 'RgClaimed' AS type, NULL::VARCHAR AS object,
+        NULL::BIGINT AS version, store, NULL::VARCHAR AS actor, void FROM kept.claims
+    UNION ALL
+    SELECT rg, "offset", "timestamp", "time", operation_type(kind), object, version, store, actor,
+        void FROM kept.operations
+    UNION ALL
+    SELECT rg, "offset", "timestamp", "time", 'StoreRetired', NULL, NULL, store, NULL, void
+    FROM kept.retirements
+    UNION ALL
+    SELECT rg, "offset", "timestamp", "time", 'CopiesDoomed', NULL, NULL, store, NULL, void
+    FROM kept.doomings
+    UNION ALL
+    SELECT rg, "offset", "timestamp", "time", kind, NULL, version, store, NULL, void
+    FROM kept.statements
+)
+SELECT
+    'rg' AS topic, rg % (SELECT partitions FROM kept.meta) AS partition, "offset",
+    moment("timestamp") AS "timestamp", moment("time") AS "time", type, rg, object, version,
+    k.name AS store, actor, void
+FROM said LEFT JOIN kept.stores k USING (store)
+UNION ALL
+SELECT 'rg', partition, "offset", moment("timestamp"), NULL, type, rg, NULL, NULL, NULL, NULL,
+    'MISPLACED' FROM kept.misplaced
+UNION ALL
+SELECT 'map', 0, "offset", moment("timestamp"), moment("time"), 'MapChanged', NULL, NULL, NULL,
+    NULL, author, if(void IS NULL, NULL, 'REFUSED') FROM kept.map_events;
+COMMENT ON VIEW events IS
+'Every event of the log in one list. timestamp is the log''s own clock, time the appender''s; store
+is the one that speaks or is spoken about; version an operation''s, or the one that holdings were
+stated at.';
+
+-- What each store that was ever placed, or had a copy, can be believed to have of an RG.
+CREATE VIEW standings AS
+WITH placings AS (
+    SELECT p.rg, p.store, max(p.claim) AS last_claim,
+        max(coalesce(c.replaced_at, 9223372036854775807)) AS placed_until
+    FROM kept.placed p
+    JOIN (
+        SELECT rg, "offset" AS claim,
+            lead("offset") OVER (PARTITION BY rg ORDER BY "offset") AS replaced_at
+        FROM kept.claims WHERE void IS NULL
+    ) c USING (rg, claim)
+    GROUP BY p.rg, p.store
+),
+said AS (
+    SELECT rg, store,
+        max(version) FILTER (
+            kind = 'HoldingsStated' AND attests AND agrees AND staged_from IS NULL
+        ) AS clean_version,
+        max("offset") FILTER (kind = 'ExportClosed') AS closed_at
+    FROM kept.statements WHERE void IS NULL GROUP BY rg, store
+)
+SELECT
+    p.rg, p.store, p.placed_until, s.clean_version, r."offset" AS retired_at,
+    s.closed_at > p.last_claim AND coalesce(l."count", 0) = 0 AS is_closed
+FROM placings p
+LEFT JOIN said s USING (rg, store)
+LEFT JOIN kept.ledgers l USING (rg, store)
+LEFT JOIN (FROM kept.retirements WHERE void IS NULL) r USING (rg, store);
+COMMENT ON VIEW standings IS
+'For proofs: each store that a claim ever placed; up to which version it has stated its holdings
+with nothing staged, whether it had closed with no later claim placing it, whether it is retired.';
+
+CREATE VIEW deletions AS
+WITH deleted AS (
+    SELECT d.*, f."offset" AS first_offset
+    FROM kept.operations d
+    JOIN kept.operations f ON f.rg = d.rg AND f.version = d.id AND f.void IS NULL
+    WHERE d.void IS NULL AND d.kind <> 'put'
+),
+holders AS (
+    SELECT d.rg, d.version, f.store, bool_or(f.until_offset IS NULL) AS is_left,
+        max(f.until_offset) AS gone_at
+    FROM deleted d
+    JOIN kept.facts f
+        ON f.rg = d.rg AND f.id = d.id AND f.version <= d.version
+        AND (f.until_offset IS NULL OR f.until_offset > d."offset")
+    GROUP BY d.rg, d.version, f.store
+),
+held AS (
+    SELECT h.rg, h.version,
+        list(s.name ORDER BY s.name) AS stores,
+        list(s.name ORDER BY s.name) FILTER (h.is_left) AS outstanding,
+        max(h.gone_at) AS gone_at
+    FROM holders h JOIN kept.stores s USING (store)
+    GROUP BY h.rg, h.version
+),
+silent AS (
+    SELECT d.rg, d.version, list(s.name ORDER BY s.name) AS stores
+    FROM deleted d
+    JOIN standings t ON t.rg = d.rg AND t.placed_until > d.first_offset
+    JOIN kept.stores s ON s.store = t.store
+    WHERE t.retired_at IS NULL AND t.is_closed IS NOT TRUE
+        AND (t.clean_version IS NULL OR t.clean_version < d.version)
+    GROUP BY d.rg, d.version
+)
+SELECT
+    d.object, d.rg, d.version, d.kind AS operation, d.actor, d.request,
+    moment(d."time") AS "time", position_of(d.rg, d."offset") AS position,
+    coalesce(h.stores, []) AS stores_then,
+    coalesce(h.outstanding, []) AS outstanding,
+    position_of(d.rg, if(h.outstanding IS NULL, coalesce(h.gone_at, d."offset"), NULL)) AS confirmed,
+    coalesce(q.stores, []) AS silent,
+    CASE
+        WHEN h.outstanding IS NOT NULL THEN 'outstanding'
+        WHEN q.stores IS NOT NULL OR p.why IS NOT NULL THEN 'confirmed'
+        ELSE 'proven'
+    END AS state
+FROM deleted d
+LEFT JOIN held h ON h.rg = d.rg AND h.version = d.version
+LEFT JOIN silent q ON q.rg = d.rg AND q.version = d.version
+LEFT JOIN kept.positions p
+    ON p.topic = 'rg' AND p.partition = d.rg % (SELECT partitions FROM kept.meta);
+COMMENT ON VIEW deletions IS
+'Every accepted delete: who, when, which stores then had a copy of that or an older version, and
+which have not confirmed its erasure. state: outstanding; confirmed, when no fact is left; proven,
+when moreover every store that a claim placed since the object''s first put has stated its holdings
+since with nothing staged (or had closed, or is retired). silent: the stores that have not.';
+
+CREATE VIEW placement AS
+SELECT p.rg, list('osd.' || p.osd ORDER BY p.place) AS placed,
+    list(s.store ORDER BY p.place) AS stores,
+    list(p.osd ORDER BY p.place) FILTER (o.is_up) AS acting,
+    arg_min(s.store, p.place) FILTER (o.is_up) AS primary_store
+FROM kept.placement p
+LEFT JOIN kept.osds o ON o.osd = p.osd AND o.until_epoch IS NULL
+LEFT JOIN kept.stores s ON s.osd = o.osd AND s.incarnation = o.osd_incarnation
+GROUP BY p.rg;
+COMMENT ON VIEW placement IS 'Where the present map places every RG; acting: those that are up.';
+
+CREATE VIEW rg_states AS
+WITH last_claims AS (
+    FROM kept.claims WHERE void IS NULL
+    QUALIFY row_number() OVER (PARTITION BY rg ORDER BY "offset" DESC) = 1
+),
+claimed AS (
+    SELECT c.rg, c."offset", c.ended_at, c.store, list(p.store ORDER BY p.place) AS stores
+    FROM last_claims c LEFT JOIN kept.placed p ON p.rg = c.rg AND p.claim = c."offset"
+    GROUP BY ALL
+),
+counts AS (
+    SELECT f.rg, count(*) AS copies, count(*) FILTER (f.status = 'held') AS held,
+        count(*) FILTER (f.status = 'held' AND f.store = m.primary_store) AS held_by_primary,
+        count(*) FILTER (NOT list_contains(m.stores, f.store)) AS outside
+    FROM kept.facts f LEFT JOIN placement m USING (rg)
+    WHERE f.until_offset IS NULL GROUP BY f.rg
+),
+live AS (
+    SELECT rg, count(*) FILTER (is_live) AS live, count(*) FILTER (NOT is_live AND copies > 0) AS tombstones,
+        count(*) FILTER (is_live AND counted = 0) AS unheld,
+        sum(size) FILTER (is_live) AS size
+    FROM objects GROUP BY rg
+),
+epoch AS (FROM kept.maps ORDER BY from_epoch DESC LIMIT 1)
+SELECT
+    m.rg, rg_name(m.rg) AS name, coalesce(g.version, 0) AS version,
+    coalesce(l.live, 0) AS live, coalesce(l.tombstones, 0) AS tombstones,
+    coalesce(l.size, 0) AS size, coalesce(k.copies, 0) AS copies,
+    m.placed, s.name AS claimed_by, position_of(m.rg, c."offset") AS claim,
+    CASE
+        WHEN m.acting IS NULL THEN 'unavailable'
+        WHEN c.rg IS NULL THEN 'clean'
+        WHEN c.ended_at IS NOT NULL OR c.stores <> m.stores THEN 'unclaimed'
+        WHEN coalesce(k.held_by_primary, 0) < coalesce(l.live, 0) OR k.outside > 0 THEN 'importing'
+        WHEN l.unheld > 0 OR len(m.acting) < len(m.placed) OR len(m.placed) < e.replicas
+            OR coalesce(k.held, 0) < coalesce(l.live, 0) * e.replicas THEN 'degraded'
+        ELSE 'clean'
+    END AS state
+FROM placement m
+CROSS JOIN epoch e
+LEFT JOIN kept.rgs g USING (rg)
+LEFT JOIN claimed c USING (rg)
+LEFT JOIN kept.stores s ON s.store = c.store
+LEFT JOIN counts k ON k.rg = m.rg
+LEFT JOIN live l ON l.rg = m.rg;
+COMMENT ON VIEW rg_states IS
+'Every RG as its primary by the present map would see it. unclaimed: the last claim was made for
+other stores, or has ended; unavailable: no placed store is up. An RG without events is clean.';
+
+CREATE MACRO copies_at(position) AS TABLE
+SELECT * EXCLUDE (since, until, from_offset, until_offset) FROM copy_history
+WHERE rg % (SELECT partitions FROM kept.meta) = partition_in(position)
+    AND from_offset < offset_in(position)
+    AND (until_offset IS NULL OR until_offset >= offset_in(position));
+
+CREATE MACRO map_at(epoch) AS TABLE
+SELECT * EXCLUDE (from_epoch, until_epoch) FROM kept.osds
+WHERE from_epoch <= epoch AND (until_epoch IS NULL OR epoch < until_epoch);
+
+CREATE MACRO changes_between(a, b) AS TABLE
+FROM map_changes WHERE epoch > a AND epoch <= b;
+COMMENT ON MACRO TABLE copies_at IS
+'The copies of the RGs of one partition as of a position, as in copies_at(''rg/31@4''): after all
+records before it.';
+COMMENT ON MACRO TABLE map_at IS 'The OSDs of the map at an epoch, as in map_at(12).';
+COMMENT ON MACRO TABLE changes_between IS
+'The accepted map changes after one epoch and up to another, as in changes_between(3, 9).';

@@ -1,0 +1,265 @@
+"""What queries may and may not do, what the commands show, what the database stands up to."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from audit.test_reports import RIGHT
+from audit.test_two_truths import IDENTITY, append
+from cli.programs import Done, osdlog
+from eventlog.errors import LogReplaced
+from eventlog.memory import MemoryLog
+from eventlog.sqlite import SqliteLog
+from projections.audit.database import discard, reached, reading, writing
+from projections.audit.errors import AuditBusy, AuditForeign, QueryRefused
+from projections.audit.queries import Limits, asking
+from projections.audit.sync import sync
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An audit database that nobody changes."""
+    found = tmp_path_factory.mktemp("queries") / "audit"
+    log = MemoryLog(IDENTITY)
+    append(log, RIGHT)
+    sync(found, log)
+    return found
+
+
+def ask(path: Path, query: str, limits: Limits | None = None) -> list[tuple[object, ...]]:
+    with asking(path, IDENTITY, limits) as asker, asker.ask(query) as answer:
+        return list(answer.rows())
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT object FROM copies",
+        "FROM copies SELECT object",
+        "WITH c AS (FROM copies) SELECT object FROM c",
+        "-- a comment\nSELECT object FROM copies_at('rg/2@12');",
+    ],
+)
+def test_questions_are_answered(path: Path, query: str) -> None:
+    assert ask(path, query) == [("a",)]
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("DELETE FROM kept.facts", "a query may only ask, and this is DELETE"),
+        ("INSERT INTO kept.rgs VALUES (1, 1)", "this is INSERT"),
+        ("CREATE TEMP TABLE t AS SELECT 1", "this is CREATE"),
+        ("DROP VIEW copies", "this is DROP"),
+        ("ATTACH '{0}/other'", "this is ATTACH"),
+        ("COPY copies TO '{0}/out.csv'", "this is COPY"),
+        ("INSTALL httpfs", "this is LOAD"),
+        ("SET enable_external_access = true", "this is SET"),
+        ("EXPLAIN ANALYZE DELETE FROM kept.facts", "the query is wrong"),
+        ("FROM '{0}/secret.csv'", "may read the audit database only"),
+        ("FROM read_csv('{0}/secret.csv')", "may read the audit database only"),
+        ("FROM read_text('{0}/secret.csv')", "may read the audit database only"),
+        ("FROM glob('{0}/*')", "may read the audit database only"),
+        ("FROM path", "the query is wrong"),
+        ("SELECT 1; SELECT 2", "there are 2 statements"),
+        ("", "there are 0 statements"),
+        ("SELEC 1", "the query is wrong: Parser Error"),
+    ],
+)
+def test_all_else_is_refused(path: Path, tmp_path: Path, query: str, why: str) -> None:
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    with pytest.raises(QueryRefused, match=why):
+        ask(path, query.format(tmp_path))
+    assert [file.name for file in tmp_path.iterdir()] == ["secret.csv"]
+    assert ask(path, "SELECT count(*) FROM copies") == [(1,)]
+
+
+def test_a_query_that_never_ends_is_ended(path: Path) -> None:
+    endless = "SELECT count(*) FROM range(1000000000000) a, range(1000000) b"
+    with pytest.raises(QueryRefused, match="took longer than it may"):
+        ask(path, endless, Limits(seconds=0.5))
+
+
+def test_a_query_that_wants_all_memory_is_ended(path: Path) -> None:
+    large = "SELECT len(list(i)) FROM range(200000000) t(i)"
+    with pytest.raises(QueryRefused, match="more memory than it may"):
+        ask(path, large, Limits(memory="100MiB"))
+
+
+def test_every_view_has_a_comment_and_can_be_read(path: Path) -> None:
+    views = ask(path, "SELECT view_name, comment FROM duckdb_views() WHERE NOT internal")
+    assert len(views) >= 15
+    for name, comment in views:
+        assert comment, name
+        ask(path, f"FROM {name}")
+
+
+def test_several_may_read_and_nobody_while_it_is_written(path: Path) -> None:
+    with reading(path, IDENTITY) as one, reading(path, IDENTITY) as other:
+        assert reached(one) == reached(other)
+    program = (
+        "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print('open', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"open\n"
+        with pytest.raises(AuditBusy, match="another process has"), reading(path, IDENTITY):
+            pass
+        holder.communicate(b"\n")
+
+
+def test_a_database_of_another_log_is_refused(path: Path) -> None:
+    other = IDENTITY._replace(cluster="other")
+    with (
+        pytest.raises(AuditForeign, match=r"of cluster c, not of other.*--rebuild"),
+        reading(path, other),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"x" * 20_000])
+def test_what_is_no_audit_database_is_refused_and_left_alone(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "audit"
+    path.write_bytes(content)
+    with pytest.raises(AuditForeign, match="is no audit database"), writing(path, IDENTITY):
+        pass
+    if content:
+        assert path.read_bytes() == content
+
+
+def test_only_audit_databases_are_discarded(tmp_path: Path) -> None:
+    with duckdb.connect(tmp_path / "other") as other:
+        other.execute("CREATE TABLE precious AS SELECT 1 AS one")
+    (tmp_path / "text").write_text("precious")
+    for name in ("other", "text"):
+        with pytest.raises(AuditForeign, match="is no audit database"):
+            discard(tmp_path / name)
+        assert (tmp_path / name).exists()
+    sync(tmp_path / "audit", MemoryLog(IDENTITY))
+    discard(tmp_path / "audit")
+    assert not (tmp_path / "audit").exists()
+
+
+def test_a_log_that_was_truncated_or_replaced_is_noticed(tmp_path: Path) -> None:
+    for name, events in (("shorter", RIGHT[:9]), ("other", [*RIGHT[:11], RIGHT[8]])):
+        path, log, since = tmp_path / name, MemoryLog(IDENTITY), MemoryLog(IDENTITY)
+        append(log, RIGHT)
+        sync(path, log)
+        append(since, events)
+        with pytest.raises(LogReplaced, match=r"rg/2@11 is missing or another record.*--rebuild"):
+            sync(path, since)
+        assert sync(path, log).events == 0
+
+
+def test_a_sync_that_fails_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, log = tmp_path / "audit", MemoryLog(IDENTITY)
+    append(log, RIGHT[:5])
+    sync(path, log)
+    append(log, RIGHT[5:])
+    with monkeypatch.context() as patched:
+
+        def fail(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        patched.setattr("projections.audit.sync.note", fail)
+        with pytest.raises(KeyboardInterrupt):
+            sync(path, log)
+    assert ask(path, "SELECT count(*) FROM events") == [(5,)]
+    assert sync(path, log).events == len(RIGHT) - 5
+    assert ask(path, "SELECT count(*) FROM events") == [(len(RIGHT),)]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[str]:
+    """The address of an embedded log."""
+    with SqliteLog.create(tmp_path / "cluster.log", IDENTITY) as made:
+        append(made, RIGHT)
+        yield made.url
+
+
+def run(log: str, *arguments: object) -> Done:
+    return osdlog(*arguments, log=log)
+
+
+def test_osdlog_sql(log: str, tmp_path: Path) -> None:
+    question = "SELECT object, version, state FROM object_versions ORDER BY version"
+    assert run(log, "sql", question).lines == [
+        "object  version  state   ",
+        "a             1  live    ",
+        "b             2  deleted ",
+        "b             3  deletion",
+    ]
+    lines = run(log, "sql", "--json", question).lines
+    assert json.loads(lines[0]) == {"object": "a", "version": 1, "state": "live"}
+    assert run(log, "sql", "--csv", question).lines[:2] == ["object,version,state", "a,1,live"]
+    done = run(log, "sql", "--parquet", tmp_path / "out.parquet", question)
+    assert (done.out, done.err) == ("", f"3 rows in {tmp_path / 'out.parquet'}\n")
+    assert pq.read_table(tmp_path / "out.parquet").column("version").to_pylist() == [1, 2, 3]
+
+
+def test_the_shell_of_osdlog_sql(log: str) -> None:
+    words = b"SELECT count(*) AS n\nFROM copies;\nnonsense;\nSELECT 7 AS m;\n"
+    done = osdlog("sql", "--csv", log=log, stdin=words)
+    assert (done.code, done.lines) == (0, ["n", "1", "m", "7"])
+    assert done.err.startswith("error: the query is wrong: Parser Error")
+
+
+def test_osdlog_sql_refuses(log: str) -> None:
+    done = run(log, "sql", "DROP VIEW copies")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines()[0] == "error: a query may only ask, and this is DROP"
+    assert run(log, "sql", "--json", "--csv", "SELECT 1").code == 2
+
+
+def test_osdlog_audit(log: str, tmp_path: Path) -> None:
+    done = run(log, "audit", "deletions", "b")
+    assert done.code == 0
+    assert done.lines[:2] == [
+        "Is what was deleted really gone?",
+        "Yes: every deletion is proven.",
+    ]
+    assert run(log, "audit").code == 1
+    said = json.loads(run(log, "audit", "retire", "osd.2", "--json").out)
+    assert (said["verdict"], said["report"]) == (False, "retire")
+    page = tmp_path / "proof.html"
+    assert run(log, "audit", "deletions", "--prefix", "b", "--page", page).code == 0
+    assert page.read_text().startswith("<!doctype html>")
+    assert run(log, "audit", "nothing").code == 2
+    assert run(log, "audit", "retire").code == 2
+
+
+def test_osdlog_audit_export(log: str, tmp_path: Path) -> None:
+    folder = tmp_path / "lake"
+    done = run(log, "audit", "--export", folder)
+    assert done.code == 0
+    with duckdb.connect() as lake:
+        pattern = f"{folder}/events/*/*.parquet"
+        found = lake.execute(f"SELECT count(*), count(DISTINCT day) FROM '{pattern}'").fetchone()
+    assert found == (len(RIGHT), 1)
+    again = run(log, "audit", "--export", folder)
+    assert (again.code, again.err.splitlines()[0]) == (3, f"error: {folder} exists already")
+
+
+def test_a_replaced_log_is_said_and_rebuilt_on_demand(log: str, tmp_path: Path) -> None:
+    assert run(log, "sql", "FROM events").code == 0
+    path = tmp_path / "cluster.log"
+    for file in tmp_path.glob("cluster.log*"):
+        if not file.name.endswith(".audit"):
+            file.unlink()
+    with SqliteLog.create(path, IDENTITY) as made:
+        append(made, RIGHT[:3])
+    done = run(log, "sql", "FROM events")
+    assert done.code == 3
+    assert "is not the one that the audit database was made from" in done.err
+    assert run(log, "audit", "lost", "--rebuild").code == 0
+    assert run(log, "sql", "--csv", "SELECT count(*) n FROM events").lines == ["n", "3"]
