@@ -42,7 +42,10 @@ class Replay:
         self.rgs: dict[RgId, RgProjection] = {}
 
     def fold_all(self) -> Iterator[Told]:
-        """Fold everything that is there and was not yet, event by event."""
+        """Fold everything that is there and was not yet, event by event.
+
+        Those of one partition come in order, partitions in any.
+        """
         places = [(Topic.RG, partition) for partition in self._next_offsets]
         ends = {partition: end for (_, partition), end in self._log.end_offsets(places).items()}
         for chunk in read_chunks(self._log, dict(self._next_offsets), ends):

@@ -75,13 +75,14 @@ def _all_of(log: Log, place: TopicPartition) -> list[Record]:
 
 
 def replayed(log: Log) -> object:
-    """All that the folds make of it."""
+    """All that the folds make of it; between partitions there is no order."""
     now = MapReader(log).refresh()
     replay = Replay(log, now)
     told = [
         (each.position, each.event, each.folded.state, each.folded.void)
         for each in replay.fold_all()
     ]
+    told.sort(key=lambda each: (each[0].partition, each[0].offset))
     return now, told, {rg: group.state for rg, group in sorted(replay.rgs.items())}
 
 
