@@ -182,6 +182,10 @@ class Group:
             self.doomer.append_failed(ticket, is_unknown=failed.is_unknown)
             self.speaker.append_failed(ticket)
 
+    def remember(self) -> None:
+        """Something of the RG is here: with its header, so that a next process follows it too."""
+        self._is_dirty = True
+
     def keep_header(self) -> None:
         """At the end of a step: the state and place join the step's changes."""
         if self._is_dirty:

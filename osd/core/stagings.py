@@ -41,6 +41,7 @@ class Stagings:
             self._drop(stage)
         else:
             self._group.disk.stage(Staged(stage.fence, stage.serial, self._copy(stage)))
+            self._group.remember()
         self._context.confirm(stage.ticket, refusal or Kept())
 
     def folded(self, event: ObjectPut) -> None:

@@ -56,10 +56,10 @@ def _opened(log: Path) -> Log | None:
         return None
 
 
-def check_goes_on(data: Path) -> None:
+def check_goes_on(data: Path, *words: object) -> None:
     """`up` continues from the folder: every object is readable, and every RG gets clean."""
     wait_until_gone(data)
-    with program("up", "--data", data) as up:
+    with program("up", "--data", data, *words) as up:
         up.wait_for("the cluster is up")
         with Client(f"sqlite:{data}/log.sqlite") as client:
             for row in client.list():
@@ -80,10 +80,11 @@ def test_a_demo(tmp_path: Path, source: Path, records: int, number: signal.Signa
 
 @pytest.mark.parametrize(("records", "number"), UP)
 def test_a_cluster_that_comes_up(tmp_path: Path, records: int, number: signal.Signals) -> None:
-    data = tmp_path / "data"
-    with program("up", "--osds", 2, "--rgs", 4, "--data", data) as up:
+    """The same command again goes on, also where the cluster was not founded yet."""
+    data, words = tmp_path / "data", ("--osds", 2, "--rgs", 4)
+    with program("up", "--data", data, *words) as up:
         interrupt(up, data / "log.sqlite", records, number)
-    check_goes_on(data)
+    check_goes_on(data, *words)
 
 
 def test_an_import(tmp_path: Path, source: Path) -> None:

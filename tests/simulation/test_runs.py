@@ -35,6 +35,12 @@ def test_nothing_is_violated_with_more_copies(first: int, replicas: int) -> None
     )
 
 
+@pytest.mark.parametrize(("seed", "steps"), [(1087, 46), (1436, 90)])
+def test_a_body_staged_before_anything_was_read_is_not_forgotten(seed: int, steps: int) -> None:
+    """The process dies before it has folded a record of the RG: the next one follows it."""
+    assert run_seed(seed, Terms(steps=steps, replicas=3)) is None
+
+
 def test_one_seed_is_one_run_byte_for_byte() -> None:
     """Also in another process, in which sets have another order."""
     for seed in range(3):
