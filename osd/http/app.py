@@ -5,6 +5,7 @@ is the client's fault (400), the disk's (507, 503), or our own (500, and the
 traceback is logged); a client that goes away is nobody's.
 """
 
+import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable
@@ -46,6 +47,7 @@ class App:
         self._objects = Objects(shell, uploads)
         self._peers = Peers(shell, uploads)
         self._reports = Reports(shell)
+        self._running: set[asyncio.Future[None]] = set()
         self._object_methods: dict[str, Handler] = {
             "GET": self._objects.get,
             "PUT": self._objects.put,
@@ -63,6 +65,20 @@ class App:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
+        running = asyncio.get_running_loop().create_future()
+        self._running.add(running)
+        try:
+            return await self._answer(request)
+        finally:
+            self._running.discard(running)
+            running.set_result(None)
+
+    async def drain(self, patience_s: float) -> None:
+        """Until every request that runs now is answered, but no longer than this."""
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=patience_s)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
             response = await self._route(request)
         except Refused as failure:
@@ -154,15 +170,25 @@ class Server:
             max_line_size=MAX_LINE_BYTES,
             max_field_size=MAX_FIELD_BYTES,
         )
+        self._app = app
+        self._site: web.SockSite | None = None
+        self._patience_s = patience_s
         self._runner = web.ServerRunner(server, shutdown_timeout=patience_s)
 
     async def listen(self, sock: socket.socket) -> None:
         """Answer whoever connects to this bound socket."""
         await self._runner.setup()
-        await web.SockSite(self._runner, sock, backlog=BACKLOG).start()
+        self._site = web.SockSite(self._runner, sock, backlog=BACKLOG)
+        await self._site.start()
 
     async def close(self) -> None:
-        """Accept nobody, let running requests end for a while, then cut them off."""
+        """Accept nobody, let running requests end for a while, then cut them off.
+
+        The runner alone would drop what is still on its way of their bodies.
+        """
+        if self._site is not None:
+            await self._site.stop()
+            await self._app.drain(self._patience_s)
         await self._runner.cleanup()
 
 
