@@ -10,6 +10,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -35,36 +36,32 @@ class Bar:
 def bar(what: str, files: int, size: int) -> Iterator[Bar]:
     """A bar for as long as the work takes."""
     in_bytes = [TextColumn("{task.fields[size]:,} of {task.fields[all]:,} bytes")] if size else []
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        *in_bytes,
-        TimeRemainingColumn(),
-        console=console(is_stderr=True),
-        transient=True,
-        disable=not console(is_stderr=True).is_terminal,
-    )
-    with progress:
+    with _progress(*in_bytes) as progress:
         yield Bar(progress, what, files, size)
 
 
 @contextmanager
 def counter(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar that is told how many are done, and how many there are."""
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console(is_stderr=True),
-        transient=True,
-        disable=not console(is_stderr=True).is_terminal,
-    )
-    with progress:
+    with _progress() as progress:
         task = progress.add_task(what, total=None)
 
         def tell(done: int, count: int) -> None:
             progress.update(task, completed=done, total=count)
 
         yield tell
+
+
+def _progress(*columns: ProgressColumn) -> Progress:
+    """On stderr, gone at the end, and nothing at all where that is no terminal."""
+    stderr = console(is_stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        *columns,
+        TimeRemainingColumn(),
+        console=stderr,
+        transient=True,
+        disable=not stderr.is_terminal,
+    )

@@ -101,6 +101,4 @@ class Stagings:
 
 def is_fenced(fence: Fence, claim: Claim) -> bool:
     """Whether a claim that another process made, or a newer one, shuts this fence out."""
-    return fence.rank < claim.fence.rank or (
-        fence.rank == claim.fence.rank and fence != claim.fence
-    )
+    return fence != claim.fence and fence.rank <= claim.fence.rank

@@ -1,10 +1,8 @@
 """Verdicts of one monitor, from who answered when."""
 
-from eventlog.ids import WEIGHT_ONE, Boot, Incarnation, Layout, Micros, OsdId, Store
+from eventlog.ids import WEIGHT_ONE, Boot, Incarnation, OsdId, Store
 from eventlog.map_events import (
-    ClusterCreated,
     MapChange,
-    MapChanged,
     OsdAdded,
     OsdBooted,
     OsdDown,
@@ -12,22 +10,13 @@ from eventlog.map_events import (
     OsdOut,
     OsdUp,
 )
+from folds.mapping import CREATED, event
 from osd.monitor import Judge, Patience, Verdict
 from projections.cluster_map import EMPTY, ClusterMap, Refusal
 from projections.map_fold import fold
 
 PATIENCE = Patience(probe_s=1, grace_s=10, out_s=100, share=0.5)
 MONITOR, OPERATOR = "osdlog monitor there", "ann"
-CREATED = ClusterCreated(
-    cluster="c",
-    rg_count=8,
-    partitions=8,
-    retention="unlimited",
-    cleanup="none",
-    replicas=2,
-    min_replicas=1,
-    rules=1,
-)
 
 
 def store(osd: int) -> Store:
@@ -50,17 +39,11 @@ class World:
 
     def change(self, change: MapChange, author: str = OPERATOR) -> None:
         guarded = isinstance(change, OsdBooted | OsdUp | OsdDown)
-        event = MapChanged(
-            time=Micros(0),
-            author=author,
-            reason="",
-            layout=None if guarded else Layout(self.map.layout),
-            changes=(change,),
-        )
-        after = fold(self.map, event)
+        said = event(change, layout=None if guarded else self.map.layout, author=author)
+        after = fold(self.map, said)
         assert not isinstance(after, Refusal), after.why
         self.map = after
-        self.judge.read(event, self.now)
+        self.judge.read(said, self.now)
 
     def round(self, seconds: float, *silent: int) -> list[Verdict]:
         """So much later all but these answer."""
