@@ -7,10 +7,10 @@ outcome of something was not told.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -102,11 +102,21 @@ class Load:
         return found
 
 
+class Work(Protocol):
+    """What workers do until they are stopped."""
+
+    async def work(self, worker: int, stopping: asyncio.Event) -> None:
+        """One worker, request after request."""
+
+
+AnyWork = TypeVar("AnyWork", bound=Work)
+
+
 @asynccontextmanager
-async def working(url: str) -> AsyncIterator[Load]:
-    """Clients at work; all have finished what they were doing at the end."""
+async def at_work(url: str, begin: Callable[[AsyncClient], AnyWork]) -> AsyncIterator[AnyWork]:
+    """Workers with one client; all have finished what they were doing at the end."""
     async with AsyncClient(url, deadline_s=DEADLINE_S) as client:
-        load = Load(client)
+        load = begin(client)
         stopping = asyncio.Event()
         workers = [asyncio.create_task(load.work(n, stopping)) for n in range(WORKERS)]
         try:
@@ -114,6 +124,11 @@ async def working(url: str) -> AsyncIterator[Load]:
         finally:
             stopping.set()
             await asyncio.gather(*workers)
+
+
+def working(url: str) -> AbstractAsyncContextManager[Load]:
+    """Clients at work, each on names of its own."""
+    return at_work(url, Load)
 
 
 async def until_clean(client: AsyncClient) -> None:

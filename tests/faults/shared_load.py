@@ -7,10 +7,9 @@ for an order that explains all (`simulation.linearizability`).
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
-from faults.load import DEADLINE_S, WORKERS
+from faults.load import at_work
 from osd.client import AsyncClient, ConditionFailed, NotThere
 from osd.errors import OutcomeUnknown
 from simulation.history import History
@@ -85,15 +84,6 @@ class SharedLoad:
         self.history.note(name, began, time.monotonic_ns(), did)
 
 
-@asynccontextmanager
-async def sharing(url: str) -> AsyncIterator[SharedLoad]:
-    """Clients at work on the same objects; all have finished at the end."""
-    async with AsyncClient(url, deadline_s=DEADLINE_S) as client:
-        load = SharedLoad(client)
-        stopping = asyncio.Event()
-        workers = [asyncio.create_task(load.work(n, stopping)) for n in range(WORKERS)]
-        try:
-            yield load
-        finally:
-            stopping.set()
-            await asyncio.gather(*workers)
+def sharing(url: str) -> AbstractAsyncContextManager[SharedLoad]:
+    """Clients at work on the same objects."""
+    return at_work(url, SharedLoad)
