@@ -11,9 +11,11 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
+    Task,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from osd.cli.output import console
 
@@ -50,6 +52,29 @@ def counter(what: str) -> Iterator[Callable[[int, int], None]]:
             progress.update(task, completed=done, total=count)
 
         yield tell
+
+
+@contextmanager
+def rated_counter(what: str, noun: str) -> Iterator[Callable[[int, int], None]]:
+    """The same, with how many a second beside."""
+    with _progress(_Rate(noun)) as progress:
+        task = progress.add_task(what, total=None)
+
+        def tell(done: int, count: int) -> None:
+            progress.update(task, completed=done, total=count)
+
+        yield tell
+
+
+class _Rate(ProgressColumn):
+    """`480,000 events/s`, over the last half minute."""
+
+    def __init__(self, noun: str) -> None:
+        super().__init__()
+        self._noun = noun
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f} {self._noun}/s" if task.speed else "")
 
 
 def _progress(*columns: ProgressColumn) -> Progress:

@@ -1,0 +1,82 @@
+"""`osdlog replay`: the cluster at any moment, and what became of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.programs import osdlog
+from client.past_logs import as_sqlite, eventful_log
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("past") / "log.sqlite"
+    as_sqlite(eventful_log(), path).close()
+    return f"sqlite:{path}"
+
+
+def test_it_shows_the_cluster_and_leaves_nothing_behind(log: str) -> None:
+    folder = Path(log.removeprefix("sqlite:")).parent
+    before = sorted(path.name for path in folder.iterdir())
+    done = osdlog("replay", log=log)
+    assert done.code == 0, done.err
+    assert done.err == ""
+    assert done.lines[0].startswith("as of now: epoch ")
+    assert done.lines[1].split() == [
+        *("rg", "state", "primary", "version", "objects", "bytes", "tombstones", "copies"),
+        "strays",
+    ]
+    assert done.lines[-1].endswith(" 0 strays")
+    assert {path.name for path in folder.iterdir()} - set(before) <= {
+        "log.sqlite-shm",
+        "log.sqlite-wal",
+    }
+
+
+def test_json_has_a_digest_of_every_rg(log: str) -> None:
+    now = json.loads(osdlog("replay", "--json", log=log).out)
+    then = json.loads(osdlog("replay", "--json", "--until", "epoch:4", log=log).out)
+    assert (then["as_of"], then["epoch"]) == ("epoch 4", 4)
+    assert {row["rg"] for row in now["rg"]} == {0, 1, 2}
+    assert now["rg"] != then["rg"]
+    one = json.loads(osdlog("replay", "--json", "--rg", "1", log=log).out)
+    assert one["rg"] == [row for row in now["rg"] if row["rg"] == 1]
+
+
+def test_one_osd_and_what_became_of_it(log: str) -> None:
+    shown = osdlog("replay", "--osd", 1, log=log)
+    assert shown.lines[0].startswith("osd.1 as of now: ")
+    assert "lacking" in shown.lines[1]
+    differing = osdlog("replay", "--osd", 1, "--diff", "epoch:3", log=log)
+    assert differing.lines[0].startswith("before, as of epoch 3: ")
+    assert differing.lines[1].startswith("after, as of now: ")
+
+
+def test_a_difference_of_an_rg_lists_its_objects(log: str) -> None:
+    done = osdlog("replay", "--diff", "epoch:3", "--rg", "2", log=log)
+    assert done.code == 0, done.err
+    assert any(line.startswith("object-") for line in done.lines)
+    said = json.loads(osdlog("replay", "--diff", "epoch:3", "--rg", "2", "--json", log=log).out)
+    assert said["objects"]
+    nothing = osdlog("replay", "--diff", "epoch:3", "--until", "epoch:3", log=log)
+    assert nothing.lines[2:] == ["nothing differs"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (("--until", "epoch:99"), "error: there is no epoch 99: the map has 1 to "),
+        (("--until", "rg/0@999999"), "error: there is no record at rg/0@999999: "),
+        (("--osd", "9"), "error: osd.9 is not in the map as of now"),
+        (("--rg", "9"), "error: there is no rg 9"),
+    ],
+)
+def test_what_does_not_exist_is_wrong_usage(
+    log: str, arguments: tuple[str, ...], what: str
+) -> None:
+    done = osdlog("replay", *arguments, log=log)
+    assert done.code == 2
+    assert done.out == ""
+    assert done.err.startswith(what)
+    assert "\nhint: " in done.err
