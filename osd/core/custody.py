@@ -60,7 +60,12 @@ class Custody:
         for (store, version), is_there in folded.draft.bare.items():
             if store == self._group.context.me:
                 self._follow_bare(version, is_there=is_there)
-        if isinstance(event, ObjectsImported) and event.store == self._group.context.me:
+        is_judged = folded.void is None  # one that comes late may speak of what is said again
+        if (
+            isinstance(event, ObjectsImported)
+            and event.store == self._group.context.me
+            and is_judged
+        ):
             for version in event.versions:
                 self._unlink(self._group.disk.drop_import(version))
 

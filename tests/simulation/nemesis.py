@@ -126,11 +126,12 @@ class Nemesis:
     def has_destroyed(self, rg: RgId, entry: Entry) -> bool:
         """Whether all that counted of this version was destroyed, now or before."""
         holders, version = entry.holders(), entry.version
-        if holders and all(self._is_bad(store, rg, version) for store in holders):
+        if holders and all(self.is_excused(store, rg, version) for store in holders):
             self._destroyed.add((rg, version))
         return (rg, version) in self._destroyed
 
-    def _is_bad(self, store: Store, rg: RgId, version: Version) -> bool:
+    def is_excused(self, store: Store, rg: RgId, version: Version) -> bool:
+        """Whether this copy was destroyed."""
         return store in self.lost_stores or (store, rg, version) in self.spoiled
 
     def _reckon(self) -> None:

@@ -61,6 +61,8 @@ class Pump:
         self._expected: dict[TopicPartition, int] = {}
         """The next record that the process is to be given."""
         self._has_news: dict[TopicPartition, None] = {}
+        self._is_waiting = False
+        """Whether the log cannot be reached and is tried again in a moment."""
         self.lagging: dict[TopicPartition, int] = {}
         """Partitions that are not read before that time."""
 
@@ -109,7 +111,7 @@ class Pump:
 
     def _poll(self, places: tuple[TopicPartition, ...]) -> None:
         if self._cluster.network.is_cut(LOG, self._machine.address):
-            self._later(AGAIN_MS, lambda: self._poll(places))
+            self._wait_for_way()
             return
         found: list[Decoded] = []
         for place in self._cluster.chance.also(places, list(self._has_news)):
@@ -129,6 +131,16 @@ class Pump:
                 self.told((place,))
         if found:
             self._cluster.feed(self._machine, Read(tuple(found)))
+
+    def _wait_for_way(self) -> None:
+        """Everything that is new is read as soon as the log can be reached again."""
+        if not self._is_waiting:
+            self._is_waiting = True
+            self._later(AGAIN_MS, self._try_way)
+
+    def _try_way(self) -> None:
+        self._is_waiting = False
+        self._poll(tuple(self._has_news))
 
     def _answer(self, ask: Ask) -> None:
         network, address = self._cluster.network, self._machine.address

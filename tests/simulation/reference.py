@@ -7,15 +7,16 @@ them with it.
 from typing import NamedTuple
 
 from eventlog.codec import Event
-from eventlog.ids import OsdId, RgId, Version
+from eventlog.ids import Epoch, OsdId, RgId, Store, Version
 from eventlog.log import Record
 from eventlog.map_events import MapChanged
 from eventlog.rg_events import ObjectDeclaredLost, ObjectDeleted, ObjectPut, Operation
 from projections.cluster_map import EMPTY, ClusterMap, Refusal, candidates
-from projections.map_fold import fold, moves_data
-from projections.placement import PlacementTable, place_all
+from projections.map_fold import fold
+from projections.placement import PlacementTable
 from projections.replica_group import Folded
 from projections.rg_memory import RgProjection
+from simulation.placements import Placements
 
 OPERATIONS = (ObjectPut, ObjectDeleted, ObjectDeclaredLost)
 
@@ -35,7 +36,9 @@ class Reference:
         self.rgs = {RgId(rg): RgProjection(RgId(rg)) for rg in range(rgs)}
         self.accepted: dict[tuple[RgId, Version], Operation] = {}
         """Every accepted operation."""
-        self._table: PlacementTable | None = None
+        self.maps: dict[Epoch, ClusterMap] = {}
+        """The map as every epoch made it."""
+        self._placements = Placements()
 
     def fold(self, told: Told) -> Folded | None:
         """Fold one more record; None if it is one of the map."""
@@ -48,13 +51,15 @@ class Reference:
             self.accepted[event.rg, folded.state.version] = event
         return folded
 
-    def placed(self, rg: RgId) -> tuple[OsdId, ...]:
-        """Where the map places the RG, up or not."""
-        if self._table is None:
-            now = self.map
-            pins = dict(now.pins)
-            self._table = place_all(candidates(now), now.rg_count, now.replicas, pins)
-        return self._table.placed(rg)
+    def placed(self, rg: RgId, epoch: Epoch | None = None) -> tuple[OsdId, ...]:
+        """Where the map, or that of an earlier epoch, places the RG, up or not."""
+        return self._table(self.map if epoch is None else self.maps[epoch]).placed(rg)
+
+    def placed_stores(self, rg: RgId, epoch: Epoch) -> tuple[Store, ...]:
+        """The disks that these OSDs had then."""
+        osds = self.maps[epoch].osds
+        each = [osds[osd].store for osd in self.placed(rg, epoch)]
+        return tuple(store for store in each if store is not None)
 
     def primary(self, rg: RgId) -> OsdId | None:
         """The OSD that the map makes the RG's primary, if any is up."""
@@ -64,6 +69,7 @@ class Reference:
         after = fold(self.map, event)
         if isinstance(after, Refusal):
             return
-        if moves_data(self.map, after):
-            self._table = None
-        self.map = after
+        self.map = self.maps[after.epoch] = after
+
+    def _table(self, now: ClusterMap) -> PlacementTable:
+        return self._placements.all(candidates(now), now.rg_count, now.replicas, now.pins)

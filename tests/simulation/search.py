@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from pytest import MonkeyPatch  # noqa: PT013
 
+from osd.core import membership
 from simulation.ablations import ABLATIONS
+from simulation.placements import Placements
 from simulation.seeds import STEPS, Failure, Run
 
 
@@ -33,6 +35,9 @@ DEFAULT = Terms()
 def run_of(seed: int, terms: Terms = DEFAULT) -> Iterator[Run]:
     """A run to be made, perhaps without one safeguard as long as this lasts."""
     with MonkeyPatch.context() as patch:
+        placements = Placements()
+        patch.setattr(membership, "place_all", placements.all)
+        patch.setattr(membership, "place_again", placements.again)
         if terms.without is not None:
             ABLATIONS[terms.without](patch)
         yield Run(seed, terms.steps, terms.replicas)

@@ -21,6 +21,7 @@ from simulation.checkers.counted_copies_stay import CountedCopiesStay
 from simulation.checkers.dense_versions import DenseVersions
 from simulation.checkers.expected_stops import ExpectedStops
 from simulation.checkers.fetch_slots import FetchSlots
+from simulation.checkers.kept_replicas import KeptReplicas
 from simulation.checkers.linearizable_objects import LinearizableObjects
 from simulation.checkers.live_copies import LiveCopies
 from simulation.checkers.log_records import LogRecords
@@ -100,6 +101,7 @@ class Run:
             DenseVersions(),
             LiveCopies(cluster, self.nemesis),
             CountedCopiesStay(reference),
+            KeptReplicas(reference),
             SameState(cluster),
             FetchSlots(),
             ExpectedStops(cluster),
