@@ -13,19 +13,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from eventlog.ids import Partition, Position, RgId, Store, Topic, Version, osd_name, rg_name
+from eventlog.ids import Partition, Position, RgId, Topic, osd_name, rg_name
+from osd import rg_reports
 from osd.core.group import Group
+from osd.core.obstacles import explain_here
 from osd.rg_table import RgTable
 from osd.shell import Shell
-from projections.explain import explain
-from projections.plans import Source, import_plan
-from projections.rg_state import Entry, Fact, Ledger
-from projections.states import View, source_state, sources
+from projections.explain import OPERATOR, Explanation, Reason
+from projections.rg_state import Entry
 
 Report = dict[str, Any]
-
-LISTED_FACTS = 20_000
-"""A source with more is reported by its ledger alone."""
 
 
 def alive(shell: Shell) -> Report:
@@ -71,61 +68,32 @@ def rgs(shell: Shell) -> list[Report]:
 
 def rg_row(group: Group) -> Report:
     """One RG in numbers."""
-    state = group.state
-    return {
-        "rg": group.rg,
-        "name": rg_name(group.rg),
-        "state": "+".join(flag.value for flag in group.flags),
-        "flags": [flag.value for flag in group.flags],
-        "is_primary": group.is_primary,
-        "placed": [store.osd for store in group.placed],
-        "acting": [store.osd for store in group.acting],
-        "version": state.version,
-        "objects": state.live,
-        "tombstones": state.tombstones,
-        "bytes": state.size,
-        "unheld": state.unheld,
-        "copies": group.disk.holdings.count,
-        "sources": len(sources(state, group.placed)),
-    }
+    return rg_reports.row(group.rg, group.view) | {"copies": group.disk.holdings.count}
 
 
 def rg(shell: Shell, group: Group) -> Report:
     """One RG with its claim, its stores and sources, and why it is as it is."""
-    state, claim = group.state, group.state.claim
-    return rg_row(group) | {
-        "placed_stores": [str(store) for store in group.placed],
-        "claim": claim
-        and {
-            "fence": str(claim.fence),
-            "epoch": claim.fence.epoch,
-            "round": claim.fence.round,
-            "store": str(claim.fence.store),
-            "boot": claim.fence.boot,
-            "placed": [str(store) for store in claim.placed],
-            "offset": claim.offset,
-            "is_standing": not claim.has_ended,
-            "is_mine": group.claims.fence is not None,
-        },
-        "stores": {str(s): _ledger(ledger) for s, ledger in sorted(state.ledgers.items())},
-        "retired": [str(store) for store in state.retired],
-        "import_plan": _sources(group),
-        "voids": state.voids,
-        "next_offset": group.place.next_offset,
+    detail = rg_reports.detail(group.view, group.table, group.claims.fence, group.place.next_offset)
+    own = {
         "copied": {"objects": group.importer.objects_copied, "bytes": group.importer.copied},
         "stuck": group.stuck,
-        "explanation": explanation(shell, group),
     }
+    return rg_row(group) | detail | own | rg_reports.explained(explanation(shell, group))
 
 
-def explanation(shell: Shell, group: Group) -> str:
-    """One sentence on why the RG is as it is."""
-    if group.stuck is not None:
-        return f"{rg_name(group.rg)} is stopped here: {group.stuck}."
-    view: View = group.view
-    said = explain(group.rg, view, shell.node.context.map)
-    if group.importer.trouble and group.importer.is_wanting():
-        said += f" The last try failed: {group.importer.trouble}."
+def explanation(shell: Shell, group: Group) -> Explanation:
+    """Why the RG is as it is here; the log's and the disk's troubles come first."""
+    said, me = explain_here(group), osd_name(shell.node.context.me.osd)
+    stall, room = shell.pump.stall, shell.gauge.room
+    if stall is not None and said.reason is not Reason.STOPPED:
+        sentence = (
+            f"{rg_name(group.rg)} waits for the log, which is stalled at {me} "
+            f"since {_clock(stall.since)}: {stall.why}."
+        )
+        return Explanation(sentence, Reason.LOG_STALLED, (OPERATOR,))
+    if group.importer.is_wanting() and room.free <= room.reserve:
+        sentence = f"{said.sentence.removesuffix('.')}, but the disk of {me} is full."
+        return Explanation(sentence, Reason.DISK_FULL, (OPERATOR,))
     return said
 
 
@@ -145,20 +113,7 @@ def facts(table: RgTable, name: str) -> Report | None:
     entry = table.entry(name)
     if entry is None:
         return None
-    return {
-        "name": name,
-        "rg": table.rg,
-        "version": entry.version,
-        "is_live": entry.body is not None,
-        "size": entry.body.size if entry.body else None,
-        "sha256": entry.body.sha256.hex() if entry.body else None,
-        "last": entry.last.kind.name.lower(),
-        "request": entry.last.request,
-        "actor": entry.actor,
-        "time": entry.time,
-        "next_offset": table.place.next_offset,
-        "facts": [_fact(fact) for fact in sorted(entry.facts, key=lambda fact: fact.store)],
-    }
+    return rg_reports.object_facts(name, table.rg, entry, table.place.next_offset)
 
 
 class Listing:
@@ -266,75 +221,6 @@ def _log(shell: Shell) -> Report:
         "records": shell.counters.records,
         "appends": shell.counters.appends,
         "stalled": stalled,
-    }
-
-
-def _ledger(ledger: Ledger) -> Report:
-    stated = ledger.stated
-    return {
-        "held": ledger.held,
-        "doomed": ledger.doomed,
-        "lost": ledger.lost,
-        "boot": ledger.boot,
-        "n": ledger.n,
-        "named": ledger.named,
-        "closed": ledger.closed,
-        "stated": stated
-        and {
-            "offset": stated.offset,
-            "version": stated.version,
-            "answers": stated.answers and str(stated.answers),
-            "staged_from": stated.staged_from,
-            "attests": stated.attests,
-            "agrees": stated.agrees,
-        },
-    }
-
-
-def _sources(group: Group) -> list[Report]:
-    """The sources with their sets counted, or by their ledgers where those are long."""
-    state = group.state
-    found = sources(state, group.placed)
-    if sum(state.ledger(store).facts for store in found) <= LISTED_FACTS:
-        return [_source(source) for source in import_plan(state, group.table, group.placed)]
-    return [_large_source(group, store) for store in found]
-
-
-def _source(source: Source) -> Report:
-    return {
-        "store": str(source.store),
-        "osd": source.store.osd,
-        "state": source.state.value,
-        "remaining": len(source.remaining),
-        "strays": len(source.strays),
-        "first_remaining": _first(source.remaining),
-        "first_strays": _first(source.strays),
-    }
-
-
-def _large_source(group: Group, store: Store) -> Report:
-    ledger = group.state.ledger(store)
-    shown = source_state(ledger, group.state.standing, ledger.held > 0)
-    return {
-        "store": str(store),
-        "osd": store.osd,
-        "state": shown.value,
-        "remaining": None,
-        "strays": None,
-        "facts": ledger.facts,
-    }
-
-
-def _first(versions: frozenset[Version]) -> list[Version]:
-    return sorted(versions)[:10]
-
-
-def _fact(fact: Fact) -> Report:
-    return {
-        "store": str(fact.store),
-        "osd": fact.store.osd,
-        "version": fact.version,
-        "status": fact.status.name.lower(),
     }
 
 

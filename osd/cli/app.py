@@ -14,7 +14,20 @@ import sys
 import typer
 
 from eventlog.errors import BadName, OsdlogError
-from osd.cli import audit, demo, health, maps, nodes, objects, records, replay, sql, trees, verify
+from osd.cli import (
+    audit,
+    demo,
+    explaining,
+    health,
+    maps,
+    nodes,
+    objects,
+    records,
+    replay,
+    sql,
+    trees,
+    verify,
+)
 from osd.errors import Refused
 from projections.audit.errors import QueryRefused
 
@@ -28,7 +41,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for family in (demo, nodes, objects, trees, maps, health, records, replay, sql, audit, verify):
+for family in (
+    demo,
+    nodes,
+    objects,
+    trees,
+    maps,
+    health,
+    explaining,
+    records,
+    replay,
+    sql,
+    audit,
+    verify,
+):
     family.add_to(app)
 
 

@@ -1,9 +1,8 @@
-"""Commands about how the cluster is: status, rg ls, rg show, explain.
+"""Commands about how the cluster is: status, rg ls, rg show.
 
 Rule: what an OSD does not say is said to be unknown, never guessed.
 """
 
-import re
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from osd.client.async_client import AsyncClient
 
 WATCH_S = 1.0
-_RG = re.compile(r"(?:rg ?)?([0-9a-f]{1,8})")
 
 
 def status(
@@ -176,58 +174,9 @@ def rg_show(
         table(("source", "state", "remaining", "strays"), sources, numbers=("remaining", "strays"))
 
 
-def explain(
-    what: Annotated[str, typer.Argument(metavar="RG|NAME", help="An RG, or an object.")],
-    is_name: Annotated[bool, typer.Option("--name", help="It is an object's name.")] = False,
-    deadline: options.Deadline = DEADLINE_S,
-    json: options.Json = False,
-    log: options.Log = None,
-) -> None:
-    """Say in one sentence why an RG is as it is; of an object also every fact."""
-    from osd.cli.output import say_json
-    from osd.cli.running import with_client
-
-    async def work(client: "AsyncClient") -> "tuple[dict[str, Any], dict[str, Any] | None]":
-        return await _explain(client, what, is_name=is_name)
-
-    rg, facts = with_client(log, work, deadline)
-    if json:
-        say_json({"rg": rg, "object": facts})
-        return
-    _say_explanation(what, rg, facts)
-
-
-async def _explain(
-    client: "AsyncClient", what: str, *, is_name: bool
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    from eventlog.ids import RgId, checked_name, rg_of
-
-    found = _RG.fullmatch(what)
-    count = (await client.map()).rg_count
-    if found and int(found[1], 16) < count and not is_name:
-        return await client.rg(RgId(int(found[1], 16))), None
-    rg = await client.rg(rg_of(checked_name(what), count))
-    return rg, await client.facts(what)
-
-
-def _say_explanation(what: str, rg: dict[str, Any], facts: dict[str, Any] | None) -> None:
-    from osd.cli.output import note, say, table
-
-    say(rg["explanation"])
-    if facts is None:
-        if what == f"{rg['rg']:x}":
-            note(f"(taken as an RG; `osdlog explain --name {what}` explains the object)")
-        return
-    life = f"lives, {facts['size']:,} bytes" if facts["is_live"] else "is deleted"
-    say(f"{what} {life}, at version {facts['version']}.")
-    rows = [(fact["store"], fact["version"], fact["status"]) for fact in facts["facts"]]
-    table(("store", "version", "copy"), rows, numbers=("version",))
-
-
 def add_to(app: typer.Typer) -> None:
     """Give the program these commands."""
     app.command()(status)
-    app.command()(explain)
     family = typer.Typer(no_args_is_help=True, help="Replica groups.")
     family.command("ls")(rg_ls)
     family.command("show")(rg_show)

@@ -8,7 +8,7 @@ What is not here: how one object is asked for (see `osd.client.objects`).
 
 import asyncio
 import getpass
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ from eventlog.map_events import MapChange
 from eventlog.open import open_log
 from osd.client.answers import Facts, Listed, OsdStatus, PutResult, RgRow, Stat
 from osd.client.bodies import Data, body_of
+from osd.client.explaining import Explained, explained
 from osd.client.listing import Listing
 from osd.client.map_reader import MapReader
 from osd.client.map_writer import change_map
@@ -140,6 +141,11 @@ class AsyncClient:
     async def rg(self, rg: RgId) -> Facts:
         """One RG, by its primary: its sources, its facts in numbers, why it is as it is."""
         return await self._questions.rg(rg)
+
+    async def explain(self, rg: RgId, step: Callable[[int], None] = lambda _: None) -> Explained:
+        """Why an RG is as it is, who must act next, and what led here."""
+        await asyncio.to_thread(self._reader.refresh)
+        return await explained(self._log, rg, self._questions, step)
 
     async def rg_digest(self, rg: RgId) -> Facts:
         """Digest of the RG's folded state at its primary, and how far that is folded."""

@@ -46,6 +46,22 @@ class Questions:
         """One RG as its primary sees it."""
         return await self._of_primary(self._checked(rg), f"/rgs/{rg:x}", _require_primary)
 
+    def primary(self, rg: RgId) -> OsdId | None:
+        """Who leads the RG by the map as it was read last, if anybody up does."""
+        osd = self._placing.primary(rg)
+        return None if osd is None else osd.osd
+
+    async def rg_at(self, osd: OsdId, rg: RgId) -> Facts | str:
+        """One RG as this OSD sees it, primary or not; else why there is no answer."""
+        known = self._placing.map.osds.get(osd)
+        if known is None or known.address is None:
+            return "it is not in the map" if known is None else "it has not started yet"
+        try:
+            answer = await self._facts_at(known, f"/rgs/{rg:x}", Epoch(0))
+        except Refused as error:
+            return error.what
+        return answer.error.what if isinstance(answer, Again) else answer
+
     async def rg_digest(self, rg: RgId) -> Facts:
         """The digest of the RG's fold at its primary."""
         return await self._of_primary(self._checked(rg), f"/rgs/{rg:x}/digest")

@@ -18,6 +18,7 @@ from eventlog.map_events import MapChange
 from osd.client.answers import Facts, Listed, OsdStatus, PutResult, RgRow, Stat
 from osd.client.async_client import AsyncClient
 from osd.client.bodies import Data
+from osd.client.explaining import Explained
 from osd.config import DEADLINE_S
 from projections.cluster_map import ClusterMap
 
@@ -114,6 +115,10 @@ class Client:
     def rg(self, rg: RgId) -> Facts:
         """One RG, by its primary."""
         return self._run(self._client.rg(rg))
+
+    def explain(self, rg: RgId) -> Explained:
+        """Why an RG is as it is, who must act next, and what led here."""
+        return self._run(self._client.explain(rg))
 
     def rgs(self) -> tuple[RgRow, ...]:
         """Every RG, each by its primary."""

@@ -198,3 +198,12 @@ def test_log_tail_follows(cluster: Cluster) -> None:
         tail.send(signal.SIGINT)
         assert tail.end() == 130
     cluster.client.delete("followed")
+
+
+def test_explain_as_json(cluster: Cluster) -> None:
+    cluster.client.put("a", b"123")
+    said = json.loads(cluster.run("explain", "a", "--json").out)
+    assert (said["reason"], said["who_acts"], said["since"]) == ("clean", [], None)
+    assert said["seen_by"] == said["stores"][0]["store"].partition("/")[0]
+    assert said["object"]["facts"][0]["status"] == "held"
+    cluster.client.delete("a")

@@ -53,7 +53,7 @@ def said(
     acting = tuple(store for store in placed if store.osd not in downs)
     state = folded(*events)[0].state if events else RgState()
     view = View(me, placed, acting, replicas or len(placed), state, mine)
-    return explain(RG, view, cluster_map)
+    return explain(RG, view, cluster_map).sentence
 
 
 class TestNobodyLeads:
@@ -235,7 +235,7 @@ def test_whatever_happens_is_explained_in_one_sentence(seed: int) -> None:
     where, projection = seat(random), fold_all(history(random))
     claim = projection.state.claim
     view = where.view(projection, claim.fence if claim else None)
-    sentence = explain(RG, view, MAP)
+    sentence = explain(RG, view, MAP).sentence
     assert "rg 5" in sentence
     assert sentence.endswith(".")
     assert ". " not in sentence

@@ -303,7 +303,7 @@ def _describe(machine: Machine, cluster: Cluster) -> list[str]:
     if group.claims.fence is not None:
         plan = import_plan(group.state, group.table, group.placed)
         lines += [f"  source {_describe_source(source)}" for source in plan]
-        lines.append(f"  {explain(RG, group.view, cluster.map)}")
+        lines.append(f"  {explain(RG, group.view, cluster.map).sentence}")
     return lines
 
 
