@@ -105,10 +105,19 @@ class Disk:
         data = self._overlay.get(keys.by_version(b"C", self._rg, version))
         return _copy(data) if data is not None else None
 
-    def copies(self) -> Iterator[tuple[Version, Copy]]:
-        """Copies that the log knows to be here, by version."""
-        for key, data in self._overlay.scan(keys.prefix(b"C", self._rg)):
+    def copies(self, after: Version = Version(0)) -> Iterator[tuple[Version, Copy]]:
+        """Copies that the log knows to be here, by version, above `after`."""
+        start = keys.by_version(b"C", self._rg, after)
+        for key, data in self._overlay.scan(keys.prefix(b"C", self._rg), start):
             yield Version(keys.last_number(key)), _copy(data)
+
+    def count_anew(self) -> None:
+        """Sum the holdings from the copies' own rows."""
+        found = NOTHING
+        for version, _ in self.copies():
+            found = found.plus(self._rg, version)
+        if found != self.holdings:
+            self._set_holdings(found)
 
     def promote_staged(self, fence: Fence, serial: Serial, version: Version) -> bool:
         """A put made the staged body a copy; False where nothing is staged so."""

@@ -67,7 +67,7 @@ def sweep(rows: Rows, files: Files) -> list[Damaged]:
             continue
         named.add(copy.body)
         if copy.body not in left and version is not None:
-            missing.append(Damaged(rg, version))
+            missing.append(Damaged(rg, version, copy.body))
     files.unlink(sorted(left - named))
     return missing
 

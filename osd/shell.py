@@ -25,7 +25,6 @@ from osd.core.context import MAP_PARTITION, Clock
 from osd.core.effects import Append, Ask, Effects, Fetch, Follow, Hint, Reply, Settle, Ticket
 from osd.core.inputs import (
     Barrier,
-    Damaged,
     Delete,
     Ended,
     Fetched,
@@ -66,7 +65,8 @@ class Served(NamedTuple):
     """An object that was found, with its bytes or its open file."""
 
     found: Found
-    content: bytes | Blob
+    content: bytes | Blob | None
+    """None where it cannot be read."""
 
 
 class Counters:
@@ -319,20 +319,9 @@ class Shell:
         if asked is None or asked.done():
             return
         if isinstance(answer, Found):
-            asked.set_result(self._serve(answer))
+            asked.set_result(Served(answer, self.content(answer.rg, answer.body)))
         else:
             asked.set_result(answer)
-
-    def _serve(self, found: Found) -> Answer | Served:
-        content = self.content(found.rg, found.body)
-        if content is not None:
-            return Served(found, content)
-        self.damaged(found.rg, found.entry.version)
-        return NotNow("the copy here cannot be read, and is fetched again if another store has it")
-
-    def damaged(self, rg: RgId, version: Version) -> None:
-        """Tell the core, in a step of its own, that a copy is bad."""
-        self._loop.call_soon(self.feed, Damaged(rg, version))
 
     def _spawn_fetch(self, fetch: Fetch) -> None:
         self._spawn(self._fetch(fetch))

@@ -148,6 +148,8 @@ class Custody:
             self._unlink(self._group.disk.drop_copy(had.version))
         if has is not None and self._may_go(has):
             self._doomed.add(has.version)
+        elif has is not None:  # an import said before it was doomed has landed after: it counts
+            self._doomed.discard(has.version)
 
     def _may_go(self, fact: Fact) -> bool:
         """Rule (a): the log says so of this copy; that it is wanted nowhere is not enough."""

@@ -8,7 +8,7 @@ byte or an unsettled statement.
 """
 
 from eventlog.digest import record_digest
-from eventlog.ids import Epoch, Offset, RgId, Store, rg_name
+from eventlog.ids import Epoch, Offset, RgId, Store, Version, rg_name
 from eventlog.map_events import MapChanged
 from eventlog.rg_events import (
     CopiesDoomed,
@@ -87,6 +87,12 @@ class Group:
     def ledger(self) -> Ledger:
         """What the log says of this store."""
         return self.state.ledger(self.context.me)
+
+    def holds(self, version: Version) -> bool:
+        """Whether the log counts this store's copy of that version."""
+        name = self.table.name_of(version)
+        entry = self.table.entry(name) if name is not None else None
+        return entry is not None and entry.version == version and entry.counts_at(self.context.me)
 
     @property
     def is_primary(self) -> bool:
@@ -191,6 +197,11 @@ class Group:
         if self._is_dirty:
             self.table.keep_header()
             self._is_dirty = False
+
+    def lose_row(self, version: Version) -> None:
+        """The log counts this version here, and it was seen to have no row."""
+        self.disk.count_anew()
+        self.speaker.gone(version)
 
     def keep_payload(self, payload: Payload) -> Body:
         """Give bytes that arrived a place in the rows, unless they are a file already."""

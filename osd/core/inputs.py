@@ -12,6 +12,7 @@ from eventlog.log import Record, TopicPartition
 from eventlog.map_events import MapChanged
 from eventlog.rg_events import RgEvent
 from osd.core.effects import Ticket
+from osd.disk import Body
 
 Payload = bytes | str
 """A body that arrived: small ones as bytes, large ones as the id of a durable file."""
@@ -236,10 +237,25 @@ class Hinted(NamedTuple):
 
 
 class Damaged(NamedTuple):
-    """This store's copy of that version is bad, or could not be read."""
+    """This store's copy of that version, kept in that body, is bad or could not be read."""
 
     rg: RgId
     version: Version
+    body: Body
+
+
+class Sound(NamedTuple):
+    """All bytes of that copy are right, also if it is said to be lost."""
+
+    rg: RgId
+    version: Version
+    body: Body
+
+
+class Miscounted(NamedTuple):
+    """The rows of this RG's copies were found to differ from the log: count them anew."""
+
+    rg: RgId
 
 
 class Tick(NamedTuple):
@@ -270,6 +286,8 @@ Input = (
     | GiveUp
     | Hinted
     | Damaged
+    | Sound
+    | Miscounted
     | Tick
     | Stopping
 )

@@ -35,6 +35,7 @@ from osd.core.inputs import (
     GiveUp,
     Hinted,
     Input,
+    Miscounted,
     Put,
     Read,
     Release,
@@ -42,6 +43,7 @@ from osd.core.inputs import (
     SettleAnswered,
     Settled,
     Skipped,
+    Sound,
     Stage,
     Started,
     Stopping,
@@ -49,6 +51,7 @@ from osd.core.inputs import (
 )
 from osd.core.membership import Membership, Phase
 from osd.core.reception import Reception
+from osd.core.scrubbing import found_bad, found_right
 from osd.rg_table import Place, read_header
 from osd.rows import Rows
 
@@ -176,8 +179,21 @@ class Node:
 
     def _damaged(self, given: Damaged) -> None:
         group = self.groups.get(given.rg)
-        if group is not None and group.disk.copy_of(given.version) is not None:
-            group.speaker.lost(given.version)
+        if group is not None:
+            found_bad(group, given.version, given.body)
+            self._agenda.touch(given.rg)
+
+    def _sound(self, given: Sound) -> None:
+        group = self.groups.get(given.rg)
+        if group is not None:
+            found_right(group, given.version, given.body)
+            self._agenda.touch(given.rg)
+
+    def _miscounted(self, given: Miscounted) -> None:
+        group = self.groups.get(given.rg)
+        if group is not None:
+            group.disk.count_anew()
+            group.speaker.doubt_disk()
             self._agenda.touch(given.rg)
 
     def _tick(self, _given: Tick) -> None:
@@ -323,6 +339,8 @@ _HANDLERS: dict[type, Callable[[Node, Any], None]] = {
     GiveUp: Node._give_up,
     Hinted: Node._hinted,
     Damaged: Node._damaged,
+    Sound: Node._sound,
+    Miscounted: Node._miscounted,
     Tick: Node._tick,
     Stopping: Node._stopping,
 }

@@ -3,7 +3,8 @@
 Rule: a read is served once the RG is folded up to where the log ended after
 the read arrived; `local` reads ask nothing. What is served is the current
 version, from this disk if it counts here, else fetched first from any store
-that holds it. If none of those is up the answer names them.
+that holds it. If none of those is up the answer names them. While a copy here
+is known to be bad and the log does not say so yet, its readers wait for that.
 """
 
 from __future__ import annotations
@@ -64,11 +65,24 @@ class Readers:
         frontier, kept = self._context.frontier, []
         for reading in self._waiting:
             question = reading.question
-            if question is None or frontier.reached(self._group.partition, question):
+            is_reached = question is None or frontier.reached(self._group.partition, question)
+            if is_reached and not self._is_bad(reading.request):
                 self._serve(reading.request)
             else:
                 kept.append(reading)
         self._waiting = kept
+
+    def _is_bad(self, request: Get) -> bool:
+        """Whether the copy here counts by the log, and is bad or not there."""
+        group, entry = self._group, self._group.table.entry(request.name)
+        if request.is_head or entry is None or not entry.counts_at(self._context.me):
+            return False
+        if group.speaker.is_losing(entry.version):
+            return True
+        if group.disk.copy_of(entry.version) is not None:
+            return False
+        group.lose_row(entry.version)
+        return True
 
     def expire(self) -> None:
         """Answer those whose time is up."""

@@ -21,6 +21,7 @@ from eventlog.rg_events import (
     Statement,
 )
 from osd.core.effects import Ticket
+from osd.disk import Body
 from projections.rg_state import Status
 
 if TYPE_CHECKING:
@@ -52,10 +53,13 @@ class Speaker:
         self._is_asked = False
         self._has_compared = False
         """Whether the disk was compared with the log since the start or the last doubt."""
+        self._may_have_unknown = False
+        """Whether the disk was seen to have what the log does not know of."""
         self._retry_at = 0
         self._imported: dict[Store | None, set[Version]] = {}
         self._erased: set[Version] = set()
-        self._lost: set[Version] = set()
+        self._lost: dict[Version, Body] = {}
+        """Where the bytes are that were found bad: another body may have replaced them."""
         self._gone: set[Version] = set()
 
     @property
@@ -96,9 +100,26 @@ class Speaker:
         """These copies' bytes are gone from here."""
         self._erased.update(versions)
 
-    def lost(self, version: Version) -> None:
-        """The copy of this version is bad, or could not be read."""
-        self._lost.add(version)
+    def lost(self, version: Version, body: Body) -> None:
+        """The copy of this version, kept in that body, is bad or could not be read."""
+        self._lost[version] = body
+
+    def gone(self, version: Version) -> None:
+        """The log counts this version here, and no row has it."""
+        self._gone.add(version)
+
+    def doubt_disk(self) -> None:
+        """The disk was seen to differ from the log: compare them anew."""
+        self._has_compared, self._may_have_unknown = False, True
+
+    def is_losing(self, version: Version) -> bool:
+        """Whether the copy of this version is known to be bad, and the log does not say so yet."""
+        under_way = self._under_way
+        if isinstance(under_way, CopiesLost) and version in under_way.versions:
+            return True
+        if version in self._gone:
+            return True
+        return version in self._lost and self._is_held_as(version, self._lost[version])
 
     def is_saying(self, version: Version) -> bool:
         """Whether an import of this version is about to be said or under way."""
@@ -115,6 +136,8 @@ class Speaker:
             return
         if self._must_settle is None:
             self._must_settle = self._may_have_spoken()
+        if self._lost:
+            self._lost = {v: body for v, body in self._lost.items() if self._is_held_as(v, body)}
         if self.is_silent:
             self._compare()
         if not self._has_stated:
@@ -132,10 +155,11 @@ class Speaker:
         """Its outcome is unknown: state the holdings again, then compare."""
         if ticket != self._ticket:
             return
+        self._lose_again(self._under_way)
         self._under_way = None
         self._has_stated, self._must_settle, self._has_compared = False, True, False
         self._retry_at = self._context.now + self._context.settings.retry_ms
-        self._imported, self._erased, self._lost, self._gone = {}, set(), set(), set()
+        self._imported, self._erased, self._gone = {}, set(), set()
 
     def folded(self, event: Statement) -> None:
         """A statement of this store and boot was folded, accepted or not."""
@@ -147,6 +171,17 @@ class Speaker:
             for version, _ in list(self._group.disk.imported()):
                 if not self.is_saying(version):
                     self._group.custody.judge_import(version)
+
+    def _lose_again(self, failed: Statement | None) -> None:
+        """No comparison would find again that bytes are bad, so that is not forgotten."""
+        if isinstance(failed, CopiesLost) and not failed.gone:
+            copies = ((version, self._group.disk.copy_of(version)) for version in failed.versions)
+            self._lost.update({version: copy.body for version, copy in copies if copy})
+
+    def _is_held_as(self, version: Version, body: Body) -> bool:
+        """Whether the log counts the copy of this version, and it is kept in that body."""
+        copy = self._group.disk.copy_of(version)
+        return copy is not None and copy.body == body and self._group.holds(version)
 
     def _may_have_spoken(self) -> bool:
         """Whether an earlier process may have said what is not read back yet.
@@ -191,13 +226,19 @@ class Speaker:
             if versions:
                 self._say_imported(source, versions)
                 return True
-        for versions, is_gone in ((self._gone, True), (self._lost, False)):
-            if versions:
-                why = "not on the disk" if is_gone else "damaged or unreadable"
-                chosen = _batch(versions)
-                self._say(CopiesLost(**self._head(), versions=chosen, gone=is_gone, why=why))
-                return True
-        return False
+        if self._gone:
+            self._say_lost(_batch(self._gone), is_gone=True)
+        elif self._lost:
+            chosen = tuple(sorted(self._lost)[:MAX_ITEMS])
+            self._lost = {v: body for v, body in self._lost.items() if v not in chosen}
+            self._say_lost(chosen, is_gone=False)
+        else:
+            return False
+        return True
+
+    def _say_lost(self, versions: tuple[Version, ...], *, is_gone: bool) -> None:
+        why = "not on the disk" if is_gone else "damaged or unreadable"
+        self._say(CopiesLost(**self._head(), versions=versions, gone=is_gone, why=why))
 
     def _say_imported(self, source: Store | None, versions: set[Version]) -> None:
         claim = self._group.state.standing
@@ -227,6 +268,9 @@ class Speaker:
         """Note how the disk differs from the log; asked for only when silent."""
         self._has_compared = True
         group = self._group
+        if self._may_have_unknown:
+            self._may_have_unknown = False
+            self._own_up()
         if group.disk.holdings == group.ledger.holdings:
             return
         for version, name in group.table.facts_of(self._context.me):
@@ -235,6 +279,13 @@ class Speaker:
                 fact = entry.fact_of(self._context.me) if entry else None
                 is_doomed = fact is None or fact.status is Status.DOOMED
                 (self._erased if is_doomed else self._gone).add(version)
+
+    def _own_up(self) -> None:
+        """Say what is here and the log does not know of: it then counts, or is doomed."""
+        known = {version for version, _ in self._group.table.facts_of(self._context.me)}
+        for version, _ in self._group.disk.copies():
+            if version not in known and self._context.me not in self._group.state.retired:
+                self.imported(version, None)
 
 
 def _batch(versions: set[Version]) -> tuple[Version, ...]:

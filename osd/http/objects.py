@@ -3,7 +3,9 @@
 Rule: a request is refused or sent on before its body is read; a body is read
 before the core hears of it; what the core answers is what the client hears.
 Every read checks its sum: a small body before anything is sent, a large one
-before its last piece, and then the connection breaks.
+before its last piece, and then the connection breaks. Where the copy here is
+found bad before anything is sent, the core is told and asked again: it then
+answers from another store's copy, if there is one.
 
 What is not here: what requests may say (`osd.http.requests`), which status
 says what (`osd.http.answers`).
@@ -19,8 +21,8 @@ from eventlog.ids import RgId, Version, rg_of
 from osd.blobs import Blob
 from osd.bodies import TooLarge, pieces
 from osd.core.answers import Answer, Done, Known, NotNow, OutcomeUnknown, Reserved
-from osd.core.inputs import Condition, Delete, Get, Put, Reserve
-from osd.disk import Copy
+from osd.core.inputs import Condition, Damaged, Delete, Get, Put, Reserve
+from osd.disk import Body, Copy
 from osd.errors import DiskFailed
 from osd.http.answers import (
     About,
@@ -121,17 +123,19 @@ class Objects:
         headers = request.headers
         sender = sender_of(headers)
         condition = condition_of(headers, target.rg)
-        answer = await self._shell.ask(
-            Get(
-                ticket=self._shell.ticket(),
-                rg=target.rg,
-                name=target.name,
-                epoch=sender.epoch,
-                deadline=self._deadline(sender),
-                is_local=is_local(headers),
-                is_head=request.method == "HEAD",
-            )
+        asked = Get(
+            ticket=self._shell.ticket(),
+            rg=target.rg,
+            name=target.name,
+            epoch=sender.epoch,
+            deadline=self._deadline(sender),
+            is_local=is_local(headers),
+            is_head=request.method == "HEAD",
         )
+        answer = await self._shell.ask(asked)
+        while isinstance(answer, Served) and not _is_right(answer):
+            self._damaged(target.rg, answer.found.entry.version, answer.found.body)
+            answer = await self._shell.ask(asked._replace(ticket=self._shell.ticket()))
         if isinstance(answer, Served):
             return await self._serve(request, target, answer, condition)
         if isinstance(answer, Known) and not condition.admits(answer.entry.version):
@@ -146,8 +150,8 @@ class Objects:
         if copy is None or copy.name != name:
             return error(404, f"no copy of version {version} is here", "Ask another holder.")
         content = self._shell.content(rg, copy.body)
-        if content is None:
-            self._shell.damaged(rg, version)
+        if content is None or not _has_sum(content, copy.size, copy.sha256):
+            self._damaged(rg, version, copy.body)
             return error(404, f"the copy of version {version} is damaged", "Ask another holder.")
         headers = {"Osdlog-Sha256": copy.sha256.hex(), "Content-Length": str(copy.size)}
         return await self._send(request, Target(name, rg), version, content, headers, copy)
@@ -184,6 +188,7 @@ class Objects:
     ) -> web.StreamResponse:
         entry, content = served.found.entry, served.content
         assert entry.body is not None
+        assert content is not None
         if not condition.admits(entry.version):
             if isinstance(content, Blob):
                 content.file.close()
@@ -202,12 +207,9 @@ class Objects:
         headers: dict[str, str],
         copy: Copy,
     ) -> web.StreamResponse:
-        """The bytes, checked."""
+        """The bytes; those of a file are checked on their way."""
         if isinstance(content, bytes):
-            if len(content) == copy.size and sha256(content).digest() == copy.sha256:
-                return web.Response(body=content, headers=headers)
-            self._shell.damaged(target.rg, version)
-            return self._answer(request, target, _damaged(target.name, version))
+            return web.Response(body=content, headers=headers)
         response = web.StreamResponse(headers=headers)
         try:
             async with aclosing(pieces(content, copy.size, copy.sha256)) as checked:
@@ -215,12 +217,13 @@ class Objects:
                 async for piece in checked:
                     await response.write(piece)
         except DiskFailed:
-            self._shell.damaged(target.rg, version)
-            if not response.prepared:
-                return self._answer(request, target, _damaged(target.name, version))
-            if request.transport is not None:
+            self._damaged(target.rg, version, copy.body)
+            if request.transport is not None:  # it was all but sent; whoever asks again gets it
                 request.transport.abort()
         return response
+
+    def _damaged(self, rg: RgId, version: Version, body: Body) -> None:
+        self._shell.feed(Damaged(rg, version, body))
 
     def _answer(
         self, request: web.BaseRequest, target: Target, answer: Answer | Served
@@ -252,8 +255,16 @@ class Objects:
         return error(412, what, "Read the object again, then decide.", headers)
 
 
-def _damaged(name: str, version: Version) -> NotNow:
-    return NotNow(
-        f"the copy of {name!r} at version {version} here is damaged,"
-        " and is fetched again if another store has it"
-    )
+def _is_right(served: Served) -> bool:
+    """Whether it may be sent: all bytes of a small one are right, a file has its size."""
+    body, content = served.found.entry.body, served.content
+    assert body is not None
+    return content is not None and _has_sum(content, body.size, body.sha256)
+
+
+def _has_sum(content: bytes | Blob, size: int, digest: bytes) -> bool:
+    if isinstance(content, bytes):
+        return len(content) == size and sha256(content).digest() == digest
+    if content.size != size:
+        content.file.close()
+    return content.size == size

@@ -201,8 +201,8 @@ def test_damage_in_a_row_is_found_by_the_read(cluster: Cluster) -> None:
     with cluster.osd(0) as osd:
         reply = osd.get("bad")
         assert reply.status == 503
-        assert reply.error.startswith("the copy of 'bad' at version 1 here is damaged")
-        until(lambda: osd.facts("bad") == {0: "lost"})
+        assert reply.error == "version 1 of 'bad' has no good copy left on any store"
+        assert osd.facts("bad") == {0: "lost"}
         assert osd.delete("bad").status == 200
 
 

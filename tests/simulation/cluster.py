@@ -17,12 +17,13 @@ from eventlog.ids import WEIGHT_ONE, Layout, Micros, OsdId, Partition, RgId, Sto
 from eventlog.log import Entry, LogIdentity, TopicPartition
 from eventlog.map_events import ClusterCreated, MapChange, MapChanged, OsdAdded
 from eventlog.memory import MemoryLog
-from osd.core.answers import Answer, Found, Kept, NotNow
+from osd.core.answers import Answer, Found, Kept
 from osd.core.context import Settings
 from osd.core.effects import Append, Effects, Fetch, Reply, Settle, Ticket
 from osd.core.inputs import (
     Damaged,
     Decoded,
+    Get,
     Hinted,
     Input,
     Put,
@@ -93,6 +94,8 @@ class Cluster:
         self.asked: dict[Ticket, Callable[[Machine, Answer, bytes | None], None]] = {}
         """Who waits for an answer, and for the bytes that came with it."""
         self._records: dict[TopicPartition, list[Decoded]] = {}
+        self._reads: dict[Ticket, Get] = {}
+        """Reads that are not answered yet."""
         self._decoder = Decoder(self.log)
         self._pumps: dict[Store, Pump] = {}
         self._tickets = 0
@@ -185,6 +188,8 @@ class Cluster:
         if machine.inbox is not None:
             machine.inbox.append(given)
             return
+        if isinstance(given, Get):
+            self._reads[given.ticket] = given
         if isinstance(given, Read):
             given = self._pumps[machine.store].fresh(given)
             if not given.records:
@@ -309,26 +314,29 @@ class Cluster:
 
     def reply(self, machine: Machine, reply: Reply) -> None:
         """Whoever asked is answered."""
-        asked = self.asked.pop(reply.ticket, None)
-        if asked is None:
-            return
         answer, data = reply.answer, None
         if isinstance(answer, Found):
             data = self._serve(machine, answer)
             if data is None:
-                answer = NotNow("the copy here cannot be read")
-        asked(machine, answer, data)
+                self.world.after(0, lambda: self._ask_again(machine, answer, reply.ticket))
+                return
+        self._reads.pop(reply.ticket, None)
+        asked = self.asked.pop(reply.ticket, None)
+        if asked is not None:
+            asked(machine, answer, data)
+
+    def _ask_again(self, machine: Machine, found: Found, ticket: Ticket) -> None:
+        """The copy is bad: the core is told, and asked again, each in a step of its own."""
+        self.feed(machine, Damaged(found.rg, found.entry.version, found.body))
+        if ticket in self._reads:
+            self.feed(machine, self._reads[ticket])
 
     def _serve(self, machine: Machine, found: Found) -> bytes | None:
-        """The bytes that go out; a bad copy is told to the core in a step of its own."""
+        """The bytes that go out, None if they are not what the log says."""
         body = found.entry.body
         assert body is not None
         copy = Copy(found.entry.last.object, body.size, body.sha256, found.body)
-        data = machine.read_body(found.rg, copy)
-        if data is None:
-            damaged = Damaged(found.rg, found.entry.version)
-            self.world.after(0, lambda: self.feed(machine, damaged))
-        return data
+        return machine.read_body(found.rg, copy)
 
     def _append(self, events: Sequence[Event]) -> None:
         entries = [self._entry(event) for event in events]

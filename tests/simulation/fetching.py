@@ -74,7 +74,7 @@ class Fetching:
         disk = source.disk(fetch.rg)
         copy: Copy | None = disk.copy_of(fetch.version)
         if data is None and copy is not None and copy.name == fetch.name:
-            damaged = Damaged(fetch.rg, fetch.version)
+            damaged = Damaged(fetch.rg, fetch.version, copy.body)
             self._cluster.world.after(0, lambda: self._cluster.feed(source, damaged))
         return data
 

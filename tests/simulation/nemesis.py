@@ -13,7 +13,7 @@ from typing import NamedTuple
 from eventlog.ids import OsdId, Partition, RgId, Store, Topic, Version
 from eventlog.log import TopicPartition
 from eventlog.map_events import StoreWrittenOff
-from osd.core.inputs import Damaged, Stopping
+from osd.core.inputs import Stopping
 from osd.disk import Copy
 from projections.rg_state import Entry
 from simulation.cluster import Cluster
@@ -115,13 +115,16 @@ class Nemesis:
         is_new = known.store != machine.store
         self._cluster.start(machine.store.osd, may_rebuild=is_new)
 
-    def find_spoiled(self) -> None:
-        """Somebody reads every copy that was spoiled; its node hears of it."""
-        for store, rg, version in sorted(self.spoiled):
-            for machine in self._cluster.alive():
-                copy = machine.disk(rg).copy_of(version) if machine.store == store else None
-                if copy is not None and machine.read_body(rg, copy) is None:
-                    self._cluster.feed(machine, Damaged(rg, version))
+    def lose_row(self, machine: Machine, random: Random) -> None:
+        """The row of one copy, and its bytes, are not on the disk any more."""
+        copies = self._copies(machine)
+        if not copies:
+            return
+        rg, version, copy = random.choice(copies)
+        self._say(f"{machine.address} has no row of rg {rg:x} v{version} any more")
+        self.spoiled.add((machine.store, rg, version))
+        machine.vanish(rg, version, copy)
+        self._reckon()
 
     def has_destroyed(self, rg: RgId, entry: Entry) -> bool:
         """Whether all that counted of this version was destroyed, now or before."""
@@ -132,7 +135,17 @@ class Nemesis:
 
     def is_excused(self, store: Store, rg: RgId, version: Version) -> bool:
         """Whether this copy was destroyed."""
-        return store in self.lost_stores or (store, rg, version) in self.spoiled
+        if store in self.lost_stores:
+            return True
+        return (store, rg, version) in self.spoiled and not self._is_mended(store, rg, version)
+
+    def _is_mended(self, store: Store, rg: RgId, version: Version) -> bool:
+        """Whether good bytes have taken the place of those that were spoiled."""
+        machine = self._cluster.machines.get(store.osd)
+        if machine is None or machine.store != store:
+            return False
+        copy = machine.disk(rg).copy_of(version)
+        return copy is not None and machine.read_body(rg, copy) is not None
 
     def _reckon(self) -> None:
         """Note what was destroyed just now, while the log still says where it was."""
@@ -265,8 +278,8 @@ class Nemesis:
         rg, version, copy = self._random.choice(copies)
         self._say(f"{machine.address} has other bytes of rg {rg:x} v{version} now")
         self.spoiled.add((machine.store, rg, version))
-        self._reckon()
         machine.spoil(rg, copy.body)
+        self._reckon()
 
     def _copies(self, machine: Machine) -> list[tuple[RgId, Version, Copy]]:
         """What is on the disk; only what is elsewhere too, if there is any."""

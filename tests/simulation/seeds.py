@@ -34,11 +34,14 @@ from simulation.nemesis import Nemesis
 from simulation.observers import Observer, Violation
 from simulation.operator import Operator
 from simulation.pump import AppendFault
+from simulation.scrubs import Scrubs
 
 STEPS = 200
 RGS = 3
 FIERCE = 3
 """Of so many seeds one is more often ambushed than left in peace."""
+SCRUBBED = 3
+"""Of so many seeds one has no scrub before the end."""
 NAMES = [f"object-{n}" for n in range(9)]
 SETTINGS = Settings(calm_ms=200, fetches=3, hint_ms=500, retry_ms=100, is_checked=True)
 
@@ -71,6 +74,7 @@ class Run:
         self.ambush = Ambush(
             self.cluster, self.clients, self.nemesis, Random(random.getrandbits(64))
         )
+        self.scrubs = Scrubs(self.cluster, Random(-1 - seed), self.nemesis.lose_row)
         self.at_rest: list[Observer] = [CalmBursts(self.cluster)]
         """Looks that change the cluster, and so come last."""
         self.cluster.observers += self._checkers()
@@ -113,6 +117,8 @@ class Run:
     def _disturb(self) -> None:
         self.cluster.world.run(50)
         self.nemesis.begin()
+        if self.seed % SCRUBBED:
+            self.scrubs.begin()
         acts: list[Callable[[], None]] = [
             self.clients.act,
             self._wait,
@@ -135,13 +141,14 @@ class Run:
     def _rest(self) -> None:
         """Everything is mended; what was destroyed is found out, and deleted."""
         self.nemesis.end()
+        self.scrubs.end()
         self.cluster.world.run(5_000)
         self.nemesis.end()  # who was just stopping has ended by now
         self.cluster.world.run(500)
         self.operator.mend()
         self._settle()
         self._doubt()
-        self.nemesis.find_spoiled()
+        self.scrubs.everywhere()
         self._settle()
         reads = [self.clients.read(name) for name in NAMES]
         self._settle()

@@ -10,11 +10,10 @@ What is not here: the log and the network (see `simulation.pump` and
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 
 from eventlog.ids import Boot, Incarnation, Micros, OsdId, RgId, Store, Version
 from eventlog.log import Log
-from osd import returning
+from osd import keys, returning
 from osd.blobs import BlobId
 from osd.core.context import Clock, Settings
 from osd.core.effects import Effects
@@ -120,12 +119,30 @@ class Machine:
 
     def spoil(self, rg: RgId, body: Body) -> None:
         """Silent corruption: the bytes are others than were written."""
+        data = self.raw_body(rg, body)
+        if data is not None:
+            self._overwrite(rg, body, b"?" + data[1:])
+
+    def vanish(self, rg: RgId, version: Version, copy: Copy) -> None:
+        """The copy's row is gone from the disk, and its file if it has one."""
+        self.rows.apply({keys.by_version(b"C", rg, version): None})
+        self.rows.sync()
+        if isinstance(copy.body, str):
+            del self.files[copy.body]
+
+    def mend(self, rg: RgId, copy: Copy) -> None:
+        """The bytes are again what was written."""
+        data = self.raw_body(rg, copy.body)
+        assert data is not None
+        each = (bytes([first]) + data[1:] for first in range(256))
+        right = next(one for one in each if hashlib.sha256(one).digest() == copy.sha256)
+        self._overwrite(rg, copy.body, right)
+
+    def _overwrite(self, rg: RgId, body: Body, data: bytes) -> None:
         if isinstance(body, str):
-            with suppress(KeyError):
-                self.files[body] = b"?" + self.files[body][1:]
+            self.files[body] = data
             return
-        data = self.disk(rg).read_body(body) or b""
         overlay = Overlay(self.rows)
-        Disk(overlay, rg).keep_body(body, b"?" + data[1:])
+        Disk(overlay, rg).keep_body(body, data)
         self.rows.apply(overlay.take())
         self.rows.sync()

@@ -7,15 +7,18 @@ were asked to show. Two runs print the same.
     osds N ...           add and start these OSDs
     start N [rebuild]    start a dead OSD's process        start N briefly: for 3 ms
     kill N [keep K]      kill -9; K (or all) changes survive that were not durable
-    wipe N               its disk is lost (kill it first)
-    pin N                place the one RG on osd.N         pin N briefly: for 5 ms
+    wipe N               its disk is lost (kill it first)  return N: the last that was lost is back
+    pin N[,N]            place the one RG on osd.N         pin N briefly: for 5 ms
+    copies N             keep so many of each object
     map CHANGE N         out, in, remove, down
     put NAME TEXT, get NAME, rm NAME
         [as REQUEST] [at N] [if absent | if there | if V]: at N: of osd.N, whoever is the primary
     cut N                no way between osd.N and the log  heal
     freeze N             its process stands still          thaw N
     fates FATE ...       of the next appends: ok or one of refused, full, lost, landed, late, twice
-    spoil N NAME         other bytes on its disk           leap YEARS
+    spoil N NAME         other bytes on its disk           vanish N NAME: its copy's row is gone
+    mend N NAME          the right bytes again             leap YEARS
+    scrub N [light]      it looks at all it has, every byte
     run MS               let time pass                     settle
     until EVENT [osd.N]  let time pass until such an event is in the log
     show                 states, sources, copies on disks
@@ -23,9 +26,18 @@ were asked to show. Two runs print the same.
 
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 from eventlog.ids import OsdId, RgId, Version
-from eventlog.map_events import MapChange, OsdDown, OsdIn, OsdLeaving, OsdOut, RgPinned
+from eventlog.map_events import (
+    MapChange,
+    OsdDown,
+    OsdIn,
+    OsdLeaving,
+    OsdOut,
+    ReplicasSet,
+    RgPinned,
+)
 from eventlog.telling import tell
 from osd.core.answers import (
     Answer,
@@ -45,6 +57,7 @@ from osd.core.answers import (
 )
 from osd.core.effects import Ticket
 from osd.core.inputs import Condition
+from osd.core.scrubbing import Depth
 from projections.explain import explain
 from projections.plans import Source, import_plan
 from simulation.asking import Asker, Options
@@ -53,6 +66,7 @@ from simulation.nemesis import YEAR_MS
 from simulation.network import LOG
 from simulation.pump import AppendFault
 from simulation.reference import Told
+from simulation.scrubs import Scrubs
 from simulation.stores import Machine
 
 RG = RgId(0)
@@ -80,6 +94,7 @@ class Runner:
         self._seen = 1  # the cluster's own creation is not worth a line
         self._asked: dict[int, str] = {}
         self._printed: list[str] = []
+        self._wiped: list[Machine] = []
 
     def run_block(self, block: str) -> str:
         """Commands up to the separator, and what they print now."""
@@ -103,6 +118,7 @@ class Runner:
             "start": self._start,
             "kill": self._kill,
             "wipe": self._wipe,
+            "return": self._return,
             "pin": self._pin,
             "map": self._map,
             "put": self._put,
@@ -118,6 +134,10 @@ class Runner:
             "thaw": self._thaw,
             "fates": self._fates,
             "spoil": self._spoil,
+            "vanish": self._vanish,
+            "mend": self._mend,
+            "copies": self._copies,
+            "scrub": self._scrub,
             "leap": self._leap,
         }
         actions[verb](*words)
@@ -135,11 +155,23 @@ class Runner:
         self.cluster.kill(OsdId(int(osd)), None if count == "all" else int(count))
 
     def _wipe(self, osd: str) -> None:
-        self.cluster.wipe(OsdId(int(osd)))
+        self._wiped.append(self.cluster.wipe(OsdId(int(osd))))
+
+    def _return(self, osd: str) -> None:
+        [machine] = [machine for machine in self._wiped if machine.store.osd == int(osd)]
+        machine.address += " of old"
+        self.cluster.returned.append(machine)
+        self.cluster.start_machine(machine, may_rebuild=True)
+        self.cluster.world.run(50)
 
     def _pin(self, osd: str, briefly: str = "") -> None:
-        self._change(RgPinned(rg=RG, osds=(OsdId(int(osd)),)))
+        osds = tuple(OsdId(int(number)) for number in osd.split(","))
+        self._change(RgPinned(rg=RG, osds=osds))
         self.cluster.world.run(5 if briefly else 50)
+
+    def _copies(self, replicas: str) -> None:
+        self._change(ReplicasSet(replicas=int(replicas), min_replicas=1))
+        self.cluster.world.run(50)
 
     def _map(self, change: str, osd: str) -> None:
         number = OsdId(int(osd))
@@ -199,6 +231,23 @@ class Runner:
         for _, copy in machine.disk(RG).copies():
             if copy.name == name:
                 machine.spoil(RG, copy.body)
+
+    def _mend(self, osd: str, name: str) -> None:
+        """What `spoil` did is undone, as where a disk could not be read for a while."""
+        machine = self._machine(osd)
+        for _, copy in machine.disk(RG).copies():
+            if copy.name == name:
+                machine.mend(RG, copy)
+
+    def _vanish(self, osd: str, name: str) -> None:
+        machine = self._machine(osd)
+        for version, copy in list(machine.disk(RG).copies()):
+            if copy.name == name:
+                machine.vanish(RG, version, copy)
+
+    def _scrub(self, osd: str, depth: str = "deep") -> None:
+        Scrubs(self.cluster, Random(0), lambda *_: None).all_of(self._machine(osd), Depth(depth))
+        self.cluster.world.run(50)
 
     def _leap(self, years: str) -> None:
         self.cluster.world.leap(int(years) * YEAR_MS)
