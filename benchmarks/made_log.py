@@ -1,60 +1,52 @@
-"""A long log made by a generator: puts, overwrites, deletes and migrations, as a cluster has them.
+"""A long log made by a generator: what a cluster says that lives for a month and grows.
 
-Rule: the same seed and length give the same events. Nothing here is void: what the audit costs is
-measured on a log in which all is well.
+Rule: the same seed and length give the same events. Objects are put, overwritten and deleted, kept
+on two OSDs each; now and then an OSD is added, and a part of all RGs moves. Nothing here is void.
 """
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from random import Random
 
+from benchmarks.made_rg import BOOT, MadeRg
 from eventlog import catalogue
 from eventlog.codec import encode
 from eventlog.ids import (
-    Boot,
-    Epoch,
-    Fence,
+    WEIGHT_ONE,
     Incarnation,
     Micros,
-    Offset,
     OsdId,
     Partition,
     RgId,
-    Round,
-    Serial,
-    StatementNumber,
     Store,
     Topic,
-    Version,
     rg_key,
+    rg_of,
 )
 from eventlog.log import Entry, LogIdentity
-from eventlog.rg_events import (
-    CopiesDoomed,
-    CopiesErased,
-    ExportClosed,
-    HoldingsStated,
-    ObjectDeleted,
-    ObjectPut,
-    ObjectsImported,
-    RgClaimed,
-    RgEvent,
-)
+from eventlog.map_events import ClusterCreated, MapChange, MapChanged, OsdAdded, OsdBooted
+from eventlog.rg_events import RgEvent
 from eventlog.sqlite import SqliteLog
-from projections.holdings import NOTHING, Holdings
+from projections.cluster_map import EMPTY, Refusal, candidates
+from projections.map_fold import fold
+from projections.placement import place_all
 
 RGS = 64
-OSDS = 4
-ITEMS = 500
+REPLICAS = 2
+OSDS = 12
+"""At first; one more after every `EVENTS_AN_OSD`."""
+EVENTS_AN_OSD = 2_000_000
 APPENDED = 20_000
 START = 1_763_000_000_000_000
 EVENTS_A_DAY = 330_000
 """So that ten million events are a month."""
+MIX = (0.49, 0.70)
+"""Below the first a new object is put, below the second one is overwritten; else one is deleted."""
 
 
 def make(path: Path, events: int, seed: int = 1) -> None:
-    """An embedded log of at least so many events."""
+    """An embedded log of at least so many events of RGs."""
     identity = LogIdentity("benchmark", RGS, "unlimited", "none")
     with SqliteLog.create(path, identity) as log:
         catalogue.publish(log)
@@ -63,148 +55,75 @@ def make(path: Path, events: int, seed: int = 1) -> None:
             log.append(entries)
 
 
-class _Rg:
-    """One RG, and what its log has said."""
-
-    def __init__(self, rg: RgId, random: Random, stores: list[Store]) -> None:
-        self.rg = rg
-        self.random = random
-        self.stores = stores
-        self.primary = stores[rg % len(stores)]
-        self.epoch = 0
-        self.version = 0
-        self.names = 0
-        self.said: dict[Store, int] = {}
-        self.holdings = NOTHING
-        self.live: list[tuple[Version, str]] = []
-
-    @property
-    def fence(self) -> Fence:
-        return Fence(Epoch(self.epoch), Round(1), self.primary, Boot(1))
-
-    def act(self, time: Micros) -> Iterator[RgEvent]:
-        chance = self.random.random()
-        if not self.epoch:
-            yield from self.claim(time)
-        elif chance < 0.0004 and self.live:
-            yield from self.move(time)
-        elif chance < 0.72 or not self.live:
-            yield self.put(time)
-        else:
-            yield from self.delete(time)
-
-    def claim(self, time: Micros) -> Iterator[RgEvent]:
-        self.epoch += 1
-        yield RgClaimed(
-            rg=self.rg,
-            time=time,
-            fence=self.fence,
-            placed=(self.primary,),
-            replicas=1,
-            min_replicas=1,
-            rules=1,
-            next_offset=Offset(0),
-            digest=bytes(8),
-        )
-
-    def put(self, time: Micros) -> ObjectPut:
-        if self.live and self.random.random() < 0.3:
-            old, name = self._take()
-            self.holdings = self.holdings.minus(self.rg, old)
-        else:
-            name = f"photos/2026/{self.rg:02x}/{self.names:08d}.jpg"
-            self.names += 1
-        self._next()
-        self.live.append((Version(self.version), name))
-        self.holdings = self.holdings.plus(self.rg, Version(self.version))
-        return ObjectPut(
-            rg=self.rg,
-            time=time,
-            fence=self.fence,
-            serial=Serial(self.version),
-            object=name,
-            version=Version(self.version),
-            size=self.random.randrange(1 << 22),
-            sha256=self.random.randbytes(32),
-            media_type="image/jpeg",
-            metadata={},
-            stores=(self.primary,),
-            request=None,
-            actor=self.random.choice((None, "alice", "bob")),
-        )
-
-    def delete(self, time: Micros) -> Iterator[RgEvent]:
-        version, name = self._take()
-        self._next()
-        yield ObjectDeleted(
-            rg=self.rg,
-            time=time,
-            fence=self.fence,
-            serial=Serial(self.version),
-            object=name,
-            version=Version(self.version),
-            request=None,
-            actor="carol",
-        )
-        self.holdings = self.holdings.minus(self.rg, version)
-        yield CopiesErased(**self._head(self.primary, time), versions=(version,))  # type: ignore[arg-type]
-        if self.random.random() < 0.05:
-            yield self.state(self.primary, time, self.holdings)
-
-    def move(self, time: Micros) -> Iterator[RgEvent]:
-        """To the next OSD, with all that there is."""
-        old = self.primary
-        self.primary = self.stores[(old.osd + 1) % len(self.stores)]
-        yield from self.claim(time)
-        yield self.state(self.primary, time, NOTHING)
-        versions = sorted(version for version, _ in self.live)
-        for start in range(0, len(versions), ITEMS):
-            some = tuple(versions[start : start + ITEMS])
-            yield ObjectsImported(
-                **self._head(self.primary, time),  # type: ignore[arg-type]
-                versions=some,
-                serves=self.fence,
-                source=old,
-            )
-            yield CopiesDoomed(rg=self.rg, time=time, fence=self.fence, store=old, versions=some)
-            yield CopiesErased(**self._head(old, time), versions=some)  # type: ignore[arg-type]
-        yield ExportClosed(**self._head(old, time))  # type: ignore[arg-type]
-
-    def state(self, store: Store, time: Micros, holdings: Holdings) -> HoldingsStated:
-        return HoldingsStated(
-            **self._head(store, time),  # type: ignore[arg-type]
-            version=Version(self.version),
-            staged_from=None,
-            answers=None,
-            count=holdings.count,
-            digest=holdings.digest_bytes(),
-        )
-
-    def _head(self, store: Store, time: Micros) -> dict[str, object]:
-        self.said[store] = self.said.get(store, 0) + 1
-        number = StatementNumber(self.said[store])
-        return {"rg": self.rg, "time": time, "store": store, "boot": Boot(1), "n": number}
-
-    def _take(self) -> tuple[Version, str]:
-        place = self.random.randrange(len(self.live))
-        self.live[place], self.live[-1] = self.live[-1], self.live[place]
-        return self.live.pop()
-
-    def _next(self) -> None:
-        self.version += 1
-
-
 class _Cluster:
     def __init__(self, random: Random) -> None:
-        stores = [Store(OsdId(osd), Incarnation(random.getrandbits(62))) for osd in range(OSDS)]
         self._random = random
-        self._rgs = [_Rg(RgId(rg), random, stores) for rg in range(RGS)]
+        self._map = EMPTY
+        self._stores: dict[OsdId, Store] = {}
+        self._names = count()
+        self._rgs = [MadeRg(RgId(rg), random) for rg in range(RGS)]
 
     def tell(self, events: int) -> Iterator[Entry]:
-        told = 0
+        """Map events are told beside, and not counted."""
+        told, at, due = 0, Micros(START), 0
+        yield from self._found(at)
         while told < events:
-            rg = self._random.choice(self._rgs)
-            time = Micros(START + told * 86_400_000_000 // EVENTS_A_DAY)
-            for event in rg.act(time):
+            at = Micros(START + told * 86_400_000_000 // EVENTS_A_DAY)
+            if told >= due:
+                due += EVENTS_AN_OSD
+                yield from self._grow(1 if told else OSDS, at)
+                said = self._move(at)
+            else:
+                said = self._act(at)
+            for event in said:
                 told += 1
-                yield Entry(Topic.RG, Partition(rg.rg % RGS), rg_key(rg.rg), encode(event))
+                yield _entry(Topic.RG, event.rg, event)
+
+    def _found(self, at: Micros) -> Iterator[Entry]:
+        created = ClusterCreated(
+            cluster="benchmark",
+            rg_count=RGS,
+            partitions=RGS,
+            retention="unlimited",
+            cleanup="none",
+            replicas=REPLICAS,
+            min_replicas=1,
+            rules=1,
+        )
+        yield from self._change((created,), at, guarded=True)
+
+    def _grow(self, osds: int, at: Micros) -> Iterator[Entry]:
+        for _ in range(osds):
+            osd = OsdId(len(self._stores))
+            store = self._stores[osd] = Store(osd, Incarnation(self._random.getrandbits(62)))
+            added = OsdAdded(osd=osd, weight=WEIGHT_ONE, host=f"host-{osd}", rack=f"rack-{osd % 3}")
+            yield from self._change((added,), at, guarded=True)
+            booted = OsdBooted(store=store, boot=BOOT, address=f"host-{osd}:7000")
+            yield from self._change((booted,), at, guarded=False)
+
+    def _change(self, changes: tuple[MapChange, ...], at: Micros, guarded: bool) -> Iterator[Entry]:
+        layout = self._map.layout if guarded else None
+        event = MapChanged(
+            time=at, author="operator", reason="more room", layout=layout, changes=changes
+        )
+        after = fold(self._map, event)
+        assert not isinstance(after, Refusal), after.why
+        self._map = after
+        yield Entry(Topic.MAP, Partition(0), b"", encode(event))
+
+    def _move(self, at: Micros) -> Iterator[RgEvent]:
+        table = place_all(candidates(self._map), RGS, REPLICAS)
+        for rg in self._rgs:
+            placed = tuple(self._stores[osd] for osd in table.placed(rg.rg))
+            yield from rg.place(placed, self._map.epoch, at)
+
+    def _act(self, at: Micros) -> Iterator[RgEvent]:
+        chance, rg = self._random.random(), self._random.choice(self._rgs)
+        if chance < MIX[0] or not rg.live:
+            name = f"photos/2026/{next(self._names):09d}.jpg"
+            return self._rgs[rg_of(name, RGS)].put(name, at)
+        return rg.overwrite(at) if chance < MIX[1] else rg.delete(at)
+
+
+def _entry(topic: Topic, rg: RgId, event: RgEvent) -> Entry:
+    return Entry(topic, Partition(rg % RGS), rg_key(rg), encode(event))

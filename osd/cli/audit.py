@@ -82,7 +82,7 @@ def audit(  # noqa: PLR0913, PLR0917 - its options
 
     values = _values(name, subject) | {"prefix": prefix, "since": since, "until": until}
     with (
-        followed(log, db, sync=sync, rebuild=rebuild) as found,
+        followed(log, db, sync=sync, rebuild=rebuild, object_name=_only(values)) as found,
         reading(found.path, found.identity) as connection,
     ):
         if export is not None:
@@ -110,6 +110,12 @@ def _values(name: str, subject: str | None) -> dict[str, object]:
     if name not in meant:
         raise BadName(f"the report {name} has no subject", f"Write `osdlog audit {name}`.")
     return {meant[name]: parse_osd(subject) if name == "retire" else subject}
+
+
+def _only(values: dict[str, object]) -> str | None:
+    """The one object that the report is about, if it is about one."""
+    name = values.get("object")
+    return name if isinstance(name, str) else None
 
 
 def _one(

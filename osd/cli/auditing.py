@@ -1,9 +1,10 @@
 """Auditing: how a command gets its audit database, up to the end of the log.
 
 Rule: the database lies beside an embedded log, else in the working directory,
-unless it is named. It is brought up to the log's end first. Where another
-process holds it, what it has is used, and said; where the log has been
-replaced, nothing is, until somebody says --rebuild.
+unless it is named. It is brought up to the log's end first, and the facts to
+that; those of one object's partition alone where only that is asked about.
+Where another process holds it, what it has is used, and said; where the log
+has been replaced, nothing is, until somebody says --rebuild.
 """
 
 from collections.abc import Iterator
@@ -26,9 +27,17 @@ class Audit(NamedTuple):
 
 @contextmanager
 def followed(
-    url: str | None, db: Path | None, *, sync: bool = True, rebuild: bool = False
+    url: str | None,
+    db: Path | None,
+    *,
+    sync: bool = True,
+    rebuild: bool = False,
+    object_name: str | None = None,
 ) -> Iterator[Audit]:
-    """The audit database of that log, up to date as far as can be."""
+    """The audit database of that log, up to date as far as can be.
+
+    `object_name`: the only object that will be asked about.
+    """
     from eventlog.open import open_log
     from osd.config import log_url
     from projections.audit.database import discard
@@ -37,8 +46,7 @@ def followed(
         path = db or default_path(log)
         if rebuild:
             discard(path)
-        if sync or not path.exists():
-            _sync(path, log)
+        _bring_up_to_date(path, log, object_name, load=sync or not path.exists())
         yield Audit(path, log.identity)
 
 
@@ -51,19 +59,40 @@ def default_path(log: "Log") -> Path:
     return Path(f"osdlog-{log.identity.cluster}{SUFFIX}")
 
 
-def _sync(path: Path, log: "Log") -> None:
+def _bring_up_to_date(path: Path, log: "Log", object_name: str | None, *, load: bool) -> None:
     from osd.cli.output import note
-    from osd.cli.progress import counter
     from projections.audit.errors import AuditBusy
-    from projections.audit.sync import sync
 
     try:
-        with counter("events") as progress:
-            synced = sync(path, log, progress)
+        if load:
+            _load(path, log)
+        _derive(path, log, object_name)
     except AuditBusy as error:
         if not path.exists():
             raise
         note(f"not brought up to date: {error.what}")
-        return
+
+
+def _load(path: Path, log: "Log") -> None:
+    from osd.cli.output import note
+    from osd.cli.progress import counter
+    from projections.audit.sync import follow
+
+    with counter("events") as progress:
+        synced = follow(path, log, progress)
     for (topic, partition), why in sorted(synced.stops.items()):
         note(f"{topic}/{partition} is not read to its end: {why}")
+
+
+def _derive(path: Path, log: "Log", object_name: str | None) -> None:
+    from osd.cli.progress import counter
+    from projections.audit.database import reading
+    from projections.audit.deriving import behind, derive, partitions_of
+
+    with reading(path, log.identity) as connection:
+        wanted = {stretch.partition for stretch in behind(connection)}
+        if object_name is not None:
+            wanted &= partitions_of(connection, object_name)
+    if wanted:
+        with counter("facts of events") as progress:
+            derive(path, log.identity, wanted, progress)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 HISTORY = ".osdlog_sql_history"
 HISTORY_LINES = 1_000
+EXPLAINED = ["explain_key", "explain_value"]
+"""The columns of an EXPLAIN, whose plan is a drawing and no cell of a table."""
 
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV, with a line of names.")]
 Parquet = Annotated[
@@ -104,6 +106,9 @@ def _print_table(answer: "Answer") -> None:
     from osd.cli.output import table
 
     rows = list(answer.rows())
+    if list(answer.columns) == EXPLAINED:
+        sys.stdout.writelines(f"{plan}\n" for _, plan in rows)
+        return
     numbers = [
         name
         for place, name in enumerate(answer.columns)

@@ -7,25 +7,38 @@ read-only, any number of them, and sees whole batches.
 What is not here: what is in it (`sql/`), following the log (`audit.sync`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
+import pyarrow as pa
 
 from eventlog.ids import Offset, Partition, Topic
 from eventlog.log import LogIdentity, TopicPartition
 from projections.audit.errors import AuditBusy, AuditError, AuditForeign
+from projections.audit.loading import make_tables
 from projections.audit.scripts import script
 from projections.voids import Void
 
-FORMAT = 1
+FORMAT = 2
 """Raised with every change of the tables: a database of another format is made anew."""
 
 MEMORY = "1GiB"
 
 Connection = duckdb.DuckDBPyConnection
+
+_POSITIONS = pa.schema(
+    [
+        ("topic", pa.string()),
+        ("partition", pa.int32()),
+        ("next_offset", pa.int64()),
+        ("digest", pa.binary()),
+        ("stopped_at", pa.int64()),
+        ("why", pa.string()),
+    ]
+)
 
 
 class Reached(NamedTuple):
@@ -44,10 +57,14 @@ def create(path: Path, identity: LogIdentity) -> None:
     connection = _connect(path, read_only=False)
     try:
         connection.execute("BEGIN")
-        for name in ("tables", "views"):
-            connection.execute(script(name))
+        connection.execute(script("tables"))
+        make_tables(connection)
+        connection.execute(script("views"))
         meta = [FORMAT, identity.cluster, identity.partitions]
-        connection.execute("INSERT INTO kept.meta VALUES (?, ?, ?)", meta)
+        connection.execute("INSERT INTO kept.meta VALUES (?, ?, ?, 0)", meta)
+        connection.execute(
+            "INSERT INTO kept.derived SELECT i, 0, 0 FROM range(?) t(i)", [identity.partitions]
+        )
         connection.executemany(
             "INSERT INTO kept.rules VALUES (?, ?)", [[void.name, void.value] for void in Void]
         )
@@ -125,20 +142,27 @@ def reached(connection: Connection) -> dict[TopicPartition, Reached]:
 
 def note(connection: Connection, positions: Mapping[TopicPartition, Reached]) -> None:
     """Remember how far these were read; part of the caller's transaction."""
-    connection.executemany(
-        "DELETE FROM kept.positions WHERE topic = ? AND partition = ?",
-        [[topic.value, partition] for topic, partition in positions],
+    rows = pa.Table.from_pylist(
+        [
+            {
+                "topic": topic.value,
+                "partition": partition,
+                "next_offset": found.next_offset,
+                "digest": found.digest,
+                "stopped_at": None if found.stopped is None else found.next_offset,
+                "why": found.stopped,
+            }
+            for (topic, partition), found in positions.items()
+        ],
+        _POSITIONS,
     )
-    connection.executemany(
-        "INSERT INTO kept.positions VALUES (?, ?, ?, ?, ?, ?)",
-        list(_rows(positions.items())),
+    connection.register("noted", rows)
+    connection.execute(
+        "DELETE FROM kept.positions USING noted n"
+        " WHERE n.topic = positions.topic AND n.partition = positions.partition"
     )
-
-
-def _rows(positions: Iterable[tuple[TopicPartition, Reached]]) -> Iterator[list[object]]:
-    for (topic, partition), (offset, digest, why) in positions:
-        stopped_at = None if why is None else offset
-        yield [topic.value, partition, offset, digest, stopped_at, why]
+    connection.execute("INSERT INTO kept.positions FROM noted")
+    connection.unregister("noted")
 
 
 def _connect(path: Path, *, read_only: bool) -> Connection:

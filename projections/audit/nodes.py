@@ -113,7 +113,8 @@ def _numbers(
 
 def _name(connection: Connection, rg: RgId, version: int) -> str | None:
     row = connection.execute(
-        "SELECT object FROM kept.operations WHERE rg = ? AND version = ? AND void IS NULL",
+        "SELECT n.object FROM kept.operations o JOIN kept.objects n USING (rg, id)"
+        " WHERE o.rg = ? AND o.version = ?",
         [rg, version],
     ).fetchone()
     return None if row is None else str(row[0])

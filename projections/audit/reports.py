@@ -3,7 +3,8 @@
 Rule: a report is a list of checks, each one question in `sql/checks/`. What a
 check of faults finds is a fault, and the verdict is yes iff there is none.
 What a report cannot see it says: where the log could not be read further, and
-which records everybody passes over.
+which records everybody passes over. It is given only where the facts it rests
+on are derived up to the end of what is loaded.
 
 What is not here: how a report looks (`audit.pages`, `osd.cli`).
 """
@@ -13,6 +14,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from projections.audit.database import Connection
+from projections.audit.deriving import behind, partitions_of
 from projections.audit.errors import AuditError
 from projections.audit.scripts import script
 
@@ -157,10 +159,12 @@ KINDS: Mapping[str, Kind] = {
 def report(connection: Connection, name: str, values: Values | None = None) -> Report:
     """One report; `values` for the kind's parameters, None where they are absent.
 
-    Raises `AuditError` for what cannot be a value, such as a time.
+    Raises `AuditError` for what cannot be a value, such as a time, and where
+    facts are behind.
     """
     kind = KINDS[name]
     given = {parameter: (values or {}).get(parameter) for parameter in kind.parameters}
+    _require_facts(connection, given.get("object"))
     for parameter in ("since", "until"):
         if given.get(parameter) is not None:
             given[parameter] = _time(str(given[parameter]))
@@ -169,6 +173,19 @@ def report(connection: Connection, name: str, values: Values | None = None) -> R
     faults = sum(_faults(check, table) for check, table in zip(checks, tables, strict=True))
     sentence = kind.yes if not faults else f"{kind.no}: {faults:,} found"
     return Report(name, kind.question, not faults, sentence, tables)
+
+
+def _require_facts(connection: Connection, name: object) -> None:
+    """All of them, or those of the partition of the one object that is asked about."""
+    late = {stretch.partition for stretch in behind(connection)}
+    if late and isinstance(name, str):
+        late &= partitions_of(connection, name)
+    if late:
+        raise AuditError(
+            f"the facts of {len(late)} {'partition' if len(late) == 1 else 'partitions'} are behind"
+            " what is loaded of the log",
+            "Run it again when no other process has the audit database open.",
+        )
 
 
 def _table(connection: Connection, check: Check, given: Mapping[str, object]) -> Table:

@@ -4,7 +4,8 @@ Rule: what was loaded stays right or is thrown away: before anything is added,
 the last record of every partition is compared with the one that was loaded. A
 record that cannot be decoded stops its partition; the others go on.
 
-What is not here: what the events mean (`audit.batches`, `audit.map_tables`).
+What is not here: how events are kept (`audit.loading`), and what they mean
+(`audit.deriving`, `audit.map_tables`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from eventlog.chunk_reading import read_chunks
 from eventlog.chunks import Chunk
@@ -21,7 +21,6 @@ from eventlog.digest import NO_RECORD, record_digest
 from eventlog.errors import LogReplaced
 from eventlog.ids import Offset, Partition, Position, Topic
 from eventlog.log import Log, TopicPartition
-from projections.audit.batches import load
 from projections.audit.database import (
     Connection,
     Reached,
@@ -31,6 +30,8 @@ from projections.audit.database import (
     transaction,
     writing,
 )
+from projections.audit.deriving import derive
+from projections.audit.loading import load
 from projections.audit.map_tables import PLACE, read_map, write_map
 
 BATCH_EVENTS = 500_000
@@ -49,6 +50,18 @@ class Synced(NamedTuple):
 
 
 def sync(
+    path: Path, log: Log, progress: Progress | None = None, batch_events: int = BATCH_EVENTS
+) -> Synced:
+    """Load what is new, and derive the facts of all that is loaded.
+
+    Raises what `follow` raises.
+    """
+    synced = follow(path, log, progress, batch_events)
+    derive(path, log.identity)
+    return synced
+
+
+def follow(
     path: Path, log: Log, progress: Progress | None = None, batch_events: int = BATCH_EVENTS
 ) -> Synced:
     """Load what is new. Makes the database where there is none.
@@ -139,14 +152,9 @@ class _Follower:
         total = sum(ends.values()) - sum(starts.values())
         done = 0
         for chunks in self._batches(read_chunks(self._log, starts, ends)):
-            events = [decoder.decode(chunk) for chunk in chunks]
-            names = {name for tables in events for name in tables}
-            tables = {
-                name: pa.concat_tables([found[name] for found in events if name in found])
-                for name in sorted(names)
-            }
+            decoded = [decoder.decode(_by_partition(chunk)) for chunk in chunks]
             with transaction(self._connection):
-                load(self._connection, tables, self._log.identity.partitions)
+                load(self._connection, decoded, self._log.identity.partitions)
                 note(self._connection, self._covered(chunks, decoder))
             done += sum(map(len, chunks))
             self._progress(done, total)
@@ -183,3 +191,8 @@ class _Follower:
             found[place] = before._replace(stopped=str(stop.error))
         self._reached |= found
         return found
+
+
+def _by_partition(chunk: Chunk) -> Chunk:
+    """The same records, those of a partition together: so they are asked for later."""
+    return chunk.at(np.argsort(chunk.partitions, kind="stable"))

@@ -87,7 +87,7 @@ def test_each_safeguard_is_needed(
     def altered(asked: str) -> str:
         return script(asked).replace(text, wrong) if asked == file else script(asked)
 
-    monkeypatch.setattr("projections.audit.batches.script", altered)
+    monkeypatch.setattr("projections.audit.deriving.script", altered)
     log = MemoryLog(IDENTITY)
     append(log, mixed(Random(3), rgs=20, length=100))
     sync(tmp_path / "audit", log)

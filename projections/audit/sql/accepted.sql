@@ -1,14 +1,17 @@
 -- One batch, part 3: what became of claims, operations and retirements.
 
-CREATE OR REPLACE TEMP TABLE operations AS
+CREATE OR REPLACE TEMP TABLE judged_operations AS
 SELECT
-    o.*,
+    o.* EXCLUDE (ended_at),
     CASE
         WHEN o.claim IS NULL THEN 'FENCED'
         WHEN o.ended_at IS NOT NULL OR o."offset" > q.broken_at THEN 'CLAIM_ENDED'
         WHEN o."offset" = q.broken_at THEN 'OUT_OF_SEQUENCE'
     END AS void
 FROM said_operations o LEFT JOIN sequences q ON q.rg = o.rg AND q.claim = o.claim;
+DROP TABLE said_operations;
+
+INSERT INTO kept.voids SELECT rg, "offset", void FROM judged_operations WHERE void IS NOT NULL;
 
 UPDATE standing SET ended_at = q.broken_at
 FROM sequences q
@@ -28,25 +31,29 @@ FROM new_claims c LEFT JOIN standing s ON s.rg = c.rg AND s.claim = c."offset";
 
 -- An object's number in its RG is the version of its first operation.
 CREATE OR REPLACE TEMP TABLE names AS
-SELECT n.rg, n.object, coalesce(k.id, n.first_version) AS id, k.id IS NULL AS is_new
+SELECT
+    n.rg, n.object, n.first_offset, coalesce(k.id, n.first_version) AS id, k.id IS NULL AS is_new
 FROM (
-    SELECT rg, object, min(version) AS first_version
-    FROM operations WHERE void IS NULL GROUP BY rg, object
+    SELECT rg, object, min(version) AS first_version, min("offset") AS first_offset
+    FROM judged_operations WHERE void IS NULL GROUP BY rg, object
 ) n
 LEFT JOIN kept.objects k ON k.rg = n.rg AND k.object = n.object;
 
-INSERT INTO kept.objects SELECT rg, id, object FROM names WHERE is_new ORDER BY rg, id;
+INSERT INTO kept.objects
+SELECT rg, id, first_offset, object FROM names WHERE is_new ORDER BY rg, id;
+
+-- Accepted operations from here on.
+CREATE OR REPLACE TEMP TABLE operations AS
+SELECT o.* EXCLUDE (object, claim, void), n.id
+FROM judged_operations o JOIN names n ON n.rg = o.rg AND n.object = o.object
+WHERE o.void IS NULL;
+DROP TABLE judged_operations;
 
 INSERT INTO kept.operations
-SELECT
-    o.rg, o."offset", o."timestamp", o."time", o.kind, n.id, o.object, o.version, o.actor,
-    o.request, o.fence.epoch, o.fence.round, o.store, o.fence.boot, o.serial, o.size, o.sha256,
-    o.media_type, o.metadata, o.lost_version, o.reason, o.void
-FROM operations o
-LEFT JOIN names n ON n.rg = o.rg AND n.object = o.object AND o.void IS NULL;
+SELECT rg, "offset", moment("time"), kind, id, version FROM operations ORDER BY rg, "offset";
 
 CREATE OR REPLACE TEMP TABLE moved_rgs AS
-SELECT rg, max(version) AS version FROM operations WHERE void IS NULL GROUP BY rg;
+SELECT rg, max(version) AS version FROM operations GROUP BY rg;
 DELETE FROM kept.rgs WHERE rg IN (SELECT rg FROM moved_rgs);
 INSERT INTO kept.rgs FROM moved_rgs;
 
@@ -110,16 +117,14 @@ items AS (
     FROM said
 ),
 meant AS (
-    SELECT v.rg, v.version, o.id, o."offset" AS made_at, o.kind = 'put' AS is_put
-    FROM (SELECT DISTINCT rg, version FROM items) v
-    JOIN kept.operations o ON o.rg = v.rg AND o.version = v.version AND o.void IS NULL
+    SELECT o.rg, o.version, o.id, o."offset" AS made_at, o.kind = 'put' AS is_put
+    FROM kept.operations o SEMI JOIN items i ON i.rg = o.rg AND i.version = o.version
 ),
 replaced AS (
     SELECT o.rg, o.version, lead(o."offset") OVER (
         PARTITION BY o.rg, o.id ORDER BY o."offset"
     ) AS replaced_at
-    FROM kept.operations o
-    WHERE o.void IS NULL AND (o.rg, o.id) IN (SELECT (rg, id) FROM meant)
+    FROM kept.operations o SEMI JOIN meant m ON m.rg = o.rg AND m.id = o.id
 )
 SELECT
     i.rg, i."offset", i.kind, i.item, i.version, k.store,
@@ -150,30 +155,31 @@ LEFT JOIN kept.stores f ON f.osd = said.source.osd AND f.incarnation = said.sour
 CREATE OR REPLACE TEMP TABLE put_stores AS
 SELECT o.rg, o.id, o."offset", o.version, k.store
 FROM (
-    SELECT o.rg, n.id, o."offset", o.version, unnest(o.stores) AS s
-    FROM operations o JOIN names n ON n.rg = o.rg AND n.object = o.object
-    WHERE o.void IS NULL AND o.kind = 'put'
+    SELECT rg, id, "offset", version, unnest(stores) AS s FROM operations WHERE kind = 'put'
 ) o
 JOIN kept.stores k ON k.osd = o.s.osd AND k.incarnation = o.s.incarnation
 WHERE NOT EXISTS (
     FROM retired r WHERE r.rg = o.rg AND r.store = k.store AND r."offset" < o."offset"
 );
-INSERT INTO kept.put_stores SELECT rg, "offset", version, store FROM put_stores;
 
 -- Facts as they stood before the batch, of all objects that it may change.
 CREATE OR REPLACE TEMP TABLE old_facts AS
-SELECT f.rowid AS row, f.*
-FROM kept.facts f
-WHERE f.until_offset IS NULL AND (
-    (f.rg, f.id) IN (
-        SELECT (rg, id) FROM names WHERE NOT is_new
-        UNION ALL SELECT (rg, id) FROM said_items WHERE id IS NOT NULL
-    )
-    OR (f.rg, f.store) IN (
-        SELECT (k.rg, k.store) FROM retired k
-        UNION ALL SELECT (rg, store) FROM said_statements WHERE kind = 'ExportClosed'
-    )
-);
+WITH present AS (
+    SELECT f.rowid AS row, f.* FROM kept.facts f WHERE f.until_offset IS NULL
+),
+objects AS (
+    SELECT rg, id FROM names WHERE NOT is_new
+    UNION
+    SELECT rg, id FROM said_items WHERE id IS NOT NULL
+),
+stores AS (
+    SELECT rg, store FROM retired
+    UNION
+    SELECT rg, store FROM said_statements WHERE kind = 'ExportClosed'
+)
+FROM present p SEMI JOIN objects o ON o.rg = p.rg AND o.id = p.id
+UNION
+FROM present p SEMI JOIN stores s ON s.rg = p.rg AND s.store = p.store;
 
 -- What the facts themselves decide; at first it is taken as it should be. See doubts.sql.
 CREATE OR REPLACE TEMP TABLE doubts (

@@ -26,19 +26,21 @@ FROM (
     SELECT rg, id, store, bare, moment, version, NULL AS row FROM items
     WHERE kind = 'import' AND id IS NOT NULL AND (bare > 0 OR NOT is_current)
 ) b
-ASOF JOIN copies c
-    ON c.rg = b.rg AND c.id = b.id AND c.store = b.store AND c.bare = b.bare AND b.moment > c.moment
+JOIN copies c
+    ON c.rg = b.rg AND c.id = b.id AND c.store = b.store AND c.bare = b.bare
+    AND b.moment > c.moment AND (c.replaced_at IS NULL OR b.moment <= c.replaced_at)
 WHERE (c.dropped_at IS NULL OR c.dropped_at > b.moment) AND (b.bare > 0 OR c.version > b.version)
 UNION ALL
 -- Rule 4: items about versions that nobody remembers are about bare copies.
 SELECT 'forgotten', i.rg, i."offset", i.item, 'bare'
 FROM items i
-LEFT JOIN spans s
-    ON s.rg = i.rg AND s.id = i.id AND NOT s.bare
-    AND (s.version = i.version OR i.is_current)
+ANTI JOIN spans s
+    ON s.rg = i.rg AND s.id = i.id AND s.version = i.version AND NOT s.bare
     AND s.from_offset < i."offset" AND (s.until_offset IS NULL OR s.until_offset >= i."offset")
+ANTI JOIN spans t
+    ON t.rg = i.rg AND t.id = i.id AND i.is_current AND NOT t.bare
+    AND t.from_offset < i."offset" AND (t.until_offset IS NULL OR t.until_offset >= i."offset")
 WHERE i.id IS NOT NULL AND i.kind IN ('import', 'erase', 'gone') AND NOT i.is_live
-    AND s.store IS NULL
 UNION ALL
 -- A store that says it has nothing left, and of which there are facts.
 SELECT DISTINCT 'close', c.rg, c."offset", 0, 'FACTS_ARE_LEFT'

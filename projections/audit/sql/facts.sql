@@ -33,11 +33,13 @@ LEFT JOIN doubts f
     ON f.kind = 'forgotten' AND f.rg = i.rg AND f."offset" = i."offset" AND f.item = i.item
 LEFT JOIN doubts v
     ON v.kind = 'import' AND v.rg = i.rg AND v."offset" = i."offset" AND v.item = i.item
-WHERE (i.rg, i."offset") IN (
-    SELECT (rg, "offset") FROM statements WHERE void IS NULL
-    UNION ALL SELECT (d.rg, d."offset") FROM kept.doomings d JOIN in_CopiesDoomed b
-        ON b.rg = d.rg AND b."offset" = d."offset" WHERE d.void IS NULL
-);
+SEMI JOIN (
+    SELECT rg, "offset" FROM statements WHERE void IS NULL
+    UNION ALL
+    SELECT d.rg, d."offset"
+    FROM kept.doomings d JOIN in_CopiesDoomed b ON b.rg = d.rg AND b."offset" = d."offset"
+    WHERE d.void IS NULL
+) a ON a.rg = i.rg AND a."offset" = i."offset";
 
 CREATE OR REPLACE TEMP TABLE beginnings AS
 SELECT
@@ -48,9 +50,9 @@ FROM (
         version, status, row
     FROM old_facts
     UNION ALL
-    SELECT rg, id, store, 0, at_item("offset", 0), version, 'held', NULL FROM put_stores
+    SELECT rg, id, store, 0, at_item("offset", 0), version, 'held'::copy_status, NULL FROM put_stores
     UNION ALL
-    SELECT rg, id, store, bare, moment, version, if(is_live AND bare = 0, 'held', 'doomed'), NULL
+    SELECT rg, id, store, bare, moment, version, if(is_live AND bare = 0, 'held', 'doomed')::copy_status, NULL
     FROM items
     WHERE kind = 'import' AND id IS NOT NULL AND import_rule IS NULL
 );
@@ -60,24 +62,27 @@ CREATE OR REPLACE TEMP TABLE happenings AS
 WITH copies AS (
     SELECT DISTINCT rg, id, store FROM beginnings WHERE bare = 0
 ),
-operated AS (
-    SELECT o.rg, n.id, o."offset"
-    FROM operations o JOIN names n ON n.rg = o.rg AND n.object = o.object
-    WHERE o.void IS NULL
+known AS (
+    SELECT rg, id, count(*) AS stores FROM copies GROUP BY rg, id
+),
+-- A put that names all stores that ever had a copy outdates none.
+outdating AS (
+    SELECT o.rg, o.id, o."offset"
+    FROM operations o JOIN known k ON k.rg = o.rg AND k.id = o.id
+    WHERE o.kind <> 'put' OR len(o.stores) < k.stores OR o.rg IN (SELECT rg FROM retired)
 ),
 outdated AS (
     SELECT c.rg, c.id, c.store, 0 AS bare, at_item(o."offset", 0) AS moment, 'outdate' AS kind,
         0 AS version, NULL::INTEGER AS item
-    FROM operated o
+    FROM outdating o
     JOIN copies c ON c.rg = o.rg AND c.id = o.id
     ANTI JOIN put_stores p
         ON p.rg = o.rg AND p."offset" = o."offset" AND p.store = c.store
 )
 FROM outdated
 UNION ALL
-SELECT b.rg, b.id, b.store, b.bare, at_item(r."offset", 0), 'retire', 0, NULL
-FROM (SELECT DISTINCT rg, id, store, bare FROM beginnings) b
-JOIN retired r ON r.rg = b.rg AND r.store = b.store
+SELECT DISTINCT b.rg, b.id, b.store, b.bare, at_item(r."offset", 0), 'retire', 0, NULL
+FROM beginnings b JOIN retired r ON r.rg = b.rg AND r.store = b.store
 UNION ALL
 SELECT i.rg, i.id, i.store, i.bare, i.moment, i.kind, i.version, i.item
 FROM items i
@@ -93,8 +98,9 @@ SELECT
     h.kind = 'outdate' OR (h.kind = 'doom' AND h.version = b.version) AS dooms,
     h.kind = 'lose' AND h.version = b.version AND h.bare = 0 AS loses
 FROM happenings h
-ASOF JOIN beginnings b
-    ON b.rg = h.rg AND b.id = h.id AND b.store = h.store AND b.bare = h.bare AND h.moment > b.moment;
+JOIN beginnings b
+    ON b.rg = h.rg AND b.id = h.id AND b.store = h.store AND b.bare = h.bare
+    AND h.moment > b.moment AND (b.replaced_at IS NULL OR h.moment <= b.replaced_at);
 
 CREATE OR REPLACE TEMP TABLE fates AS
 SELECT
@@ -133,11 +139,11 @@ FROM (
     FROM copies
     UNION ALL
     SELECT
-        rg, id, store, bare, version, 'lost', offset_of(lost_at),
+        rg, id, store, bare, version, 'lost'::copy_status, offset_of(lost_at),
         offset_of(least(doomed_at, over_at)), NULL
     FROM copies WHERE lost_at IS NOT NULL
     UNION ALL
-    SELECT rg, id, store, bare, version, 'doomed', offset_of(doomed_at), offset_of(over_at), NULL
+    SELECT rg, id, store, bare, version, 'doomed'::copy_status, offset_of(doomed_at), offset_of(over_at), NULL
     FROM copies WHERE doomed_at IS NOT NULL
 )
 WHERE until_offset IS NULL OR until_offset > from_offset;

@@ -2,35 +2,66 @@
 
 -- What each store got and gave up of each RG, in the two numbers of `HoldingsStated`.
 CREATE OR REPLACE TEMP TABLE changes AS
-SELECT rg, store, "offset", sum(sign) AS "count", sum(sign * weight_of(rg, version)) AS digest
-FROM (
-    SELECT rg, store, offset_of(moment) AS "offset", 1 AS sign, version
-    FROM copies WHERE row IS NULL
-    UNION ALL
-    SELECT rg, store, offset_of(over_at), -1, version FROM copies WHERE over_at IS NOT NULL
+WITH changed AS (
+    SELECT rg, store, version, moment, over_at, row IS NULL AS is_new
+    FROM copies WHERE row IS NULL OR over_at IS NOT NULL
+),
+weights AS (
+    SELECT rg, version, weight_of(rg, version) AS weight
+    FROM (SELECT DISTINCT rg, version FROM changed)
+),
+weighed AS (
+    SELECT c.*, w.weight FROM changed c JOIN weights w ON w.rg = c.rg AND w.version = c.version
 )
-GROUP BY rg, store, "offset";
+SELECT rg, store, offset_of(moment) AS "offset", 1 AS sign, weight FROM weighed WHERE is_new
+UNION ALL
+SELECT rg, store, offset_of(over_at), -1, weight FROM weighed WHERE over_at IS NOT NULL;
 
--- The same as sums, for the stores that state their holdings in this batch.
+-- The same as sums, where stores state their holdings.
 CREATE OR REPLACE TEMP TABLE holdings AS
+WITH marks AS (
+    SELECT rg, store, "offset" FROM statements WHERE kind = 'HoldingsStated'
+),
+since AS (
+    SELECT m.rg, m.store, m."offset", sum(c.sign) AS "count", net(c.sign, c.weight) AS digest
+    FROM changes c
+    ASOF JOIN marks m ON m.rg = c.rg AND m.store = c.store AND c."offset" < m."offset"
+    GROUP BY m.rg, m.store, m."offset"
+)
 SELECT
-    c.rg, c.store, c."offset",
-    coalesce(l."count", 0) + sum(c."count") OVER w AS "count",
-    coalesce(l.digest, 0) + sum(c.digest) OVER w AS digest
-FROM changes c LEFT JOIN kept.ledgers l ON l.rg = c.rg AND l.store = c.store
-WHERE (c.rg, c.store) IN (SELECT (rg, store) FROM statements WHERE kind = 'HoldingsStated')
-WINDOW w AS (PARTITION BY c.rg, c.store ORDER BY c."offset");
+    m.rg, m.store, m."offset",
+    coalesce(l."count", 0) + coalesce(sum(s."count") OVER w, 0) AS "count",
+    coalesce(l.digest, 0) + coalesce(sum(s.digest) OVER w, 0) AS digest
+FROM marks m
+LEFT JOIN since s ON s.rg = m.rg AND s.store = m.store AND s."offset" = m."offset"
+LEFT JOIN kept.ledgers l ON l.rg = m.rg AND l.store = m.store
+WINDOW w AS (PARTITION BY m.rg, m.store ORDER BY m."offset");
+
+-- Holdings stated at a version after which an operation of this batch stands before them.
+CREATE OR REPLACE TEMP TABLE late AS
+SELECT s.rg, s.store, s."offset", s.version
+FROM statements s
+JOIN (
+    SELECT rg, min(version) AS first_version FROM operations GROUP BY rg
+) f ON f.rg = s.rg
+JOIN operations o
+    ON o.rg = s.rg AND o.version = greatest(s.version + 1, f.first_version)
+    AND o."offset" < s."offset"
+WHERE s.kind = 'HoldingsStated';
 
 CREATE OR REPLACE TEMP TABLE judged AS
 SELECT
     s.rg, s."offset",
-    coalesce(p.version, l.named, 0) <= s.version AS attests,
-    s."count" = coalesce(h."count", l."count", 0)
-        AND digest_number(s.digest) = digest_sum(coalesce(h.digest, l.digest, 0)) AS agrees
+    coalesce(l.named, 0) <= s.version AND NOT EXISTS (
+        FROM late t JOIN put_stores p
+            ON p.rg = t.rg AND p.store = t.store AND p.version > t.version
+            AND p."offset" < t."offset"
+        WHERE t.rg = s.rg AND t."offset" = s."offset"
+    ) AS attests,
+    s."count" = h."count" AND digest_number(s.digest) = digest_sum(h.digest) AS agrees
 FROM (FROM statements WHERE kind = 'HoldingsStated') s
-LEFT JOIN kept.ledgers l ON l.rg = s.rg AND l.store = s.store
-ASOF LEFT JOIN holdings h ON h.rg = s.rg AND h.store = s.store AND s."offset" > h."offset"
-ASOF LEFT JOIN put_stores p ON p.rg = s.rg AND p.store = s.store AND s."offset" > p."offset";
+JOIN holdings h ON h.rg = s.rg AND h.store = s.store AND h."offset" = s."offset"
+LEFT JOIN kept.ledgers l ON l.rg = s.rg AND l.store = s.store;
 
 INSERT INTO kept.statements
 SELECT
@@ -50,9 +81,9 @@ JOIN standing s
     ON s.rg = i.rg AND s.claim < i."offset"
     AND (s.replaced_at IS NULL OR i."offset" < s.replaced_at)
 LEFT JOIN kept.placed p ON p.rg = s.rg AND p.claim = s.claim AND p.store = i.store
-ASOF JOIN copies c
+JOIN copies c
     ON c.rg = i.rg AND c.id = i.id AND c.store = i.store AND c.bare = i.bare
-    AND i.moment > c.moment
+    AND i.moment > c.moment AND (c.replaced_at IS NULL OR i.moment <= c.replaced_at)
 WHERE c.version = i.version AND c.status <> 'doomed'
     AND (c.over_at IS NULL OR c.over_at > i.moment)
     AND (c.doomed_at IS NULL OR c.doomed_at > i.moment);
@@ -69,24 +100,27 @@ WHERE h.item IS NOT NULL AND (
     OR (h.loses AND (c.over_at IS NULL OR c.over_at > h.moment))
 );
 
-INSERT INTO kept.items
-SELECT
-    i.rg, i."offset", i.item, i.kind, i.store, i.version, i.id,
-    CASE
-        WHEN i.kind = 'import' AND i.id IS NULL THEN 'ABOVE_RG_VERSION'
-        WHEN i.kind = 'import' THEN i.import_rule
-        WHEN w.moment IS NULL THEN coalesce(n.rule, 'NO_SUCH_COPY')
-    END
-FROM items i
-LEFT JOIN worked w ON w.rg = i.rg AND w.moment = i.moment
-LEFT JOIN not_doomed n ON n.rg = i.rg AND n.moment = i.moment;
+INSERT INTO kept.item_voids
+SELECT * FROM (
+    SELECT
+        i.rg, i."offset", i.item,
+        CASE
+            WHEN i.kind = 'import' AND i.id IS NULL THEN 'ABOVE_RG_VERSION'
+            WHEN i.kind = 'import' THEN i.import_rule
+            WHEN w.moment IS NULL THEN coalesce(n.rule, 'NO_SUCH_COPY')
+        END AS void
+    FROM items i
+    LEFT JOIN worked w ON w.rg = i.rg AND w.moment = i.moment
+    LEFT JOIN not_doomed n ON n.rg = i.rg AND n.moment = i.moment
+)
+WHERE void IS NOT NULL;
 
 CREATE OR REPLACE TEMP TABLE moved_ledgers AS
 WITH told AS (
     SELECT rg, store, max(rank) AS rank FROM statements WHERE void IS NULL GROUP BY rg, store
 ),
 held AS (
-    SELECT rg, store, sum("count") AS more, sum(digest) AS more_digest
+    SELECT rg, store, sum(sign) AS more, net(sign, weight) AS more_digest
     FROM changes GROUP BY rg, store
 ),
 named AS (
@@ -100,7 +134,7 @@ SELECT
     coalesce(l."count", 0) + coalesce(m.more, 0) AS "count",
     coalesce(l.digest, 0) + coalesce(m.more_digest, 0) AS digest, coalesce(m.named, l.named, 0) AS named
 FROM moved m LEFT JOIN kept.ledgers l ON l.rg = m.rg AND l.store = m.store;
-DELETE FROM kept.ledgers WHERE (rg, store) IN (SELECT (rg, store) FROM moved_ledgers);
+DELETE FROM kept.ledgers USING moved_ledgers m WHERE m.rg = ledgers.rg AND m.store = ledgers.store;
 INSERT INTO kept.ledgers FROM moved_ledgers;
 
 DELETE FROM kept.facts WHERE rowid IN (

@@ -7,7 +7,9 @@ CREATE OR REPLACE TEMP MACRO offset_of(moment) AS moment // 1024;
 CREATE OR REPLACE TEMP MACRO rank_of(epoch, r) AS epoch::HUGEINT * 4294967296 + r;
 CREATE OR REPLACE TEMP MACRO rank_of_statement(boot, n) AS boot::HUGEINT * 9223372036854775808 + n;
 -- Holdings: see `projections.holdings`. A sum may be below 0 or above 2^64 while it is kept.
-CREATE OR REPLACE TEMP MACRO weight_of(rg, version) AS md5_number_upper(rg || ':' || version)::HUGEINT;
+CREATE OR REPLACE TEMP MACRO weight_of(rg, version) AS md5_number_upper(rg || ':' || version);
+CREATE OR REPLACE TEMP MACRO net(sign, weight) AS
+    coalesce(sum(weight) FILTER (sign > 0), 0) - coalesce(sum(weight) FILTER (sign < 0), 0);
 CREATE OR REPLACE TEMP MACRO digest_sum(digest) AS
     ((digest % 18446744073709551616) + 18446744073709551616) % 18446744073709551616;
 CREATE OR REPLACE TEMP MACRO digest_number(digest) AS (

@@ -76,19 +76,21 @@ FROM (
 -- Rule 2: operations, each with the claim that was the last one where it stands.
 CREATE OR REPLACE TEMP TABLE said_operations AS
 WITH said AS (
-    SELECT 'put' AS kind, * FROM in_ObjectPut
-    UNION ALL BY NAME
-    SELECT 'delete' AS kind, * FROM in_ObjectDeleted
-    UNION ALL BY NAME
-    SELECT 'declared lost' AS kind, * FROM in_ObjectDeclaredLost
+    SELECT rg, "offset", "time", 'put' AS kind, object, version, fence, stores FROM in_ObjectPut
+    UNION ALL
+    SELECT rg, "offset", "time", 'delete', object, version, fence, NULL FROM in_ObjectDeleted
+    UNION ALL
+    SELECT rg, "offset", "time", 'declared lost', object, version, fence, NULL
+    FROM in_ObjectDeclaredLost
 )
-SELECT said.*, s.store, c.claim, c.ended_at
+SELECT said.* EXCLUDE (fence), c.claim, c.ended_at
 FROM said
-JOIN kept.stores s
-    ON s.osd = said.fence.store.osd AND s.incarnation = said.fence.store.incarnation
-LEFT JOIN standing c
+LEFT JOIN (
+    SELECT c.*, s.osd, s.incarnation FROM standing c JOIN kept.stores s USING (store)
+) c
     ON c.rg = said.rg AND c.epoch = said.fence.epoch AND c."round" = said.fence.round
-    AND c.store = s.store AND c.boot = said.fence.boot
+    AND c.osd = said.fence.store.osd AND c.incarnation = said.fence.store.incarnation
+    AND c.boot = said.fence.boot
     AND c.claim < said."offset" AND (c.replaced_at IS NULL OR said."offset" < c.replaced_at);
 
 -- Under each claim: the version before its first operation, and where the sequence breaks.
@@ -96,20 +98,16 @@ CREATE OR REPLACE TEMP TABLE sequences AS
 WITH numbered AS (
     SELECT
         rg, claim, "offset",
-        row_number() OVER (PARTITION BY rg, claim ORDER BY "offset") AS number,
-        version - number AS before
+        row_number() OVER w AS number,
+        version - number AS before,
+        first_value(version) OVER w - 1 AS first_before
     FROM said_operations
     WHERE claim IS NOT NULL AND ended_at IS NULL
-),
-firsts AS (
-    SELECT rg, claim, before AS first_before FROM numbered WHERE number = 1
-),
-counted AS (
-    FROM numbered JOIN firsts USING (rg, claim)
+    WINDOW w AS (PARTITION BY rg, claim ORDER BY "offset")
 )
 SELECT
     rg, claim, any_value(first_before) AS before, min("offset") AS first_offset,
     min("offset") FILTER (before <> first_before) AS broken_at,
     coalesce(min(number) FILTER (before <> first_before) - 1, count(*)) AS accepted
-FROM counted
+FROM numbered
 GROUP BY rg, claim;

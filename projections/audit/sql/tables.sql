@@ -1,22 +1,32 @@
 -- Tables of the audit database: what was said, and what became of it.
 --
--- Rule: a row is written in the transaction that also moves `kept.positions`.
+-- Rule: what was said stands in `said`, a table for each kind of event, in the event's own fields;
+-- a row is written in the transaction that also moves `kept.positions`. What became of it stands in
+-- `kept`, and is written in the transaction that also moves `kept.derived`.
 -- `void` is the rule that made an event, or one item of it, change nothing;
 -- null where it was accepted. `offset` is a place in the RG's own partition.
 -- People read the views of the schema `main`; these tables may change.
 
-CREATE SCHEMA kept;
+-- A time in microseconds; null where it is none that anybody can write down.
+CREATE MACRO moment(micros) AS CASE
+    WHEN micros BETWEEN -9223372022400000000 AND 9223372036854775806 THEN make_timestamp(micros) END;
 
-CREATE TABLE kept.meta (format INTEGER, cluster VARCHAR, partitions INTEGER);
+CREATE SCHEMA said;
+CREATE SCHEMA kept;
+CREATE TYPE copy_status AS ENUM ('held', 'doomed', 'lost');
+
+CREATE TABLE kept.meta (format INTEGER, cluster VARCHAR, partitions INTEGER, loads INTEGER);
 CREATE TABLE kept.positions (
     topic VARCHAR, partition INTEGER, next_offset BIGINT, digest BLOB,
     stopped_at BIGINT, why VARCHAR
 );
+-- Up to where the facts of a partition's RGs are derived, and the first load that has more of it.
+CREATE TABLE kept.derived (partition INTEGER, next_offset BIGINT, first_load INTEGER);
 CREATE TABLE kept.rules (rule VARCHAR, meaning VARCHAR);
 
 CREATE TABLE kept.stores (store INTEGER, osd INTEGER, incarnation BIGINT, name VARCHAR);
 CREATE TABLE kept.rgs (rg INTEGER, version BIGINT);
-CREATE TABLE kept.objects (rg INTEGER, id BIGINT, object VARCHAR);
+CREATE TABLE kept.objects (rg INTEGER, id BIGINT, first_offset BIGINT, object VARCHAR);
 CREATE TABLE kept.ledgers (
     rg INTEGER, store INTEGER, rank HUGEINT, "count" BIGINT, digest HUGEINT, named BIGINT
 );
@@ -28,14 +38,12 @@ CREATE TABLE kept.claims (
     next_offset BIGINT, digest BLOB, ended_at BIGINT, void VARCHAR
 );
 CREATE TABLE kept.placed (rg INTEGER, claim BIGINT, place INTEGER, store INTEGER);
+-- Accepted operations; what else they say is in `said`. `id` is the object's number in its RG.
 CREATE TABLE kept.operations (
-    rg INTEGER, "offset" BIGINT, "timestamp" BIGINT, "time" BIGINT, kind VARCHAR,
-    id BIGINT, object VARCHAR, version BIGINT, actor VARCHAR, request VARCHAR,
-    epoch BIGINT, "round" INTEGER, store INTEGER, boot BIGINT, serial BIGINT,
-    size BIGINT, sha256 BLOB, media_type VARCHAR, metadata MAP(VARCHAR, VARCHAR),
-    lost_version BIGINT, reason VARCHAR, void VARCHAR
+    rg INTEGER, "offset" BIGINT, "time" TIMESTAMP, kind VARCHAR, id BIGINT, version BIGINT
 );
-CREATE TABLE kept.put_stores (rg INTEGER, "offset" BIGINT, version BIGINT, store INTEGER);
+-- Operations that changed nothing.
+CREATE TABLE kept.voids (rg INTEGER, "offset" BIGINT, void VARCHAR);
 CREATE TABLE kept.retirements (
     rg INTEGER, "offset" BIGINT, "timestamp" BIGINT, "time" BIGINT, store INTEGER,
     epoch BIGINT, "round" INTEGER, by_store INTEGER, boot BIGINT,
@@ -52,12 +60,10 @@ CREATE TABLE kept.statements (
     serves_epoch BIGINT, serves_round INTEGER, source INTEGER,
     gone BOOLEAN, why VARCHAR, attests BOOLEAN, agrees BOOLEAN, void VARCHAR
 );
-CREATE TABLE kept.items (
-    rg INTEGER, "offset" BIGINT, item INTEGER, kind VARCHAR, store INTEGER,
-    version BIGINT, id BIGINT, void VARCHAR
-);
+-- Items of accepted events that changed nothing; all items are in `said`.
+CREATE TABLE kept.item_voids (rg INTEGER, "offset" BIGINT, item INTEGER, void VARCHAR);
 CREATE TABLE kept.facts (
-    rg INTEGER, id BIGINT, store INTEGER, version BIGINT, status VARCHAR, bare BOOLEAN,
+    rg INTEGER, id BIGINT, store INTEGER, version BIGINT, status copy_status, bare BOOLEAN,
     from_offset BIGINT, until_offset BIGINT
 );
 CREATE TABLE kept.misplaced (

@@ -2,7 +2,6 @@
 --
 -- A position is written as the log writes it, `rg/31@4`; it is before the record that stands there.
 
-CREATE MACRO moment(micros) AS make_timestamp(micros);
 CREATE MACRO position_of(rg, o) AS
     'rg/' || rg % (SELECT partitions FROM kept.meta) || '@' || o;
 CREATE MACRO offset_in(position) AS split_part(position, '@', 2)::BIGINT;
@@ -14,6 +13,41 @@ CREATE MACRO operation_type(kind) AS CASE kind
 CREATE MACRO item_type(kind) AS CASE kind
     WHEN 'doom' THEN 'CopiesDoomed' WHEN 'import' THEN 'ObjectsImported'
     WHEN 'erase' THEN 'CopiesErased' ELSE 'CopiesLost' END;
+
+-- What is said in `said`, in the columns that people read.
+CREATE MACRO sum_text(s) AS printf('%016x%016x%016x%016x', s.a, s.b, s.c, s.d);
+CREATE VIEW kept.said_operations AS
+SELECT rg, partition, "offset", "timestamp", "time", 'put' AS kind, object, version, actor, request, fence,
+    serial, size, sha256, media_type, metadata, NULL::BIGINT AS lost_version,
+    NULL::VARCHAR AS reason FROM said.ObjectPut
+UNION ALL
+SELECT rg, partition, "offset", "timestamp", "time", 'delete', object, version, actor, request, fence,
+    serial, NULL, NULL, NULL, NULL, NULL, NULL FROM said.ObjectDeleted
+UNION ALL
+SELECT rg, partition, "offset", "timestamp", "time", 'declared lost', object, version, actor, NULL, fence,
+    NULL, NULL, NULL, NULL, NULL, lost_version, reason FROM said.ObjectDeclaredLost;
+CREATE VIEW kept.items AS
+WITH said AS (
+    SELECT rg, "offset", "timestamp", 'doom' AS kind, store, versions FROM said.CopiesDoomed
+    UNION ALL SELECT rg, "offset", "timestamp", 'import', store, versions FROM said.ObjectsImported
+    UNION ALL SELECT rg, "offset", "timestamp", 'erase', store, versions FROM said.CopiesErased
+    UNION ALL
+    SELECT rg, "offset", "timestamp", if(gone, 'gone', 'lose'), store, versions FROM said.CopiesLost
+),
+accepted AS (
+    SELECT rg, "offset" FROM kept.statements WHERE void IS NULL
+    UNION ALL SELECT rg, "offset" FROM kept.doomings WHERE void IS NULL
+)
+SELECT i.* EXCLUDE (store), k.store, v.void
+FROM (
+    SELECT rg, "offset", "timestamp", kind, store, unnest(versions) AS version,
+        generate_subscripts(versions, 1)::INTEGER AS item
+    FROM said SEMI JOIN accepted USING (rg, "offset")
+) i
+JOIN kept.stores k ON k.osd = i.store.osd AND k.incarnation = i.store.incarnation
+LEFT JOIN kept.item_voids v ON v.rg = i.rg AND v."offset" = i."offset" AND v.item = i.item;
+COMMENT ON VIEW kept.said_operations IS 'Operations as they were said.';
+COMMENT ON VIEW kept.items IS 'Single versions that accepted events list.';
 
 CREATE VIEW rules AS SELECT rule, meaning FROM kept.rules;
 COMMENT ON VIEW rules IS 'The rules that make an event, or one item of it, change nothing.';
@@ -37,29 +71,34 @@ CREATE VIEW ops AS
 SELECT
     o.rg, o."offset", position_of(o.rg, o."offset") AS position,
     moment(o."timestamp") AS "timestamp", moment(o."time") AS "time",
-    o.kind AS operation, o.object, o.version, o.size, lower(hex(o.sha256)) AS sha256, o.media_type,
+    o.kind AS operation, o.object, o.version, o.size, sum_text(o.sha256) AS sha256, o.media_type,
     o.metadata, o.actor, o.request, o.lost_version, o.reason,
-    o.epoch, o."round", s.name AS store, o.boot, o.serial, o.void
-FROM kept.operations o JOIN kept.stores s USING (store);
+    o.fence.epoch AS epoch, o.fence.round AS "round", s.name AS store, o.fence.boot AS boot,
+    o.serial, v.void
+FROM kept.said_operations o
+JOIN kept.derived d ON d.partition = o.partition AND o."offset" < d.next_offset
+JOIN kept.stores s ON s.osd = o.fence.store.osd AND s.incarnation = o.fence.store.incarnation
+LEFT JOIN kept.voids v ON v.rg = o.rg AND v."offset" = o."offset";
 COMMENT ON VIEW ops IS
 'Every operation on an object that was said, accepted or void. actor: as the client says; nobody
 is authenticated. epoch, round, store, boot: the claim it was said under.';
 
 CREATE VIEW object_versions AS
 SELECT
-    o.object, o.rg, o.version,
-    row_number() OVER (PARTITION BY o.rg, o.object ORDER BY o.version) AS revision,
-    o.kind AS operation, o.size, lower(hex(o.sha256)) AS sha256, o.media_type, o.metadata,
-    o.actor, o.request, moment(o."time") AS "time", position_of(o.rg, o."offset") AS position,
+    n.object, o.rg, o.version,
+    row_number() OVER w AS revision,
+    o.kind AS operation, s.size, sum_text(s.sha256) AS sha256, s.media_type, s.metadata,
+    s.actor, s.request, o."time", position_of(o.rg, o."offset") AS position,
     CASE
         WHEN o.kind <> 'put' THEN 'deletion'
-        WHEN lead(o.kind) OVER (PARTITION BY o.rg, o.object ORDER BY o.version) IS NULL THEN 'live'
-        WHEN lead(o.kind) OVER (PARTITION BY o.rg, o.object ORDER BY o.version) = 'put'
-        THEN 'superseded'
+        WHEN lead(o.kind) OVER w IS NULL THEN 'live'
+        WHEN lead(o.kind) OVER w = 'put' THEN 'superseded'
         ELSE 'deleted'
     END AS state
-FROM kept.operations o
-WHERE o.void IS NULL;
+FROM kept.objects n
+JOIN kept.operations o USING (rg, id)
+JOIN kept.said_operations s ON s.rg = o.rg AND s."offset" = o."offset"
+WINDOW w AS (PARTITION BY n.object ORDER BY o.version);
 COMMENT ON VIEW object_versions IS
 'Every accepted version of every object. version counts the operations of the RG, revision those
 of the object. state: live, superseded by a later put, deleted, or deletion for the delete itself.';
@@ -82,13 +121,16 @@ COMMENT ON VIEW copies IS 'Who has which version of which object now. A copy cou
 
 CREATE VIEW objects AS
 SELECT
-    o.rg, o.object, o.version, o.kind = 'put' AS is_live, o.size,
+    o.rg, n.object, o.version, o.kind = 'put' AS is_live, p.size,
     coalesce(f.copies, 0) AS copies, coalesce(f.counted, 0) AS counted,
-    moment(o."time") AS "time", position_of(o.rg, o."offset") AS position
+    o."time", position_of(o.rg, o."offset") AS position
 FROM (
-    FROM kept.operations WHERE void IS NULL
-    QUALIFY row_number() OVER (PARTITION BY rg, object ORDER BY version DESC) = 1
+    SELECT rg, id, max(version) AS version, arg_max(kind, version) AS kind,
+        arg_max("time", version) AS "time", max("offset") AS "offset"
+    FROM kept.operations GROUP BY rg, id
 ) o
+JOIN kept.objects n USING (rg, id)
+LEFT JOIN said.ObjectPut p ON p.rg = o.rg AND p."offset" = o."offset"
 LEFT JOIN (
     SELECT rg, id, count(*) AS copies, count(*) FILTER (status = 'held') AS counted
     FROM kept.facts WHERE until_offset IS NULL AND NOT bare GROUP BY rg, id
@@ -117,13 +159,15 @@ not retired.';
 CREATE VIEW transfers AS
 SELECT
     t.rg, t."offset", position_of(t.rg, t."offset") AS position,
-    moment(t."timestamp") AS "timestamp", o.object, i.version, o.size, f.name AS source,
+    moment(t."timestamp") AS "timestamp", n.object, i.version, p.size, f.name AS source,
     s.name AS store, t.serves_epoch, t.serves_round, i.void
 FROM kept.items i
 JOIN kept.statements t ON t.rg = i.rg AND t."offset" = i."offset"
 JOIN kept.stores s ON s.store = t.store
 LEFT JOIN kept.stores f ON f.store = t.source
-LEFT JOIN kept.operations o ON o.rg = i.rg AND o.version = i.version AND o.void IS NULL
+LEFT JOIN kept.operations o ON o.rg = i.rg AND o.version = i.version
+LEFT JOIN kept.objects n ON n.rg = o.rg AND n.id = o.id
+LEFT JOIN said.ObjectPut p ON p.rg = o.rg AND p."offset" = o."offset"
 WHERE i.kind = 'import';
 COMMENT ON VIEW transfers IS
 'Every copy that a store said it had fetched: from where, for which claim. source is null where
@@ -157,8 +201,11 @@ WITH found AS (
     SELECT rg, "offset", "timestamp", NULL::INTEGER AS item, 'RgClaimed' AS type, NULL::BIGINT AS version,
         NULL::VARCHAR AS object, store, void FROM kept.claims
     UNION ALL
-    SELECT rg, "offset", "timestamp", NULL, operation_type(kind), version, object, store, void
-    FROM kept.operations
+    SELECT o.rg, o."offset", o."timestamp", NULL, operation_type(o.kind), o.version, o.object,
+        k.store, v.void
+    FROM kept.voids v
+    JOIN kept.said_operations o ON o.rg = v.rg AND o."offset" = v."offset"
+    JOIN kept.stores k ON k.osd = o.fence.store.osd AND k.incarnation = o.fence.store.incarnation
     UNION ALL
     SELECT rg, "offset", "timestamp", NULL, 'StoreRetired', NULL, NULL, by_store, void
     FROM kept.retirements
@@ -168,14 +215,11 @@ WITH found AS (
     UNION ALL
     SELECT rg, "offset", "timestamp", NULL, kind, version, NULL, store, void FROM kept.statements
     UNION ALL
-    SELECT i.rg, i."offset", t."timestamp", i.item, item_type(i.kind), i.version, o.object,
+    SELECT i.rg, i."offset", i."timestamp", i.item, item_type(i.kind), i.version, n.object,
         i.store, i.void
     FROM kept.items i
-    JOIN (
-        SELECT rg, "offset", "timestamp" FROM kept.statements
-        UNION ALL SELECT rg, "offset", "timestamp" FROM kept.doomings
-    ) t ON t.rg = i.rg AND t."offset" = i."offset"
-    LEFT JOIN kept.objects o ON o.rg = i.rg AND o.id = i.id
+    LEFT JOIN kept.operations o ON o.rg = i.rg AND o.version = i.version AND o."offset" < i."offset"
+    LEFT JOIN kept.objects n ON n.rg = o.rg AND n.id = o.id
     WHERE i.void IS NOT NULL
 )
 SELECT
@@ -201,8 +245,12 @@ WITH said AS (
     SELECT rg, "offset", "timestamp", "time", 'RgClaimed' AS type, NULL::VARCHAR AS object,
         NULL::BIGINT AS version, store, NULL::VARCHAR AS actor, void FROM kept.claims
     UNION ALL
-    SELECT rg, "offset", "timestamp", "time", operation_type(kind), object, version, store, actor,
-        void FROM kept.operations
+    SELECT o.rg, o."offset", o."timestamp", o."time", operation_type(o.kind), o.object, o.version,
+        k.store, o.actor, v.void
+    FROM kept.said_operations o
+    JOIN kept.derived d ON d.partition = o.partition AND o."offset" < d.next_offset
+    JOIN kept.stores k ON k.osd = o.fence.store.osd AND k.incarnation = o.fence.store.incarnation
+    LEFT JOIN kept.voids v ON v.rg = o.rg AND v."offset" = o."offset"
     UNION ALL
     SELECT rg, "offset", "timestamp", "time", 'StoreRetired', NULL, NULL, store, NULL, void
     FROM kept.retirements
@@ -261,54 +309,62 @@ COMMENT ON VIEW standings IS
 'For proofs: each store that a claim ever placed; up to which version it has stated its holdings
 with nothing staged, whether it had closed with no later claim placing it, whether it is retired.';
 
+-- One pipeline that begins with the deletes, so that who asks about few of them waits for few.
 CREATE VIEW deletions AS
-WITH deleted AS (
-    SELECT d.*, f."offset" AS first_offset
-    FROM kept.operations d
-    JOIN kept.operations f ON f.rg = d.rg AND f.version = d.id AND f.void IS NULL
-    WHERE d.void IS NULL AND d.kind <> 'put'
+WITH said AS (
+    SELECT rg, "offset", actor, request FROM said.ObjectDeleted
+    UNION ALL
+    SELECT rg, "offset", actor, NULL FROM said.ObjectDeclaredLost
+),
+deleted AS (
+    SELECT d.rg, d.id, d.version, d."offset", d."time", d.kind, n.object, n.first_offset
+    FROM kept.operations d JOIN kept.objects n ON n.rg = d.rg AND n.id = d.id
+    WHERE d.kind <> 'put'
 ),
 holders AS (
-    SELECT d.rg, d.version, f.store, bool_or(f.until_offset IS NULL) AS is_left,
+    SELECT d.*, f.store, bool_or(f.until_offset IS NULL) AS is_left,
         max(f.until_offset) AS gone_at
     FROM deleted d
-    JOIN kept.facts f
+    LEFT JOIN kept.facts f
         ON f.rg = d.rg AND f.id = d.id AND f.version <= d.version
         AND (f.until_offset IS NULL OR f.until_offset > d."offset")
-    GROUP BY d.rg, d.version, f.store
+    GROUP BY ALL
 ),
 held AS (
-    SELECT h.rg, h.version,
-        list(s.name ORDER BY s.name) AS stores,
-        list(s.name ORDER BY s.name) FILTER (h.is_left) AS outstanding,
+    SELECT h.* EXCLUDE (store, is_left, gone_at),
+        list_sort(coalesce(list(s.name) FILTER (s.name IS NOT NULL), [])) AS stores_then,
+        list_sort(coalesce(list(s.name) FILTER (s.name IS NOT NULL AND h.is_left), []))
+            AS outstanding,
         max(h.gone_at) AS gone_at
-    FROM holders h JOIN kept.stores s USING (store)
-    GROUP BY h.rg, h.version
+    FROM holders h LEFT JOIN kept.stores s ON s.store = h.store
+    GROUP BY ALL
 ),
-silent AS (
-    SELECT d.rg, d.version, list(s.name ORDER BY s.name) AS stores
-    FROM deleted d
-    JOIN standings t ON t.rg = d.rg AND t.placed_until > d.first_offset
-    JOIN kept.stores s ON s.store = t.store
-    WHERE t.retired_at IS NULL AND t.is_closed IS NOT TRUE
-        AND (t.clean_version IS NULL OR t.clean_version < d.version)
-    GROUP BY d.rg, d.version
+answered AS (
+    SELECT t.rg, t.placed_until, s.name,
+        if(t.retired_at IS NOT NULL OR t.is_closed, 9223372036854775807, coalesce(t.clean_version, -1))
+            AS up_to
+    FROM standings t JOIN kept.stores s ON s.store = t.store
+),
+proved AS (
+    SELECT h.*, list_sort(coalesce(list(t.name) FILTER (t.name IS NOT NULL), [])) AS silent
+    FROM held h
+    LEFT JOIN answered t
+        ON t.rg = h.rg AND t.placed_until > h.first_offset AND t.up_to < h.version
+    GROUP BY ALL
 )
 SELECT
-    d.object, d.rg, d.version, d.kind AS operation, d.actor, d.request,
-    moment(d."time") AS "time", position_of(d.rg, d."offset") AS position,
-    coalesce(h.stores, []) AS stores_then,
-    coalesce(h.outstanding, []) AS outstanding,
-    position_of(d.rg, if(h.outstanding IS NULL, coalesce(h.gone_at, d."offset"), NULL)) AS confirmed,
-    coalesce(q.stores, []) AS silent,
+    d.object, d.rg, d.version, d.kind AS operation, s.actor, s.request,
+    d."time", position_of(d.rg, d."offset") AS position,
+    d.stores_then, d.outstanding,
+    position_of(d.rg, if(d.outstanding = [], coalesce(d.gone_at, d."offset"), NULL)) AS confirmed,
+    d.silent,
     CASE
-        WHEN h.outstanding IS NOT NULL THEN 'outstanding'
-        WHEN q.stores IS NOT NULL OR p.why IS NOT NULL THEN 'confirmed'
+        WHEN d.outstanding <> [] THEN 'outstanding'
+        WHEN d.silent <> [] OR p.why IS NOT NULL THEN 'confirmed'
         ELSE 'proven'
     END AS state
-FROM deleted d
-LEFT JOIN held h ON h.rg = d.rg AND h.version = d.version
-LEFT JOIN silent q ON q.rg = d.rg AND q.version = d.version
+FROM proved d
+JOIN said s ON s.rg = d.rg AND s."offset" = d."offset"
 LEFT JOIN kept.positions p
     ON p.topic = 'rg' AND p.partition = d.rg % (SELECT partitions FROM kept.meta);
 COMMENT ON VIEW deletions IS

@@ -1,8 +1,15 @@
 -- Copies that counted when they left their store, though the log had not doomed them.
-SELECT h.object, h.version, h.store, h.since, h.until
-FROM copy_history h
-JOIN kept.items i ON i.rg = h.rg AND i."offset" = h.until_offset AND i.void IS NULL
-    AND i.kind = 'erase' AND i.version = h.version
-JOIN kept.stores s ON s.store = i.store AND s.name = h.store
-WHERE h.status = 'held'
-ORDER BY h.object, h.until_offset
+WITH gone AS MATERIALIZED (
+    SELECT f.*
+    FROM kept.facts f
+    JOIN kept.items i
+        ON i.rg = f.rg AND i."offset" = f.until_offset AND i.version = f.version
+        AND i.store = f.store
+    WHERE f.status = 'held' AND i.kind = 'erase' AND i.void IS NULL
+)
+SELECT n.object, f.version, s.name AS store, position_of(f.rg, f.from_offset) AS since,
+    position_of(f.rg, f.until_offset) AS until
+FROM gone f
+JOIN kept.objects n ON n.rg = f.rg AND n.id = f.id
+JOIN kept.stores s ON s.store = f.store
+ORDER BY n.object, f.until_offset

@@ -1,11 +1,18 @@
 -- Copies of a version that came to a store after its object was deleted, with no put since.
-SELECT h.object, h.version, h.store, h.since, position_of(d.rg, d."offset") AS deleted
-FROM copy_history h
-JOIN kept.operations d
-    ON d.rg = h.rg AND d.object = h.object AND d.void IS NULL AND d.kind <> 'put'
-    AND d.version > h.version AND d."offset" < h.from_offset
-JOIN kept.items i ON i.rg = h.rg AND i."offset" = h.from_offset AND i.version = h.version
-    AND i.kind = 'import' AND i.void IS NULL
-QUALIFY row_number() OVER (PARTITION BY h.rg, h.object, h.version, h.store, h.from_offset
-    ORDER BY d."offset") = 1
-ORDER BY h.object, h.from_offset
+WITH late AS MATERIALIZED (
+    SELECT i.rg, i."offset", i.version, i.store, o.id, min(d."offset") AS deleted
+    FROM kept.items i
+    JOIN kept.operations o ON o.rg = i.rg AND o.version = i.version
+    JOIN kept.operations d ON d.rg = o.rg AND d.id = o.id AND d.version > o.version
+    WHERE i.kind = 'import' AND i.void IS NULL AND d.kind <> 'put' AND d."offset" < i."offset"
+    GROUP BY ALL
+)
+SELECT n.object, f.version, s.name AS store, position_of(f.rg, f.from_offset) AS since,
+    position_of(l.rg, l.deleted) AS deleted
+FROM late l
+JOIN kept.facts f
+    ON f.rg = l.rg AND f.id = l.id AND f.version = l.version AND f.store = l.store
+    AND f.from_offset = l."offset"
+JOIN kept.objects n ON n.rg = l.rg AND n.id = l.id
+JOIN kept.stores s ON s.store = l.store
+ORDER BY n.object, f.from_offset

@@ -6,10 +6,11 @@ SELECT
         WHEN o.version = b.due - 1 THEN 'repeat of the version before it'
         ELSE 'regression: that version was made before'
     END AS what
-FROM kept.operations o
+FROM kept.voids v
+JOIN kept.said_operations o ON o.rg = v.rg AND o."offset" = v."offset"
 JOIN LATERAL (
     SELECT coalesce(max(p.version), 0) + 1 AS due FROM kept.operations p
-    WHERE p.rg = o.rg AND p.void IS NULL AND p."offset" < o."offset"
+    WHERE p.rg = v.rg AND p."offset" < v."offset"
 ) b ON true
-WHERE o.void = 'OUT_OF_SEQUENCE'
+WHERE v.void = 'OUT_OF_SEQUENCE'
 ORDER BY o.rg, o."offset"
