@@ -14,6 +14,7 @@ BENCHMARKS = {
     "placement": "Placement: 1,000,000 RGs over 100 OSDs",
     "hosting": "One node: 10,000 RGs, and what an object costs in memory",
     "maps": "Map changes: three OSD processes, 2,000 objects of 4 KiB in 64 RGs",
+    "map_plan": "Map plan: what a change of a large cluster would move",
     "throughput": "Objects of 4 KiB: three OSD processes, embedded log, one copy, all durable",
     "audit": "Audit: SQL over the log, 64 RGs (AUDIT_EVENTS=N for another length)",
     "kafka": "The log on Kafka: one broker in a container on this machine, three OSD processes",

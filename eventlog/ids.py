@@ -57,6 +57,7 @@ WEIGHT_ONE = 1 << 16
 
 _OSD = re.compile(r"(?:osd\.)?(\d{1,9})")
 _POSITION = re.compile(r"(map|rg)/(\d{1,9})@(\d{1,18})")
+_STORE = re.compile(r"osd\.(\d{1,9})/([0-9a-f]{16})")
 _FENCE = re.compile(r"(\d{1,18})\.(\d{1,18}) osd\.(\d{1,9})/([0-9a-f]{16}) (\d{1,18})")
 
 
@@ -80,6 +81,15 @@ class Store(msgspec.Struct, frozen=True, order=True, gc=False):
 
     def __str__(self) -> str:
         return f"osd.{self.osd}/{self.incarnation:016x}"
+
+
+def parse_store(text: str) -> Store:
+    """`osd.3/00ab34cd56ef7890`, as stores are printed, else `BadName`."""
+    match = _STORE.fullmatch(text)
+    if match is None:
+        hint = "Write it as `osdlog rg show` does, as in osd.3/00ab34cd56ef7890."
+        raise BadName(f"{text[:80]!r} is not a store", hint)
+    return Store(OsdId(int(match[1])), Incarnation(int(match[2], 16)))
 
 
 class Fence(msgspec.Struct, frozen=True, order=True):

@@ -54,7 +54,11 @@ def status(shell: Shell) -> Report:
         "strays": sum(group.disk.holdings.count for group in groups if not group.is_placed),
         "disk": {"free": room.free, "total": room.total, "reserve": room.reserve},
         "log": _log(shell),
-        "copied": {"objects": counters.copied_objects, "bytes": counters.copied_bytes},
+        "copied": {
+            "objects": counters.copied_objects,
+            "bytes": counters.copied_bytes,
+            "busy_ms": counters.copying.ms,
+        },
         "fetching": context.fetching,
         "plan_ms": round(counters.plan_ms, 3),
         "uptime_s": round(time.time() - shell.started, 3),

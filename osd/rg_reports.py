@@ -37,6 +37,7 @@ def row(rg: RgId, view: View) -> Report:
         "tombstones": state.tombstones,
         "bytes": state.size,
         "unheld": state.unheld,
+        "held": {str(store): it.held for store, it in sorted(state.ledgers.items()) if it.held},
         "sources": len(sources(state, view.placed)),
     }
 

@@ -20,6 +20,7 @@ from eventlog.ids import Epoch, Micros, RgId, Version
 from eventlog.log import Log, TopicPartition
 from osd.blobs import Blob, BlobFiles, BlobId
 from osd.bodies import Gauge
+from osd.busy import Busy
 from osd.core.answers import Answer, Found, NotNow, Reserved
 from osd.core.context import MAP_PARTITION, Clock
 from osd.core.effects import Append, Ask, Effects, Fetch, Follow, Hint, Reply, Settle, Ticket
@@ -76,6 +77,7 @@ class Counters:
         self.copied_objects = 0
         self.copied_bytes = 0
         """Fetched from other nodes."""
+        self.copying = Busy()
         self.plan_ms = 0.0
         """From the last map event's record to all plans derived."""
         self.records = 0
@@ -335,7 +337,8 @@ class Shell:
         task.add_done_callback(self._tasks.discard)
 
     async def _fetch(self, fetch: Fetch) -> None:
-        given: Fetched | FetchFailed = await self.fetcher.fetch(fetch)
+        with self.counters.copying:
+            given: Fetched | FetchFailed = await self.fetcher.fetch(fetch)
         if isinstance(given, Fetched):
             self.counters.copied_objects += 1
             self.counters.copied_bytes += fetch.size

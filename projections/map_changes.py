@@ -3,13 +3,15 @@
 Rule: `apply_change` returns a new map or a refusal that says in one sentence
 what contradicts what. It never raises the epoch by itself, except for the one
 change whose meaning that is. Only `projections.map_fold.fold` calls it.
+Pins come one by one or many at once, by the same rule.
 """
 
+from collections.abc import Iterable
 from typing import assert_never
 
 from msgspec.structs import replace
 
-from eventlog.ids import Epoch, Offset, OsdId, Position, osd_name, rg_name
+from eventlog.ids import Epoch, Offset, OsdId, Position, RgId, osd_name, rg_name
 from eventlog.map_events import (
     ClusterCreated,
     EpochBumped,
@@ -63,7 +65,7 @@ def apply_change(
         case StoreWrittenOff():
             return _write_off(cluster_map, change, epoch)
         case RgPinned() | RgUnpinned():
-            return _pin(cluster_map, change)
+            return apply_pins(cluster_map, (change,))
         case ReplicasSet() | RulesRaised() | EpochBumped() | RecordSkipped():
             return _set_numbers(cluster_map, change)
         case _:
@@ -197,16 +199,28 @@ def _write_off(
     )
 
 
-def _pin(cluster_map: ClusterMap, change: RgPinned | RgUnpinned) -> ClusterMap | Refusal:
+def apply_pins(
+    cluster_map: ClusterMap, changes: Iterable[RgPinned | RgUnpinned]
+) -> ClusterMap | Refusal:
+    """As `apply_change` with one after the other; thousands of them copy the pins once."""
+    pins = dict(cluster_map.pins)
+    for change in changes:
+        refusal = _pin(cluster_map, pins, change)
+        if refusal is not None:
+            return refusal
+    return replace(cluster_map, pins=pins)
+
+
+def _pin(
+    cluster_map: ClusterMap, pins: dict[RgId, tuple[OsdId, ...]], change: RgPinned | RgUnpinned
+) -> Refusal | None:
     if not 0 <= change.rg < cluster_map.rg_count:
         return Refusal(
             f"there is no {rg_name(change.rg)}", f"The cluster has {cluster_map.rg_count} RGs."
         )
-    pins = dict(cluster_map.pins)
     if isinstance(change, RgUnpinned):
-        if pins.pop(change.rg, None) is None:
-            return Refusal(f"{rg_name(change.rg)} is not pinned", _LOOK)
-        return replace(cluster_map, pins=pins)
+        is_pinned = pins.pop(change.rg, None) is not None
+        return None if is_pinned else Refusal(f"{rg_name(change.rg)} is not pinned", _LOOK)
     if not 1 <= len(set(change.osds)) == len(change.osds) <= cluster_map.replicas:
         return Refusal(
             f"a pin names 1 to {cluster_map.replicas} different OSDs", "Name fewer, each once."
@@ -217,7 +231,8 @@ def _pin(cluster_map: ClusterMap, change: RgPinned | RgUnpinned) -> ClusterMap |
             return known
         if not known.is_candidate:
             return Refusal(f"{osd_name(osd)} cannot hold data now", _LOOK)
-    return replace(cluster_map, pins={**pins, change.rg: change.osds})
+    pins[change.rg] = change.osds
+    return None
 
 
 NumberChange = ReplicasSet | RulesRaised | EpochBumped | RecordSkipped

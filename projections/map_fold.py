@@ -6,26 +6,63 @@ placement is computed from changed. What is not accepted is void and changes
 nothing. Pure: no clock, no randomness, no I/O.
 """
 
+from collections.abc import Sequence
+from itertools import groupby
+
 import msgspec
 
 from eventlog.ids import Epoch, Layout
-from eventlog.map_events import EpochBumped, MapChanged, OsdBooted, OsdDown, OsdUp, RecordSkipped
+from eventlog.map_events import (
+    EpochBumped,
+    MapChange,
+    MapChanged,
+    OsdBooted,
+    OsdDown,
+    OsdUp,
+    RecordSkipped,
+    RgPinned,
+    RgUnpinned,
+)
 from projections.cluster_map import ClusterMap, Refusal
-from projections.map_changes import apply_change
+from projections.map_changes import apply_change, apply_pins
+
+PIN = RgPinned | RgUnpinned
 
 
 def fold(cluster_map: ClusterMap, event: MapChanged) -> ClusterMap | Refusal:
     """The map after the event, or why the event is void."""
     if refusal := _guard(cluster_map, event):
         return refusal
-    after, epoch = cluster_map, _next_epoch(cluster_map, event)
-    for change in event.changes:
-        changed = apply_change(after, change, event.author, epoch)
+    epoch = _next_epoch(cluster_map, event)
+    after = _apply(cluster_map, event, epoch)
+    if isinstance(after, Refusal):
+        return after
+    layout = Layout(cluster_map.layout + moves_data(cluster_map, after))
+    return msgspec.structs.replace(after, epoch=epoch, layout=layout)
+
+
+def _apply(cluster_map: ClusterMap, event: MapChanged, epoch: Epoch) -> ClusterMap | Refusal:
+    after = cluster_map
+    for _, changes in groupby(event.changes, lambda change: isinstance(change, PIN)):
+        changed = _apply_alike(after, list(changes), event.author, epoch)
         if isinstance(changed, Refusal):
             return changed
         after = changed
-    layout = Layout(cluster_map.layout + moves_data(cluster_map, after))
-    return msgspec.structs.replace(after, epoch=epoch, layout=layout)
+    return after
+
+
+def _apply_alike(
+    after: ClusterMap, changes: Sequence[MapChange], author: str, epoch: Epoch
+) -> ClusterMap | Refusal:
+    """Changes that are all pins, or none of them."""
+    if pins := [change for change in changes if isinstance(change, PIN)]:
+        return apply_pins(after, pins)
+    for change in changes:
+        changed = apply_change(after, change, author, epoch)
+        if isinstance(changed, Refusal):
+            return changed
+        after = changed
+    return after
 
 
 def _guard(cluster_map: ClusterMap, event: MapChanged) -> Refusal | None:

@@ -1,71 +1,78 @@
-"""CHANGES: the words by which people say how the map is to change.
+"""Change words: what CHANGES mean for the map that their author sees.
 
-Rule: all words of one command become one event, in the order of the list
-below, whatever the order in which they were said. What a change needs to
-know of the map (which boot is down, which store is retired) is taken from the
-map that the author saw.
+Rule: all words of one command become one event, whatever the order in which
+they were said: OSDs first, then pins, then what takes OSDs and stores away.
+What a change needs to know of the map (which boot is down, which store is
+retired) is taken from the map that the author saw.
+
+What is not here: how words are typed (see `osd.cli.words`), and those for pins
+(see `osd.cli.pin_words`).
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import NamedTuple
 
 from eventlog.errors import BadName
-from eventlog.ids import WEIGHT_ONE, OsdId, osd_name, parse_osd, parse_rg
+from eventlog.ids import WEIGHT_ONE, OsdId, osd_name, parse_osd
 from eventlog.map_events import (
     MapChange,
     OsdAdded,
     OsdDown,
     OsdIn,
-    OsdLeaving,
+    OsdMoved,
     OsdOut,
     OsdReweighted,
     OsdUp,
     ReplicasSet,
-    RgPinned,
-    RgUnpinned,
     StoreWrittenOff,
 )
+from osd.cli.pin_words import pins_said, two_parts
+from osd.cli.words import Words
 from osd.errors import Refused
 from osd.founding import added
 from projections.cluster_map import ClusterMap, Osd
+from projections.map_departures import departures, pins_without
+from projections.pinning import Homes
 
 _ADD = re.compile(r"([^:@/]+)(?::([^:@/]+))?(?:@([^:@/]+)(?:/([^:@/]+))?)?")
+_MOVE = re.compile(r"([^:@/]+)@([^:@/]+)/([^:@/]+)")
 _WEIGHT = re.compile(r"\d{1,6}(?:\.\d{1,9})?")
 
 
-class Words(NamedTuple):
-    """What was said, option by option."""
+def changes_of(
+    words: Words, seen: ClusterMap, author: str, reason: str, homes: Homes | None = None
+) -> tuple[MapChange, ...]:
+    """The changes; raises `BadName` for words that are none, `Refused` for impossible ones.
 
-    add: Sequence[str] = ()
-    remove: Sequence[str] = ()
-    out: Sequence[str] = ()
-    into: Sequence[str] = ()
-    up: Sequence[str] = ()
-    down: Sequence[str] = ()
-    weight: Sequence[str] = ()
-    pin: Sequence[str] = ()
-    unpin: Sequence[str] = ()
-    retire: Sequence[str] = ()
-    replicas: int | None = None
-    min_replicas: int | None = None
-
-
-def changes_of(words: Words, seen: ClusterMap, author: str, reason: str) -> tuple[MapChange, ...]:
-    """The changes; raises `BadName` for words that are none, `Refused` for impossible ones."""
-    found = (
+    `homes` is where RGs are, for words that pin them there (`pin_words.needs_homes`).
+    """
+    removed = [parse_osd(text) for text in words.remove]
+    retired = [_written_off(text, seen, author, reason) for text in words.retire]
+    osds = (
         *map(_added, words.add),
-        *(OsdLeaving(osd=parse_osd(text)) for text in words.remove),
         *(OsdOut(osd=parse_osd(text)) for text in words.out),
         *(OsdIn(osd=parse_osd(text)) for text in words.into),
         *(_marked(text, seen, is_up=True, why=reason) for text in words.up),
         *(_marked(text, seen, is_up=False, why=reason) for text in words.down),
         *map(_reweighted, words.weight),
-        *map(_pinned, words.pin),
-        *(RgUnpinned(rg=parse_rg(text)) for text in words.unpin),
-        *(_written_off(text, seen, author, reason) for text in words.retire),
-        *_replicas_set(words, seen),
+        *map(_moved, words.move),
+    )
+    numbers = tuple(_replicas_set(words, seen))
+    leaving = frozenset(removed) | {
+        one.store.osd for one in retired if seen.osds[one.store.osd].is_leaving
+    }
+    pins = pins_said(words.pin, words.unpin, seen, (*osds, *numbers), homes, leaving)
+    spoken_of = {pin.rg for pin in pins}
+    is_raised = any(change.replicas > seen.replicas for change in numbers)
+    found = (
+        *osds,
+        *(numbers if is_raised else ()),
+        *pins,
+        *pins_without(seen, leaving, spoken_of),
+        *(() if is_raised else numbers),
+        *departures(seen, removed, author, seen.pins),
+        *retired,
     )
     if not found:
         raise BadName("no change is named", "Say at least one, as in --add 3 or --out 1.")
@@ -92,20 +99,17 @@ def _added(text: str) -> OsdAdded:
 
 
 def _reweighted(text: str) -> OsdReweighted:
-    osd, weight = _two(text, "ID:WEIGHT, as in 3:0.5")
+    osd, weight = two_parts(text, "ID:WEIGHT, as in 3:0.5")
     return OsdReweighted(osd=parse_osd(osd), weight=parse_weight(weight))
 
 
-def _pinned(text: str) -> RgPinned:
-    rg, osds = _two(text, "RG:ID,ID, as in 1f:3,4")
-    return RgPinned(rg=parse_rg(rg), osds=tuple(parse_osd(osd) for osd in osds.split(",")))
-
-
-def _two(text: str, form: str) -> tuple[str, str]:
-    first, found, second = text.partition(":")
-    if not (first and found and second):
-        raise BadName(f"{text!r} has not the form of that option", f"Write {form}.")
-    return first, second
+def _moved(text: str) -> OsdMoved:
+    match = _MOVE.fullmatch(text)
+    if match is None:
+        raise BadName(
+            f"{text!r} does not say where an OSD is", "Write ID@HOST/RACK, as in 3@host-a/rack-1."
+        )
+    return OsdMoved(osd=parse_osd(match[1]), host=match[2], rack=match[3])
 
 
 def _marked(text: str, seen: ClusterMap, *, is_up: bool, why: str) -> OsdUp | OsdDown:
@@ -129,7 +133,10 @@ def _started(osd: OsdId, seen: ClusterMap) -> Osd:
             f"{osd_name(osd)} is not in the map", f"Add it with `osdlog map apply --add {osd}`."
         )
     if found.store is None:
-        raise Refused(f"{osd_name(osd)} has no store: it never started", "Start it first.")
+        raise Refused(
+            f"{osd_name(osd)} has no store: it never started",
+            f"Start it first, or take it out of the map with `osdlog map apply --remove {osd}`.",
+        )
     return found
 
 

@@ -33,3 +33,9 @@ Deadline = Annotated[
     float,
     typer.Option("--deadline", metavar="SECONDS", min=0.1, help="How long to keep trying."),
 ]
+Layout = Annotated[
+    int | None,
+    typer.Option("--layout", metavar="N", help="The layout it is made for; else the newest."),
+]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept in the log.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until all RGs are clean again.")]

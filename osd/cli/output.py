@@ -110,6 +110,18 @@ def bytes_words(size: int) -> str:
     raise AssertionError("the last unit takes all")
 
 
+def duration_words(seconds: float) -> str:
+    """`under 1 s`, `12 s`, `5 min`, `2.5 h`, `3 days`."""
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    if seconds < 5_970:
+        return f"{seconds / 60:.0f} min"
+    hours = seconds / 3_600
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.0f} days"
+
+
 def count(number: int, noun: str, nouns: str = "") -> str:
     """`1 object`, `2 objects`."""
     return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"

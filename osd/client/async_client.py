@@ -8,7 +8,7 @@ What is not here: how one object is asked for (see `osd.client.objects`).
 
 import asyncio
 import getpass
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from typing import BinaryIO, Self
 
 import aiohttp
 
-from eventlog.ids import Layout, OsdId, RgId, Version
+from eventlog.ids import Epoch, Layout, OsdId, RgId, Version
 from eventlog.log import Log
 from eventlog.map_events import MapChange
 from eventlog.open import open_log
@@ -27,8 +27,11 @@ from osd.client.listing import Listing
 from osd.client.map_reader import MapReader
 from osd.client.map_writer import change_map
 from osd.client.objects import Conditions, Description, Objects
+from osd.client.planning import Past, Planned, Undoing, past_of, planned, undoing
 from osd.client.questions import Questions
+from osd.client.settling import Settling, settling
 from osd.client.sinks import FileSink, MemorySink, StreamSink
+from osd.client.surveying import Surveyed, survey
 from osd.client.transport import new_session
 from osd.config import DEADLINE_S, log_url
 from osd.errors import Unavailable
@@ -174,6 +177,35 @@ class AsyncClient:
     async def map(self) -> ClusterMap:
         """The map as the log has it now."""
         return await asyncio.to_thread(self._reader.refresh)
+
+    async def survey(self) -> Surveyed:
+        """How much each RG has and how full each disk is, as the OSDs say, else the log."""
+        now = await self.map()
+        return await survey(self._questions, self._log, now)
+
+    async def plan_map(
+        self, changes: Sequence[MapChange], *, layout: Layout | None = None
+    ) -> Planned:
+        """What these changes would move; `Refused` says what contradicts what."""
+        surveyed = await self.survey()
+        made_for = surveyed.map.layout if layout is None else layout
+        return await asyncio.to_thread(planned, surveyed, changes, made_for)
+
+    async def undo_map(self, epoch: Epoch | None = None) -> Undoing:
+        """What would bring back the map of that epoch, or take back the last change.
+
+        Nothing is changed: `change_map` applies it, for the layout that it names.
+        """
+        past = await self.past()
+        return undoing(past, epoch, self._actor or "unknown")
+
+    async def settling(self, awaited: Collection[OsdId] = ()) -> Settling:
+        """How far the cluster is from being as its map wants it, once `awaited` have started."""
+        return await settling(self._questions, await self.map(), awaited)
+
+    async def past(self) -> Sequence[Past]:
+        """Every event of the map that was accepted, with the maps before and after it."""
+        return await asyncio.to_thread(past_of, MapReader(self._log))
 
     async def change_map(
         self,

@@ -6,7 +6,7 @@ names is passed over. What cannot be decoded stops the replay.
 What is not here: comparing with OSDs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -32,13 +32,16 @@ class Told(NamedTuple):
 class Replay:
     """The RGs of all partitions, as far as they were folded."""
 
-    def __init__(self, log: Log, cluster_map: ClusterMap) -> None:
+    def __init__(
+        self, log: Log, cluster_map: ClusterMap, partitions: Iterable[Partition] | None = None
+    ) -> None:
+        """Of those partitions, or of all."""
         self._log = log
         self._decoder = Decoder(log)
         self._skipped = cluster_map.skipped
-        self._next_offsets = {
-            Partition(number): Offset(0) for number in range(log.identity.partitions)
-        }
+        every = map(Partition, range(log.identity.partitions))
+        wanted = every if partitions is None else partitions
+        self._next_offsets = {partition: Offset(0) for partition in wanted}
         self.rgs: dict[RgId, RgProjection] = {}
 
     def fold_all(self) -> Iterator[Told]:

@@ -13,12 +13,13 @@ from typing import Any, BinaryIO, Self, TypeVar
 
 import uvloop
 
-from eventlog.ids import Layout, RgId
+from eventlog.ids import Epoch, Layout, RgId
 from eventlog.map_events import MapChange
 from osd.client.answers import Facts, Listed, OsdStatus, PutResult, RgRow, Stat
 from osd.client.async_client import AsyncClient
 from osd.client.bodies import Data
 from osd.client.explaining import Explained
+from osd.client.planning import Planned, Undoing
 from osd.config import DEADLINE_S
 from projections.cluster_map import ClusterMap
 
@@ -131,6 +132,14 @@ class Client:
     def map(self) -> ClusterMap:
         """The map as the log has it now."""
         return self._run(self._client.map())
+
+    def plan_map(self, changes: Sequence[MapChange], *, layout: Layout | None = None) -> Planned:
+        """What these changes would move; `Refused` says what contradicts what."""
+        return self._run(self._client.plan_map(changes, layout=layout))
+
+    def undo_map(self, epoch: Epoch | None = None) -> Undoing:
+        """What would bring back the map of that epoch, or take back the last change."""
+        return self._run(self._client.undo_map(epoch))
 
     def change_map(
         self,

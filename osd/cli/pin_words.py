@@ -1,0 +1,136 @@
+"""The words for pins: one RG, many of them, a part of what is pinned.
+
+    --pin RG:ID,ID    placed on these first
+    --pin RG, all     held where its data is: a freeze
+    --unpin RG, all   placed by placement again
+    --unpin N%, first:N   a release of that part of the cluster's RGs, or of so many
+
+Rule: an RG is named once. A part is of all RGs of the cluster, so that four
+times 25% releases what was frozen.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from eventlog.errors import BadName
+from eventlog.ids import Micros, OsdId, RgId, parse_osd, parse_rg, rg_name
+from eventlog.map_events import MapChange, MapChanged, RgPinned, RgUnpinned
+from osd.errors import Refused
+from projections.cluster_map import ClusterMap, Refusal
+from projections.map_fold import fold
+from projections.pinning import MAX_PINS, Homes, freeze, homes_of, release
+
+if TYPE_CHECKING:
+    from osd.client.async_client import AsyncClient
+
+ALL = "all"
+_PERCENT = re.compile(r"(\d{1,3})%")
+_FIRST = re.compile(r"first:(\d{1,9})")
+
+Pins = tuple[RgPinned | RgUnpinned, ...]
+
+
+def needs_homes(pin: Sequence[str]) -> bool:
+    """Whether these words pin RGs to where their data is."""
+    return any(":" not in text for text in pin)
+
+
+async def homes_for(client: "AsyncClient", pin: Sequence[str]) -> Homes | None:
+    """Where RGs are, if these words need it."""
+    if not needs_homes(pin):
+        return None
+    surveyed = await client.survey()
+    return homes_of(surveyed.map, surveyed.survey.stats)
+
+
+def pins_said(
+    pin: Sequence[str],
+    unpin: Sequence[str],
+    seen: ClusterMap,
+    beside: Sequence[MapChange],
+    homes: Homes | None,
+    leaving: Collection[OsdId],
+) -> Pins:
+    """The changes; `beside` is what else is said of OSDs, `leaving` those that go."""
+    found: Pins = (
+        *(RgUnpinned(rg=rg) for text in unpin for rg in _released(text, seen)),
+        *(_pinned(text) for text in pin if ":" in text),
+        *_frozen([text for text in pin if ":" not in text], seen, beside, homes, leaving),
+    )
+    if len(found) > MAX_PINS:
+        raise Refused(
+            f"{len(found):,} pins are more than one map event takes",
+            f"Freeze or release at most {MAX_PINS:,} RGs at once: name them, or --unpin first:N.",
+        )
+    twice = sorted(rg for rg, count in _counts(found).items() if count > 1)
+    if twice:
+        raise BadName(f"{rg_name(twice[0])} is named twice", "Say once what its pin is to be.")
+    return found
+
+
+def two_parts(text: str, form: str) -> tuple[str, str]:
+    """`3:0.5` as `3` and `0.5`, else `BadName`."""
+    first, found, second = text.partition(":")
+    if not (first and found and second):
+        raise BadName(f"{text!r} has not the form of that option", f"Write {form}.")
+    return first, second
+
+
+def _counts(pins: Pins) -> dict[RgId, int]:
+    counts: dict[RgId, int] = {}
+    for pin in pins:
+        counts[pin.rg] = counts.get(pin.rg, 0) + 1
+    return counts
+
+
+def _pinned(text: str) -> RgPinned:
+    rg, osds = two_parts(text, "RG:ID,ID, as in 1f:3,4, or RG alone, or all")
+    return RgPinned(rg=parse_rg(rg), osds=tuple(parse_osd(osd) for osd in osds.split(",")))
+
+
+def _released(text: str, seen: ClusterMap) -> Iterator[RgId]:
+    if text == ALL:
+        count = seen.rg_count
+    elif match := _PERCENT.fullmatch(text):
+        count = -(-seen.rg_count * int(match[1]) // 100)
+    elif match := _FIRST.fullmatch(text):
+        count = int(match[1])
+    else:
+        yield parse_rg(text)
+        return
+    if not seen.pins:
+        raise Refused("no RG is pinned", "Look at the map with `osdlog map show`.")
+    yield from (change.rg for change in release(seen, count))
+
+
+def _frozen(
+    texts: Sequence[str],
+    seen: ClusterMap,
+    beside: Sequence[MapChange],
+    homes: Homes | None,
+    leaving: Collection[OsdId],
+) -> Iterator[RgPinned]:
+    if not texts:
+        return
+    assert homes is not None, "whoever freezes RGs has looked where they are"
+    rgs = list(map(RgId, range(seen.rg_count))) if ALL in texts else [*map(parse_rg, texts)]
+    if absent := [rg for rg in rgs if not 0 <= rg < seen.rg_count]:
+        hint = f"The cluster has {seen.rg_count} RGs, from 0 on."
+        raise Refused(f"there is no {rg_name(absent[0])}", hint)
+    stay = {rg: tuple(osd for osd in osds if osd not in leaving) for rg, osds in homes.items()}
+    found = list(freeze(rgs, stay, _with(seen, beside)))
+    if not found:
+        raise Refused("all these RGs are pinned where they are already", "Nothing is to be done.")
+    yield from found
+
+
+def _with(seen: ClusterMap, beside: Sequence[MapChange]) -> ClusterMap:
+    """The map with all else that is said; what it refuses is refused when it is applied."""
+    if not beside:
+        return seen
+    event = MapChanged(
+        time=Micros(0), author="", reason="", layout=seen.layout, changes=tuple(beside)
+    )
+    after = fold(seen, event)
+    return seen if isinstance(after, Refusal) else after

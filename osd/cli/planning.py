@@ -1,0 +1,211 @@
+"""Commands that look before they leap: map plan, map undo.
+
+Rule: a plan changes nothing. It is data on stdout; what it rests on, what
+speaks against it, and the command that makes it so, are said beside it. Exit 1
+where the change should not be made as it is.
+"""
+
+import shlex
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from osd.cli import options
+from osd.cli.change_options import with_changes
+from osd.cli.words import Words
+
+if TYPE_CHECKING:
+    from eventlog.ids import Epoch
+    from osd.client.async_client import AsyncClient
+    from osd.client.planning import Planned, Undoing
+    from projections.cluster_map import ClusterMap
+
+LISTED = 12
+"""Changes that an undo lists; the rest are counted."""
+
+AllRgs = Annotated[bool, typer.Option("--rgs", help="List also every RG that moves.")]
+Replay = Annotated[
+    str | None,
+    typer.Option(
+        "--replay",
+        metavar="FILE|A..B",
+        help="Plan maps in a row: a file with CHANGES a line, or epochs of the past.",
+    ),
+]
+
+
+@with_changes
+def plan(
+    words: Words,
+    layout: options.Layout = None,
+    rgs: AllRgs = False,
+    replay: Replay = None,
+    json: options.Json = False,
+    log: options.Log = None,
+) -> None:
+    """Show what a change would move, and change nothing."""
+    from eventlog.errors import BadName
+    from osd.cli.running import with_client
+    from osd.cli.sequences import plan_sequence
+
+    if replay is not None:
+        if words != Words():
+            raise BadName("--replay stands alone", "Write the change into the file, as a line.")
+        plan_sequence(replay, json=json, log=log)
+        return
+
+    async def work(client: "AsyncClient") -> "Planned":
+        return await _plan(client, words, layout)
+
+    planned = with_client(log, work)
+    _show(planned, _apply_command(words, planned, log), rgs=rgs, json=json)
+
+
+async def _plan(client: "AsyncClient", words: Words, layout: int | None) -> "Planned":
+    import asyncio
+
+    from eventlog.ids import Layout
+    from osd.cli.change_words import changes_of
+    from osd.cli.pin_words import needs_homes
+    from osd.client.async_client import user
+    from osd.client.planning import map_with, planned
+    from projections.pinning import homes_of
+
+    now = await client.map()
+    made_for = now.layout if layout is None else Layout(layout)
+    if not needs_homes(words.pin):
+        changes = changes_of(words, now, user() or "unknown", "")
+        map_with(now, changes, made_for)  # what is refused need not be measured
+    surveyed = await client.survey()
+    made_for = surveyed.map.layout if layout is None else Layout(layout)
+    homes = homes_of(surveyed.map, surveyed.survey.stats)
+    changes = changes_of(words, surveyed.map, user() or "unknown", "", homes)
+    return await asyncio.to_thread(planned, surveyed, changes, made_for)
+
+
+def _apply_command(words: Words, planned: "Planned", log: str | None) -> str:
+    return f"osdlog map apply {words} --layout {planned.layout}{_log_option(log)}"
+
+
+def _log_option(log: str | None) -> str:
+    return f" --log {shlex.quote(log)}" if log else ""
+
+
+def _show(planned: "Planned", command: str, *, rgs: bool, json: bool) -> None:
+    from osd.cli.app import NO
+    from osd.cli.output import note, say, say_json, table
+    from osd.cli.plan_words import (
+        OSD_HEADS,
+        OSD_NUMBERS,
+        RG_HEADS,
+        RG_NUMBERS,
+        basis,
+        headline,
+        osd_rows,
+        plan_data,
+        rg_rows,
+    )
+
+    if json:
+        say_json(plan_data(planned, command))
+        if planned.objections:
+            raise typer.Exit(NO)
+        return
+    say(headline(planned))
+    table(OSD_HEADS, osd_rows(planned.plan), numbers=OSD_NUMBERS)
+    if rgs:
+        table(RG_HEADS, rg_rows(planned.plan), numbers=RG_NUMBERS)
+    for line in basis(planned):
+        note(line)
+    for concern in planned.concerns:
+        if not concern.is_grave:
+            note(f"caution: {concern.what}")
+    if planned.objections:
+        _refuse(planned, command)
+    note(f"next: {command}")
+
+
+def _refuse(planned: "Planned", command: str) -> NoReturn:
+    from osd.errors import Refused
+
+    raise Refused(
+        "; ".join(planned.objections),
+        f"Change less at once, or something else. To do it all the same: {command}",
+    )
+
+
+def undo(
+    epoch: Annotated[
+        int | None,
+        typer.Argument(metavar="EPOCH", help="The epoch whose map is wanted back.", min=0),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it, instead of showing it.")] = False,
+    layout: options.Layout = None,
+    wait: options.Wait = False,
+    reason: options.Reason = "",
+    json: options.Json = False,
+    log: options.Log = None,
+) -> None:
+    """Show the change that takes back the last one, or brings back an earlier map; or do it."""
+    from osd.cli.running import with_client
+    from osd.cli.waiting import changed
+
+    if yes:
+
+        async def change(client: "AsyncClient") -> "tuple[ClusterMap, ClusterMap]":
+            return await _undo(client, epoch, layout, reason, json=json)
+
+        changed(change, log, wait=wait, json=json)
+        return
+
+    async def work(client: "AsyncClient") -> "tuple[Undoing, Planned]":
+        from eventlog.ids import Layout
+
+        found = await client.undo_map(_epoch(epoch))
+        made_for = found.seen.layout if layout is None else Layout(layout)
+        return found, await client.plan_map(found.changes, layout=made_for)
+
+    found, planned = with_client(log, work)
+    named = f" {epoch}" if epoch is not None else ""
+    command = f"osdlog map undo{named} --yes --layout {planned.layout}{_log_option(log)}"
+    if not json:
+        _say_undoing(found)
+    _show(planned, command, rgs=False, json=json)
+
+
+def _epoch(epoch: int | None) -> "Epoch | None":
+    from eventlog.ids import Epoch
+
+    return None if epoch is None else Epoch(epoch)
+
+
+async def _undo(
+    client: "AsyncClient", epoch: int | None, layout: int | None, reason: str, *, json: bool
+) -> "tuple[ClusterMap, ClusterMap]":
+    from eventlog.ids import Layout
+
+    found = await client.undo_map(_epoch(epoch))
+    if not json:
+        _say_undoing(found)
+    made_for = found.seen.layout if layout is None else Layout(layout)
+    why = reason or _undone(found)
+    return found.seen, await client.change_map(found.changes, layout=made_for, reason=why)
+
+
+def _undone(found: "Undoing") -> str:
+    if found.undone is not None:
+        return f"undo of epoch {found.undone}"
+    return f"back to epoch {found.epoch}"
+
+
+def _say_undoing(found: "Undoing") -> None:
+    from eventlog.telling import tell_change
+    from osd.cli.output import note
+
+    note(f"{_undone(found)}:")
+    for change in found.changes[:LISTED]:
+        note(f"    {tell_change(change)}")
+    if len(found.changes) > LISTED:
+        note(f"    and {len(found.changes) - LISTED:,} changes more")
+    for line in found.impossible:
+        note(f"caution: {line}")

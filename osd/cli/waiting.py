@@ -1,0 +1,130 @@
+"""Waiting: until a change of the map is carried out, and how far it is meanwhile.
+
+Rule: the change stands from the moment it was accepted. Who stops waiting, by
+Ctrl-C, leaves it as it is, and is told so. On a terminal one line is redrawn;
+as JSON every look is a line; elsewhere only the end is said.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from eventlog.ids import osd_name
+from osd.cli.output import (
+    bytes_words,
+    console,
+    count,
+    duration_words,
+    note,
+    say_json,
+)
+from osd.cli.running import with_client
+from osd.client.settling import CLEAN, Settling
+from projections.progress import Progress, Sample, progress_of
+
+if TYPE_CHECKING:
+    from osd.client.async_client import AsyncClient
+    from projections.cluster_map import ClusterMap
+
+LOOK_S = 0.5
+"""Under the calm, so that the most that is to be moved is seen before it begins."""
+
+Change = Callable[["AsyncClient"], Awaitable["tuple[ClusterMap, ClusterMap]"]]
+"""Makes a change and gives the maps before and after it."""
+
+
+def changed(change: Change, log: str | None, *, wait: bool, json: bool) -> None:
+    """Make the change, say so, and wait for its end if that is wanted."""
+    made: list[ClusterMap] = []
+
+    async def work(client: "AsyncClient") -> None:
+        before, after = await change(client)
+        made.append(after)
+        _say_change(before, after, json=json)
+        if wait:
+            await _wait(client, before, after, json=json)
+
+    try:
+        with_client(log, work)
+    except KeyboardInterrupt:
+        for after in made:
+            note(
+                f"the change stays: epoch {after.epoch}, layout {after.layout}."
+                " `osdlog status` shows how far it is, `osdlog map undo` takes it back"
+            )
+        raise
+
+
+def progress_line(now: Settling, progress: Progress) -> str:
+    """How far it is, in one line."""
+    moved, left = progress.moved, progress.remaining
+    objects, size = moved.objects + left.objects, moved.size + left.size
+    said = (
+        f"{moved.objects:,} of {count(objects, 'object')},"
+        f" {bytes_words(moved.size)} of {bytes_words(size)}"
+    )
+    if left.objects and progress.left_s is not None:
+        speed = f"{bytes_words(round(progress.bytes_per_s))}/s"
+        said += f", {speed}, about {duration_words(progress.left_s)} left"
+    waits = [f"{number} {state}" for state, number in now.states.items() if state != CLEAN]
+    if waits:
+        said += f"; RGs: {', '.join(waits)}"
+    if now.unstarted:
+        said += f"; {', '.join(map(osd_name, now.unstarted))} must start"
+    return said
+
+
+async def _wait(
+    client: "AsyncClient", before: "ClusterMap", after: "ClusterMap", *, json: bool
+) -> None:
+    awaited = [osd for osd in after.osds if osd not in before.osds]
+    stderr, began, samples = console(is_stderr=True), time.monotonic(), []
+    shown = stderr.status("looking") if stderr.is_terminal and not json else nullcontext()
+    with shown as line:
+        while True:
+            now = await client.settling(awaited)
+            at_ms = round(1_000 * (time.monotonic() - began))
+            samples.append(Sample(at_ms, now.remaining))
+            progress = progress_of(samples)
+            if json:
+                say_json(_data(now, progress, at_ms))
+            elif line is not None:
+                line.update(progress_line(now, progress))
+            if now.is_settled:
+                break
+            await asyncio.sleep(LOOK_S)
+    if not json:
+        moved = f"{count(progress.moved.objects, 'object')}, {bytes_words(progress.moved.size)}"
+        note(f"all RGs are clean, after {duration_words(at_ms / 1_000)}; moved: {moved}")
+
+
+def _data(now: Settling, progress: Progress, at_ms: int) -> dict[str, Any]:
+    return {
+        "ms": at_ms,
+        "settled": now.is_settled,
+        "moved": {"objects": progress.moved.objects, "bytes": progress.moved.size},
+        "remaining": {"objects": now.remaining.objects, "bytes": now.remaining.size},
+        "bytes_per_s": round(progress.bytes_per_s),
+        "left_s": progress.left_s,
+        "rgs": now.states,
+        "unstarted": now.unstarted,
+    }
+
+
+def _say_change(before: "ClusterMap", after: "ClusterMap", *, json: bool) -> None:
+    if json:
+        say_json({"epoch": after.epoch, "layout": after.layout})
+    elif before.layout == after.layout:
+        note(f"epoch {after.epoch}; the layout stays {after.layout}{_until_when(before, after)}")
+    else:
+        note(f"epoch {after.epoch}, layout {after.layout}; `osdlog status` shows what moves")
+
+
+def _until_when(before: "ClusterMap", after: "ClusterMap") -> str:
+    """Data moves to an OSD from its first boot on."""
+    new = sorted(osd.osd for osd in after.osds.values() if osd.osd not in before.osds)
+    if not new:
+        return ": no data moves"
+    return f" until {' and '.join(map(osd_name, new))} start{'s' if len(new) == 1 else ''}"

@@ -1,0 +1,80 @@
+"""Surveying: how much each RG has and how full each disk is, asked of the OSDs.
+
+Rule: what an RG has is its primary's word; of RGs whose primary does not
+answer it is the log's, whose partitions are then folded, and it is said of how
+many. What only an OSD knows, its disk and how fast it copies, is left unknown
+where it does not answer.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from eventlog.ids import OsdId, Partition, RgId, parse_store
+from eventlog.log import Log
+from osd.client.answers import Facts, OsdStatus, RgRow
+from osd.client.questions import Questions
+from osd.client.replay import Replay
+from projections.cluster_map import ClusterMap
+from projections.map_plan import Disk, Survey, Transfer
+from projections.rg_stats import RgStat, stats_of
+
+
+class Surveyed(NamedTuple):
+    """What is known, and from whom."""
+
+    survey: Survey
+    map: ClusterMap
+    """As it was."""
+    silent: tuple[OsdId, ...]
+    """Those that have started and did not answer."""
+    rgs_by_log: int
+    """How many RGs the log was asked about."""
+
+
+async def survey(questions: Questions, log: Log, cluster_map: ClusterMap) -> Surveyed:
+    """Ask every OSD, and the log for what they do not say."""
+    statuses, rows = await asyncio.gather(questions.status(), questions.rgs())
+    unsaid = [row.rg for row in rows if row.said is None or "held" not in row.said]
+    by_log = await asyncio.to_thread(stats_by_log, log, cluster_map, unsaid) if unsaid else []
+    stats = stats_of(cluster_map, [*stats_said(rows), *by_log])
+    started = [one for one in statuses if one.osd.store is not None]
+    silent = tuple(one.osd.osd for one in started if one.said is None)
+    found = Survey(stats, dict(_disks(statuses)), dict(_transfers(statuses)))
+    return Surveyed(found, cluster_map, silent, len(unsaid))
+
+
+def stats_by_log(log: Log, cluster_map: ClusterMap, rgs: Sequence[RgId]) -> list[RgStat]:
+    """What the log alone says of these RGs: their partitions are folded from the start."""
+    wanted = {*rgs}
+    partitions = sorted({Partition(rg % log.identity.partitions) for rg in rgs})
+    replay = Replay(log, cluster_map, partitions)
+    for _ in replay.fold_all():
+        pass
+    return [
+        RgStat(rg, state.live, state.size, {s: it.held for s, it in state.ledgers.items()})
+        for rg, state in ((rg, replay.rgs[rg].state) for rg in sorted(wanted & replay.rgs.keys()))
+    ]
+
+
+def stats_said(rows: Iterable[RgRow]) -> Iterable[RgStat]:
+    """What primaries say of their RGs; those that they do not are left out."""
+    for row in rows:
+        if row.said is not None and "held" in row.said:
+            held = {parse_store(store): count for store, count in row.said["held"].items()}
+            yield RgStat(row.rg, row.said["objects"], row.said["bytes"], held)
+
+
+def _disks(statuses: Iterable[OsdStatus]) -> Iterable[tuple[OsdId, Disk]]:
+    for one in statuses:
+        if one.said is not None:
+            disk: Mapping[str, int] = one.said["disk"]
+            yield one.osd.osd, Disk(disk["total"], disk["free"], disk["reserve"])
+
+
+def _transfers(statuses: Iterable[OsdStatus]) -> Iterable[tuple[OsdId, Transfer]]:
+    for one in statuses:
+        copied: Facts = one.said["copied"] if one.said is not None else {}
+        if copied.get("objects") and "busy_ms" in copied:
+            busy_ms = max(1, copied["busy_ms"])
+            yield one.osd.osd, Transfer(copied["objects"], copied["bytes"], busy_ms)
