@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from eventlog.avro_columns import PADDING, Bytes, Longs
+from eventlog.avro_cursor import PADDING, Bytes, Longs
 from eventlog.ids import Micros, Offset, Partition, Topic
 from eventlog.log import Record
 

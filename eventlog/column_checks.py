@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pyarrow as pa
 
-from eventlog.avro_columns import Bools, Longs
+from eventlog.avro_cursor import Bools, Longs
 from eventlog.rg_events import MAX_ITEMS
 
 Columns = Mapping[str, pa.Array]
@@ -59,6 +59,8 @@ def _twice(name: str) -> Callable[[Columns], Bools]:
     def check(columns: Columns) -> Bools:
         lists = columns[name]
         lengths = _lengths(lists)
+        if not lengths.any() or lengths.max() < 2:
+            return np.zeros(len(lists), np.bool_)
         owner = np.repeat(np.arange(len(lists)), lengths)
         osd, incarnation = _stores(lists.values)
         order = np.lexsort((incarnation, osd, owner))

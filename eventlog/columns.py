@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from eventlog import catalogue
-from eventlog.avro_columns import PADDING, Bools, Bytes, Longs, Unreadable, decode
+from eventlog.avro_columns import Reader, Unreadable
+from eventlog.avro_cursor import PADDING, WORD, Bools, Bytes, Cursor, Longs
 from eventlog.chunks import Chunk
 from eventlog.codec import EVENT_TYPES, HEADER_BYTES, MARKER, Decoder
 from eventlog.column_checks import invalid
@@ -30,6 +31,8 @@ from eventlog.schemas import NAMESPACE, AvroSchema, known, written
 RG_EVENTS = tuple(sorted(name for name in EVENT_TYPES if name != "MapChanged"))
 """Names of the events that have tables here."""
 
+_AT_ONCE = 8_192
+"""Records whose bytes, and the arrays of one step over them, stay in a processor's cache."""
 _NO_EVENTS = Bytes(pa.py_buffer(PADDING), np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
@@ -47,7 +50,7 @@ class ColumnDecoder:
         """`skipped`: records that the map lets everybody pass over, with their SHA-256."""
         self._log = log
         self._skipped = skipped or {}
-        self._schemas = {_number(print_): schema.avro for print_, schema in known().items()}
+        self._readings = {_number(print_): _reading(each.avro) for print_, each in known().items()}
         self.stops: dict[Partition, Stop] = {}
 
     def decode(self, chunk: Chunk) -> dict[str, pa.Table]:
@@ -58,16 +61,17 @@ class ColumnDecoder:
         wanted = self._wanted(chunk)
         prints, is_bad = _fingerprints(chunk, wanted)
         found: dict[str, list[pa.Table]] = {}
-        for print_ in np.unique(prints[wanted & ~is_bad]).tolist():
-            index = np.flatnonzero(wanted & ~is_bad & (prints == print_))
-            avro = self._schema(print_)
-            name = avro["name"].removeprefix(f"{NAMESPACE}.") if avro else ""
-            if avro is None or name not in RG_EVENTS:
+        left = wanted & ~is_bad
+        while left.any():
+            print_ = int(prints[left.argmax()])
+            index = np.flatnonzero(left & (prints == print_))
+            left[index] = False
+            reading = self._reading(print_)
+            if reading is None:
                 is_bad[index] = True
                 continue
-            table, is_wrong = _table(name, avro, chunk, index)
-            is_bad[index] = is_wrong
-            found.setdefault(name, []).append(table)
+            table, is_bad[index] = reading.table(chunk, index)
+            found.setdefault(reading.name, []).append(table)
         if (is_bad & wanted).any():
             self._stop(chunk, np.flatnonzero(is_bad & wanted))
         return {name: self._kept(tables) for name, tables in found.items()}
@@ -84,11 +88,12 @@ class ColumnDecoder:
                 wanted[number] = sha256(chunk.value(number)).digest() != digest
         return wanted
 
-    def _schema(self, print_: int) -> AvroSchema | None:
-        if print_ not in self._schemas:
+    def _reading(self, print_: int) -> "_Reading | None":
+        """How records of this schema are read; None where it is not known, or not of an RG's."""
+        if print_ not in self._readings:
             for found, avro in catalogue.read(self._log).items():
-                self._schemas.setdefault(_number(found), avro)
-        return self._schemas.get(print_)
+                self._readings.setdefault(_number(found), _reading(avro))
+        return self._readings.get(print_)
 
     def _stop(self, chunk: Chunk, bad: Longs) -> None:
         """Remember the first bad record of each partition, with what is wrong with it."""
@@ -130,7 +135,8 @@ def empty_tables() -> dict[str, pa.Table]:
     """A table without rows for every kind of event: what columns there are, of what types."""
     nothing = np.zeros(0, np.int64)
     chunk = Chunk(nothing, nothing, nothing, _NO_EVENTS)
-    return {name: _table(name, written()[name].avro, chunk, nothing)[0] for name in RG_EVENTS}
+    readings = (_Reading(name, Reader(written()[name].avro)) for name in RG_EVENTS)
+    return {reading.name: reading.table(chunk, nothing)[0] for reading in readings}
 
 
 def _runs(kept: Bools) -> list[tuple[int, int]]:
@@ -138,20 +144,39 @@ def _runs(kept: Bools) -> list[tuple[int, int]]:
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
-def _table(name: str, avro: AvroSchema, chunk: Chunk, index: Longs) -> tuple[pa.Table, Bools]:
-    data, starts, ends = chunk.values
-    try:
-        decoded = decode(avro, Bytes(data, starts[index] + HEADER_BYTES, ends[index]))
-        columns = _newest(name, decoded.columns, len(index))
-    except Unreadable:
-        return _empty(name), np.ones(len(index), np.bool_)
-    is_bad = decoded.is_bad | invalid(name, columns)
-    place = {
-        "partition": pa.array(chunk.partitions[index].astype(np.int32)),
-        "offset": pa.array(chunk.offsets[index]),
-        "timestamp": pa.array(chunk.timestamps[index]),
-    }
-    return pa.table(place | columns), is_bad
+class _Reading(NamedTuple):
+    """How the records of one writer's schema become rows."""
+
+    name: str
+    reader: Reader
+
+    def table(self, chunk: Chunk, index: Longs) -> tuple[pa.Table, Bools]:
+        """These records' events, and which of them are bad."""
+        tables, bad = [], []
+        try:
+            for first in range(0, max(len(index), 1), _AT_ONCE):
+                table, is_bad = self._part(chunk.at(index[first : first + _AT_ONCE]))
+                tables.append(table)
+                bad.append(is_bad)
+        except Unreadable:
+            return _empty(self.name), np.ones(len(index), np.bool_)
+        return pa.concat_tables(tables), np.concatenate(bad)
+
+    def _part(self, chunk: Chunk) -> tuple[pa.Table, Bools]:
+        data, starts, ends = chunk.values
+        decoded = self.reader.decode(Bytes(data, starts + HEADER_BYTES, ends))
+        columns = _newest(self.name, decoded.columns, len(chunk))
+        place = {
+            "partition": pa.array(chunk.partitions.astype(np.int32)),
+            "offset": pa.array(chunk.offsets),
+            "timestamp": pa.array(chunk.timestamps),
+        }
+        return pa.table(place | columns), decoded.is_bad | invalid(self.name, columns)
+
+
+def _reading(avro: AvroSchema) -> _Reading | None:
+    name = avro["name"].removeprefix(f"{NAMESPACE}.")
+    return _Reading(name, Reader(avro)) if name in RG_EVENTS else None
 
 
 @cache
@@ -172,19 +197,17 @@ def _newest(name: str, columns: Mapping[str, pa.Array], count: int) -> dict[str,
 def _default(name: str, field: AvroSchema, count: int) -> pa.Array:
     if "default" not in field:
         raise Unreadable(f"a {name} without {field['name']}")
-    kind = decode(written()[name].avro, _NO_EVENTS).columns[field["name"]].type
+    kind = Reader(written()[name].avro).decode(_NO_EVENTS).columns[field["name"]].type
     return pa.array([field["default"]] * count, kind)
 
 
 def _fingerprints(chunk: Chunk, wanted: Bools) -> tuple[Longs, Bools]:
     """The fingerprint each value begins with, as a number; and which begin with none."""
-    data, starts, ends = chunk.values
-    octets = np.frombuffer(data, np.uint8)
-    words: Longs = np.ndarray((data.size - 7,), "<i8", data, strides=(1,))
-    is_bad = (ends - starts < HEADER_BYTES) & wanted
-    for place, byte in enumerate(MARKER):
-        is_bad |= octets[starts + place] != byte
-    return words[starts + len(MARKER)], is_bad
+    first, second = Cursor(*chunk.values).windows(2).T
+    sixteen, forty_eight = np.uint64(8 * len(MARKER)), np.uint64(8 * (WORD - len(MARKER)))
+    is_bad = (chunk.values.ends - chunk.values.starts < HEADER_BYTES) & wanted
+    is_bad |= first & np.uint64(0xFFFF) != int.from_bytes(MARKER, "little")
+    return (first >> sixteen | second << forty_eight).view(np.int64), is_bad
 
 
 def _number(fingerprint: bytes) -> int:

@@ -20,7 +20,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from eventlog.avro_columns import Longs
+from eventlog.avro_cursor import Longs
 from eventlog.chunks import CHUNK_RECORDS, Chunk, joined, numbers
 from eventlog.errors import LogCorrupt
 from eventlog.ids import Offset, Partition, Position, Topic

@@ -15,16 +15,15 @@ the values say (`eventlog.columns`).
 
 import struct
 from collections.abc import Iterator, Sequence
-from io import BytesIO
+from itertools import repeat
 from typing import Any, NamedTuple
 
-import fastavro
 import numpy as np
 import pyarrow as pa
 from crc32c import crc32c
 from kafka.record.default_records import DefaultRecordBatch
 
-from eventlog.avro_columns import PADDING, Bytes, Cursor, Longs
+from eventlog.avro_cursor import PADDING, Bytes, Cursor, Longs
 from eventlog.chunks import Chunk, chunk_of, numbers
 from eventlog.errors import LogCorrupt
 from eventlog.ids import Offset, Position
@@ -43,12 +42,11 @@ _COMPRESSION = 0b111
 _IS_APPEND_TIME = 0b1000
 _IS_TRANSACTIONAL = 0b11_0000
 
-_BODY = fastavro.parse_schema({"type": "array", "items": "bytes"})
-_LENGTH_BITS = (6, 13, 20, 27)
-"""A length of more bits than these takes one byte more each."""
-
 
 class _Batch(NamedTuple):
+    start: int
+    """Where it begins in the bytes that were fetched."""
+    end: int
     base: int
     next_offset: int
     base_time: int
@@ -56,7 +54,6 @@ class _Batch(NamedTuple):
     is_append_time: bool
     is_plain: bool
     records: int
-    whole: memoryview
 
 
 class Batches(NamedTuple):
@@ -67,17 +64,18 @@ class Batches(NamedTuple):
     """Behind the last batch."""
 
 
-def decode_batches(raw: bytes, begin: Position) -> Batches:
+def decode_batches(raw: bytes | memoryview, begin: Position) -> Batches:
     """The records from a position on; a batch that is cut off at the end is left out.
 
     Raises `LogCorrupt`, with the base offset of the first batch that is damaged.
     """
-    batches = list(_batches(memoryview(raw), begin))
+    data = b"".join((raw, PADDING))
+    batches = list(_batches(memoryview(data)[: len(raw)], begin))
     if not batches:
         return Batches(chunk_of([]), begin.offset)
-    chunk = _all_at_once(batches, begin) if all(each.is_plain for each in batches) else None
+    chunk = _all_at_once(data, batches, begin) if all(each.is_plain for each in batches) else None
     if chunk is None:
-        chunk = chunk_of(_one_by_one(batches, begin))
+        chunk = chunk_of(_one_by_one(data, batches, begin))
     if batches[0].base < begin.offset:
         chunk = chunk.at(np.flatnonzero(chunk.offsets >= begin.offset))
     return Batches(chunk, Offset(batches[-1].next_offset))
@@ -99,6 +97,8 @@ def _batches(raw: memoryview, begin: Position) -> Iterator[_Batch]:
             raise _damaged(begin, offset)
         offset = base + last_delta + 1
         yield _Batch(
+            start=at,
+            end=end,
             base=base,
             next_offset=offset,
             base_time=head[7],
@@ -106,92 +106,125 @@ def _batches(raw: memoryview, begin: Position) -> Iterator[_Batch]:
             is_append_time=bool(attributes & _IS_APPEND_TIME),
             is_plain=is_dense and not attributes & (_COMPRESSION | _IS_TRANSACTIONAL),
             records=head[12],
-            whole=raw[at:end],
         )
         at = end
 
 
-def _all_at_once(batches: Sequence[_Batch], begin: Position) -> Chunk | None:
+def _all_at_once(data: bytes, batches: Sequence[_Batch], begin: Position) -> Chunk | None:
     """None where a record is not as this program writes it."""
-    counts = [batch.records for batch in batches]
-    data = b"".join([*(batch.whole[_HEAD.size :] for batch in batches), PADDING])
-    lengths = _lengths(data, sum(counts))
-    if lengths is None:
+    counts = numbers([batch.records for batch in batches])
+    firsts = np.cumsum(counts) - counts
+    places = _places(data, batches, firsts)
+    if places is None:
         return None
-    ends = _ends(lengths)
-    if not len(ends) or ends[-1] != len(data) - len(PADDING):
+    values = _values(Cursor(pa.py_buffer(data), *places))
+    if (
+        values is None
+        or (values.deltas != np.arange(len(values.deltas)) - firsts.repeat(counts)).any()
+    ):
         return None
-    cursor = Cursor(pa.py_buffer(data), ends - lengths, ends)
+    bases = numbers([batch.base for batch in batches])
+    base_times = numbers([b.max_time if b.is_append_time else b.base_time for b in batches])
+    is_relative = np.array([not batch.is_append_time for batch in batches])
+    return Chunk(
+        np.full(len(values.deltas), begin.partition, np.int64),
+        values.deltas + bases.repeat(counts),
+        1_000 * (base_times.repeat(counts) + values.times * is_relative.repeat(counts)),
+        values.bytes,
+    )
+
+
+def _places(data: bytes, batches: Sequence[_Batch], firsts: Longs) -> tuple[Longs, Longs] | None:
+    """Where each record begins and ends; None where those of a batch do not fill it."""
+    found: list[int] = []
+    for batch in batches:
+        found += _ends(data, batch.start + _HEAD.size, batch.records)
+        if found[-1] != batch.end:
+            return None
+    ends = numbers(found)
+    starts = np.roll(ends, 1)
+    starts[firsts] = [batch.start + _HEAD.size for batch in batches]
+    return starts, ends
+
+
+def _ends(data: bytes, at: int, count: int) -> list[int]:
+    """Where records end, one after the other: the only loop over them."""
+    steps = _STEPS
+    try:
+        return [
+            at := at + (steps[data[at + 1]][data[at]] or _long_step(data, at))
+            for _ in repeat(None, count)
+        ]
+    except IndexError:
+        return [at]
+
+
+def _step(first: int, second: int) -> int:
+    """From a length to behind what it measures; 0 where it goes on after two bytes."""
+    if first < 128:
+        return 1 + (first >> 1)
+    return 2 + ((first - 128 + second * 128) >> 1) if second < 128 else 0
+
+
+_STEPS = [[_step(first, second) for first in range(256)] for second in range(256)]
+
+
+def _long_step(data: bytes, at: int) -> int:
+    length, size = 0, 0
+    while True:
+        octet = data[at + size]
+        length |= (octet & 127) << (7 * size)
+        size += 1
+        if octet < 128:
+            return size + (length >> 1)
+
+
+class _Values(NamedTuple):
+    """What the records say, but for their keys."""
+
+    times: Longs
+    deltas: Longs
+    bytes: Bytes
+
+
+def _values(cursor: Cursor) -> _Values | None:
+    """None where a record is not whole, or has no key, no value or a header."""
+    lengths = cursor.longs()
+    if (lengths != cursor.ends - cursor.at).any():
+        return None
     cursor.skip(1)  # attributes, of which there are none
     times, deltas = cursor.longs(), cursor.longs()
     if _skip_bytes(cursor) is None:  # the key
         return None
-    values = _values(cursor)
-    if values is None:
-        return None
-    base_times = numbers([b.max_time if b.is_append_time else b.base_time for b in batches])
-    is_relative = np.array([not batch.is_append_time for batch in batches])
-    return Chunk(
-        np.full(len(deltas), begin.partition, np.int64),
-        deltas + np.repeat(numbers([batch.base for batch in batches]), counts),
-        1_000 * (np.repeat(base_times, counts) + times * np.repeat(is_relative, counts)),
-        values,
-    )
-
-
-def _lengths(data: bytes, count: int) -> Longs | None:
-    """Of each record, or None where they are no row of Avro `bytes`."""
-    block = BytesIO()
-    fastavro.schemaless_writer(block, "long", count)
-    block.write(data)  # whose padding ends the array
-    block.seek(0)
-    try:
-        records = fastavro.schemaless_reader(block, _BODY, None)
-    except Exception:  # noqa: BLE001 - it fails in many ways on foreign bytes
-        return None
-    assert isinstance(records, list)
-    return numbers(list(map(len, records)))
-
-
-def _ends(lengths: Longs) -> Longs:
-    """Where each record ends, if every length is written as short as can be."""
-    prefixes = np.ones(len(lengths), np.int64)
-    for bits in _LENGTH_BITS:
-        prefixes += lengths >> bits > 0
-    return np.cumsum(prefixes + lengths)
-
-
-def _values(cursor: Cursor) -> Bytes | None:
-    """The values, if every record has one and nothing after it."""
-    lengths = _skip_bytes(cursor)
-    if lengths is None:
+    sizes = _skip_bytes(cursor)
+    if sizes is None:
         return None
     ends = cursor.at.copy()
     headers = cursor.longs()
     if cursor.is_bad.any() or headers.any() or (cursor.at != cursor.ends).any():
         return None
-    return Bytes(cursor.data, ends - lengths, ends)
+    return _Values(times, deltas, Bytes(cursor.data, ends - sizes, ends))
 
 
 def _skip_bytes(cursor: Cursor) -> Longs | None:
     """The length of each that was skipped; None where one is null or too long."""
     lengths = cursor.longs()
-    if cursor.is_bad.any() or ((lengths < 0) | (lengths > cursor.ends - cursor.at)).any():
+    if len(lengths) and lengths.min() < 0:
         return None
     cursor.skip(lengths)
-    return lengths
+    return None if cursor.is_bad.any() else lengths
 
 
-def _one_by_one(batches: Sequence[_Batch], begin: Position) -> list[Record]:
+def _one_by_one(data: bytes, batches: Sequence[_Batch], begin: Position) -> list[Record]:
     return [
         record
         for batch in batches
-        for record in as_records(begin.topic, begin.partition, _records_of(batch, begin))
+        for record in as_records(begin.topic, begin.partition, _records_of(data, batch, begin))
     ]
 
 
-def _records_of(batch: _Batch, begin: Position) -> Iterator[Any]:
-    read = DefaultRecordBatch(bytes(batch.whole))
+def _records_of(data: bytes, batch: _Batch, begin: Position) -> Iterator[Any]:
+    read = DefaultRecordBatch(data[batch.start : batch.end])
     try:
         if not read.is_control_batch:
             yield from read

@@ -115,6 +115,49 @@ def test_what_the_single_decoder_refuses_is_refused(seed: int) -> None:
     assert 20 < refused < 240
 
 
+def puts(random: Random, count: int) -> list[RgEvent]:
+    """As one RG says them: most fields as in the event before, and lists of all lengths."""
+    put, events = SAMPLES["ObjectPut.v1"], list[RgEvent]()
+    assert isinstance(put, ObjectPut)
+    for n in range(count):
+        if random.random() < 0.02:
+            put = replace(put, media_type=random.choice([None, "a", "image/" + "x" * 70]))
+        if random.random() < 0.02:
+            put = replace(put, fence=replace(put.fence, epoch=put.fence.epoch + 64))
+        kinds = [{}, {}, {}, {"k": "v"}, {"k": "v", "l": "w" * 200}, {"k" * 70: "v"}]
+        changes: dict[str, Any] = {"metadata": random.choice(kinds), "version": Version(n + 1)}
+        if random.random() < 0.2:
+            changes["stores"] = random.choice([put.stores, put.stores[:1], put.stores[::-1]])
+        events.append(replace(put, **changes))
+    return events
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_an_event_says_as_the_one_before_is_read_once_and_right(seed: int) -> None:
+    events = puts(Random(seed), 3_000)
+    decoder = ColumnDecoder(MemoryLog(IDENTITY))
+    for start in range(0, len(events), 1_000):
+        some = list(enumerate(events))[start : start + 1_000]
+        found = rows(decoder.decode(chunk_of([record(encode(event), n) for n, event in some])))
+        assert found == {n: (event.schema, fields(event)) for n, event in some}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_one_bad_record_of_many_stops_there(seed: int) -> None:
+    random, single = Random(seed), Decoder()
+    values = [encode(event) for event in puts(random, 400)]
+    where = random.randrange(400)
+    spoiled = bytearray(values[where])
+    while _is_as_written(single, bytes(spoiled)) is not False:
+        spoiled = bytearray(values[where])
+        _spoil(spoiled, random)
+    values[where] = bytes(spoiled)
+    records = [record(value, n) for n, value in enumerate(values)]
+    decoder = ColumnDecoder(MemoryLog(IDENTITY))
+    assert sorted(rows(decoder.decode(chunk_of(records)))) == list(range(where))
+    assert decoder.stops[P0].position.offset == where
+
+
 def _is_as_written(single: Decoder, value: bytes) -> bool | None:
     """False where it cannot be read; None where it can, but is not what Avro allows to write."""
     try:

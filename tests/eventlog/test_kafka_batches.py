@@ -59,6 +59,17 @@ def test_records_are_as_the_client_reads_them(raw: bytes) -> None:
     assert found.next_offset == found.chunk.offsets[-1] + 1
 
 
+@pytest.mark.parametrize("size", [1, 10, 50, 1_000, 40_000])
+def test_what_this_program_writes_is_never_read_one_by_one(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = min(300, 200_000 // size)
+    raw = plain(100, count, size) + plain(100 + count, 1, size) + plain(101 + count, 2, size)
+    due = [record.value for record in as_the_client_reads(raw)]
+    monkeypatch.delattr("eventlog.kafka.batches.DefaultRecordBatch")
+    assert [record.value for record in decode_batches(raw, BEGIN).chunk.records()] == due
+
+
 def test_what_was_read_before_is_left_out() -> None:
     found = decode_batches(plain(95, 10), BEGIN)
     assert found.chunk.offsets.tolist() == list(range(100, 105))
@@ -107,6 +118,16 @@ def test_a_batch_that_says_another_count_is_not_believed(count: int) -> None:
 def test_batches_that_say_each_others_counts_are_not_believed() -> None:
     short, long = bytearray(plain(100, 2)), bytearray(plain(102, 4))
     for raw in (short, long):
+        raw[57:61] = (3).to_bytes(4, "big")
+    with pytest.raises(LogCorrupt, match="the batch at rg/3@100 does not match"):
+        decode_batches(signed(short) + signed(long), BEGIN)
+
+
+def test_records_that_say_another_place_are_not_read_at_once() -> None:
+    """A batch has two records and says three, and the next has four and says three."""
+    short, long = bytearray(plain(100, 2)), bytearray(plain(103, 4))
+    for raw in (short, long):
+        raw[23:27] = (2).to_bytes(4, "big")
         raw[57:61] = (3).to_bytes(4, "big")
     with pytest.raises(LogCorrupt, match="the batch at rg/3@100 does not match"):
         decode_batches(signed(short) + signed(long), BEGIN)
