@@ -16,6 +16,7 @@ BENCHMARKS = {
     "maps": "Map changes: three OSD processes, 2,000 objects of 4 KiB in 64 RGs",
     "map_plan": "Map plan: what a change of a large cluster would move",
     "throughput": "Objects of 4 KiB: three OSD processes, embedded log, one copy, all durable",
+    "copies": "Two copies: three OSD processes (COPIES=write,recovery,failover picks some)",
     "audit": "Audit: SQL over the log, 64 RGs (AUDIT_EVENTS=N for another length)",
     "kafka": "The log on Kafka: one broker in a container on this machine, three OSD processes",
     "demo": "osdlog demo on the standard library",

@@ -18,7 +18,8 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from osd.blobs import SMALL_BODY_BYTES, Blob, BlobFiles, BlobId, BlobWriter
 from osd.core.inputs import Payload
-from osd.durable import FULL_HINT, Room, room
+from osd.core.room import Room
+from osd.durable import FULL_HINT, room
 from osd.errors import DiskFailed, DiskFull
 
 PIECE_BYTES = 256 * 1024
@@ -65,7 +66,7 @@ class Gauge:
     def refusal(self, size: int) -> DiskFull | None:
         """Why a new body of that size is not taken; None if it is."""
         there = self.room
-        if there.free - size >= there.reserve:
+        if there.takes(size):
             return None
         return DiskFull(
             f"the disk has {there.free:,} bytes left and keeps {there.reserve:,} of them "

@@ -5,7 +5,8 @@ place, and that its folder was synced. Every OSError leaves here as a
 `DiskError`. The last of a disk's room is kept for deletes and bookkeeping:
 who brings a new body asks `require_room` first.
 
-What is not here: what is stored (see `osd.blobs`, `osd.rocks`, `osd.data_dir`).
+What is not here: how much is kept for whom (see `osd.core.room`), and what is
+stored (see `osd.blobs`, `osd.rocks`, `osd.data_dir`).
 """
 
 import errno
@@ -13,12 +14,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
+from osd.core.room import Room
 from osd.errors import DiskError, DiskFailed, DiskFull
-
-RESERVED_BYTES = 512 * 1024 * 1024
-"""Kept free for deletes, bookkeeping and compaction; at most an eighth of the disk."""
 
 REBUILD_HINT = (
     "Restore the disk's files from a copy. As a last resort `osdlog osd --rebuild` empties it: "
@@ -27,18 +25,6 @@ REBUILD_HINT = (
 FULL_HINT = "Free space on that disk or delete objects; the OSD then goes on by itself."
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
-
-
-class Room(NamedTuple):
-    """Bytes of the file system a path is on, as an unprivileged process sees them."""
-
-    free: int
-    total: int
-
-    @property
-    def reserve(self) -> int:
-        """What new bodies must leave free."""
-        return min(RESERVED_BYTES, self.total // 8)
 
 
 def room(path: Path) -> Room:
@@ -51,7 +37,7 @@ def room(path: Path) -> Room:
 def require_room(path: Path, size: int) -> None:
     """Raise `DiskFull` unless a new body of `size` bytes leaves the reserve free."""
     there = room(path)
-    if there.free - size < there.reserve:
+    if not there.takes(size):
         raise DiskFull(
             f"the disk of {path} has {there.free:,} bytes left, and keeps {there.reserve:,} "
             f"for deletes and bookkeeping; a body of {size:,} bytes was refused",

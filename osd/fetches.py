@@ -1,22 +1,25 @@
 """What a node asks other nodes over HTTP: copies, hints, and to drop what is settled.
 
 Rule: a fetched copy has the size and the sum that the log says, or it was not
-fetched. Sources are asked in turn. Nothing is retried here: the core decides.
+fetched. Sources are asked in turn, each for what the ones before did not give;
+small copies together. Nothing is retried here: the core decides.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from urllib.parse import quote
 
 import aiohttp
+import msgspec
 from yarl import URL
 
-from eventlog.ids import Store, write_fence
+from eventlog.ids import RgId, Store, Version, write_fence
 from osd.blobs import BlobFiles, BlobId
-from osd.bodies import Gauge, Received, TooLarge, receive
-from osd.core.effects import Fetch, Hint, Settle
-from osd.core.inputs import Fetched, FetchFailed
+from osd.bodies import Gauge, Received, TooLarge, receive, small
+from osd.core.effects import Fetch, Hint, Lacked, Settle
+from osd.core.inputs import Fetched, Got, Payload
 from osd.errors import DiskError
+from osd.packing import unpack
 
 CONNECT_SECONDS = 2.0
 SILENCE_SECONDS = 10.0
@@ -43,24 +46,26 @@ class Fetcher:
         """Give back the connections."""
         await self.session.close()
 
-    async def fetch(self, fetch: Fetch) -> Fetched | FetchFailed:
-        """The copy, from the first source that gives good bytes."""
+    async def fetch(self, fetch: Fetch) -> Fetched:
+        """The copies, each from the first source that gives good bytes."""
         if refusal := self._gauge.refusal(fetch.size):
-            return FetchFailed(fetch.ticket, refusal.what)
+            return Fetched(fetch.ticket, (), refusal.what)
+        left = {lacked.version: lacked for lacked in fetch.lacked}
+        got: list[Got] = []
         failures = []
         for store, address in fetch.sources:
             try:
-                received = await self._fetch_from(fetch, address)
+                good, why = await self._fetch_from(fetch.rg, tuple(left.values()), address)
             except DiskError as error:
-                return FetchFailed(fetch.ticket, error.what)
+                return Fetched(fetch.ticket, tuple(got), error.what)
             except (aiohttp.ClientError, TimeoutError, OSError, TooLarge) as error:
-                failures.append(_failure(store, f"{type(error).__name__} {error}"))
-                continue
-            if (received.size, received.sha256) == (fetch.size, fetch.sha256):
-                return Fetched(fetch.ticket, received.payload, store)
-            await self._drop(received)
-            failures.append(_failure(store, "other bytes than the log says"))
-        return FetchFailed(fetch.ticket, "; ".join(failures))
+                good, why = {}, f"{type(error).__name__} {error}"
+            got += [Got(version, payload, store) for version, payload in good.items()]
+            left = {version: it for version, it in left.items() if version not in good}
+            if not left:
+                return Fetched(fetch.ticket, tuple(got))
+            failures.append(_failure(store, why))
+        return Fetched(fetch.ticket, tuple(got), "; ".join(failures))
 
     async def hint(self, hint: Hint) -> None:
         """Send a hint; it may get lost."""
@@ -86,13 +91,45 @@ class Fetcher:
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
 
-    async def _fetch_from(self, fetch: Fetch, address: str) -> Received:
-        name = quote(fetch.name, safe="")
-        url = f"http://{address}/copies/{fetch.rg:x}/{fetch.version}?name={name}"
+    async def _fetch_from(
+        self, rg: RgId, lacked: Sequence[Lacked], address: str
+    ) -> tuple[dict[Version, Payload], str]:
+        """What the source gives and is good, by version; and what is wrong with the rest."""
+        if len(lacked) > 1:
+            received = await self._fetch_together(rg, lacked, address)
+        else:
+            received = {lacked[0].version: await self._fetch_one(rg, lacked[0], address)}
+        good: dict[Version, Payload] = {}
+        for it in lacked:
+            given = received.get(it.version)
+            if given is not None and (given.size, given.sha256) == (it.size, it.sha256):
+                good[it.version] = given.payload
+            elif given is not None:
+                await self._drop(given)
+        is_absent = len(received) < len(lacked)
+        return good, "it answered 404" if is_absent else "other bytes than the log says"
+
+    async def _fetch_one(self, rg: RgId, lacked: Lacked, address: str) -> Received:
+        name = quote(lacked.name, safe="")
+        url = f"http://{address}/copies/{rg:x}/{lacked.version}?name={name}"
         async with self.session.get(_exactly(url), allow_redirects=False) as response:
             if response.status != 200:
                 raise aiohttp.ClientError(f"it answered {response.status}")
-            return await receive(_chunks(response.content), self._blobs, fetch.size)
+            return await receive(_chunks(response.content), self._blobs, lacked.size)
+
+    async def _fetch_together(
+        self, rg: RgId, lacked: Sequence[Lacked], address: str
+    ) -> dict[Version, Received]:
+        url = f"http://{address}/copies/{rg:x}"
+        asked = msgspec.json.encode([(it.version, it.name) for it in lacked])
+        async with self.session.post(url, data=asked, allow_redirects=False) as response:
+            if response.status != 200:
+                raise aiohttp.ClientError(f"it answered {response.status}")
+            bodies = unpack(await response.read())
+        if bodies is None or len(bodies) != len(lacked):
+            raise aiohttp.ClientError("its answer is not what was asked for")
+        given = zip(lacked, bodies, strict=True)
+        return {it.version: small(body) for it, body in given if body is not None}
 
     async def _drop(self, received: Received) -> None:
         if isinstance(received.payload, str):

@@ -16,12 +16,14 @@ node's own begins with its RG, so that an RG can be forgotten by prefix.
     P rg                      the holdings of the C rows
     B rg body                 the bytes of a small body
     M                         the cluster map and how far it is folded
+    L                         the limits that were set for this node
 """
 
 from eventlog.ids import Fence, RgId, Serial, Store, Version
 
 RG_KINDS = b"HEVFQRCISPB"
 MAP_KEY = b"M"
+LIMITS_KEY = b"L"
 
 
 def prefix(kind: bytes, rg: RgId) -> bytes:
@@ -73,5 +75,5 @@ def last_number(key: bytes) -> int:
 
 
 def rg_of_key(key: bytes) -> RgId:
-    """The RG of any key but M."""
+    """The RG of any key but M and L."""
     return RgId(int.from_bytes(key[1:5], "big"))

@@ -13,10 +13,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from eventlog.ids import Partition, Position, RgId, Topic, osd_name, rg_name
+import msgspec
+
+from eventlog.ids import Partition, Position, RgId, Store, Topic, osd_name, rg_name
 from osd import rg_reports
 from osd.core.group import Group
 from osd.core.obstacles import explain_here
+from osd.core.progress import Left
+from osd.core.room import Room
 from osd.rg_table import RgTable
 from osd.shell import Shell
 from projections.explain import OPERATOR, Explanation, Reason
@@ -52,17 +56,56 @@ def status(shell: Shell) -> Report:
         "bytes": sum(group.state.size for group in primary),
         "copies": sum(group.disk.holdings.count for group in groups),
         "strays": sum(group.disk.holdings.count for group in groups if not group.is_placed),
-        "disk": {"free": room.free, "total": room.total, "reserve": room.reserve},
+        "disk": disk(room),
+        "missing": missing(shell),
         "log": _log(shell),
         "copied": {
             "objects": counters.copied_objects,
             "bytes": counters.copied_bytes,
             "busy_ms": counters.copying.ms,
         },
-        "fetching": context.fetching,
+        "fetching": context.pulls.under_way,
+        "limits": limits(shell),
         "plan_ms": round(counters.plan_ms, 3),
         "uptime_s": round(time.time() - shell.started, 3),
     }
+
+
+def disk(room: Room) -> Report:
+    """How full the disk is, and what is kept of it for whom."""
+    return {
+        "free": room.free,
+        "total": room.total,
+        "reserve": room.reserve,
+        "import_reserve": room.import_reserve,
+        "is_nearly_full": room.is_nearly_full,
+        "takes_imports": room.takes_import(0),
+        "takes_puts": room.takes(0),
+    }
+
+
+def limits(shell: Shell) -> Report:
+    """What background imports may use, and what they use."""
+    pulls = shell.node.context.pulls
+    return msgspec.structs.asdict(pulls.limits) | {
+        "under_way": {"pulls": pulls.under_way, "bytes": pulls.bytes_under_way}
+    }
+
+
+def missing(shell: Shell) -> Report:
+    """What this store must still import, of all RGs that are placed here."""
+    left = [group.progress.left(group.context.me) for group in _lacking(shell)]
+    return {"rgs": len(left), "objects": sum(x.objects for x in left), "bytes": _sum(left)}
+
+
+def _lacking(shell: Shell) -> list[Group]:
+    return [group for group in shell.node.groups.values() if group.importer.is_wanting()]
+
+
+def _sum(left: list[Left]) -> int | None:
+    """None where the bytes of any are not known."""
+    sizes = [x.size for x in left if x.size is not None]
+    return sum(sizes) if len(sizes) == len(left) else None
 
 
 def rgs(shell: Shell) -> list[Report]:
@@ -72,7 +115,24 @@ def rgs(shell: Shell) -> list[Report]:
 
 def rg_row(group: Group) -> Report:
     """One RG in numbers."""
-    return rg_reports.row(group.rg, group.view) | {"copies": group.disk.holdings.count}
+    return rg_reports.row(group.rg, group.view) | {
+        "copies": group.disk.holdings.count,
+        "replicas": [_replica(group, store) for store in group.placed],
+    }
+
+
+def _replica(group: Group, store: Store) -> Report:
+    """How far one placed store is, by this node's fold."""
+    left = group.progress.left(store)
+    return {
+        "store": str(store),
+        "osd": store.osd,
+        "is_up": store in group.acting,
+        "is_complete": left.objects == 0,
+        "objects": group.state.ledger(store).held,
+        "missing_objects": left.objects,
+        "missing_bytes": left.size,
+    }
 
 
 def rg(shell: Shell, group: Group) -> Report:
@@ -86,7 +146,7 @@ def rg(shell: Shell, group: Group) -> Report:
 
 
 def explanation(shell: Shell, group: Group) -> Explanation:
-    """Why the RG is as it is here; the log's and the disk's troubles come first."""
+    """Why the RG is as it is here; the log's troubles come first."""
     said, me = explain_here(group), osd_name(shell.node.context.me.osd)
     stall, room = shell.pump.stall, shell.gauge.room
     if stall is not None and said.reason is not Reason.STOPPED:
@@ -95,9 +155,11 @@ def explanation(shell: Shell, group: Group) -> Explanation:
             f"since {_clock(stall.since)}: {stall.why}."
         )
         return Explanation(sentence, Reason.LOG_STALLED, (OPERATOR,))
-    if group.importer.is_wanting() and room.free <= room.reserve:
-        sentence = f"{said.sentence.removesuffix('.')}, but the disk of {me} is full."
-        return Explanation(sentence, Reason.DISK_FULL, (OPERATOR,))
+    if room.is_nearly_full:
+        warning = (
+            f"The disk of {me} is nearly full: {room.free:,} of {room.total:,} bytes are left."
+        )
+        return said._replace(sentence=f"{said.sentence} {warning}")
     return said
 
 
@@ -163,9 +225,17 @@ def _families(shell: Shell) -> Iterator[tuple[str, str, list[str]]]:
     said, counters = status(shell), shell.counters
     for name in ("epoch", "layout", "rgs", "objects", "bytes", "copies", "strays", "fetching"):
         yield name, "gauge", [f" {said[name]}"]
+    missing = said["missing"]
+    yield "missing_objects", "gauge", [f" {missing['objects']}"]
+    if missing["bytes"] is not None:
+        yield "missing_bytes", "gauge", [f" {missing['bytes']}"]
     yield "states", "gauge", [f'{{state="{s}"}} {n}' for s, n in said["states"].items()]
     yield "disk_free_bytes", "gauge", [f" {said['disk']['free']}"]
     yield "disk_total_bytes", "gauge", [f" {said['disk']['total']}"]
+    for name in ("is_nearly_full", "takes_imports", "takes_puts"):
+        yield f"disk_{name.removeprefix('is_')}", "gauge", [f" {int(said['disk'][name])}"]
+    yield "limit_pulls", "gauge", [f" {said['limits']['pulls']}"]
+    yield "limit_bytes_per_second", "gauge", [f" {said['limits']['rate']}"]
     stalled = said["log"]["stalled"]
     yield "log_stalled", "gauge", [f" {int(stalled is not None)}"]
     yield "log_stalled_since_seconds", "gauge", [f" {stalled['since'] if stalled else 0}"]

@@ -28,10 +28,9 @@ from osd.core.inputs import (
     Barrier,
     Delete,
     Ended,
-    Fetched,
-    FetchFailed,
     Get,
     Input,
+    Limited,
     Put,
     Read,
     Release,
@@ -45,8 +44,10 @@ from osd.core.inputs import (
 )
 from osd.core.membership import Phase
 from osd.core.node import Node
+from osd.core.pulls import Limits
+from osd.core.room import Room
 from osd.disk import Body, Copy
-from osd.errors import DiskFailed
+from osd.errors import DiskError, DiskFailed
 from osd.fetches import Fetcher
 from osd.pump import Job, Loop, Pump, failure_of
 from osd.replication import Outgoing
@@ -201,6 +202,11 @@ class Shell:
         await self.fetcher.close()
         await self._loop.run_in_executor(None, self.pump.close, STOP_PATIENCE_S)
 
+    async def limit(self, limits: Limits) -> bool:
+        """Keep to these from now on; whether that is durable."""
+        self.feed(Limited(limits))
+        return await self._drain(STOP_PATIENCE_S)
+
     @property
     def places(self) -> Mapping[TopicPartition, int]:
         """The next record of each followed partition."""
@@ -229,9 +235,15 @@ class Shell:
             return None
 
     def _tick(self) -> None:
-        self.feed(Tick())
+        self.feed(Tick(self._room()))
         if not self.stopped.done():
             self._ticking = self._loop.call_later(TICK_S, self._tick)
+
+    def _room(self) -> Room | None:
+        try:
+            return self.gauge.room
+        except DiskError:
+            return None  # who stores something is told
 
     def _queue(self, appends: Sequence[Append], follows: Sequence[Follow]) -> None:
         """Have the pump told at the end of this turn of the loop."""
@@ -338,22 +350,23 @@ class Shell:
 
     async def _fetch(self, fetch: Fetch) -> None:
         with self.counters.copying:
-            given: Fetched | FetchFailed = await self.fetcher.fetch(fetch)
-        if isinstance(given, Fetched):
-            self.counters.copied_objects += 1
-            self.counters.copied_bytes += fetch.size
+            given = await self.fetcher.fetch(fetch)
+        sizes = {lacked.version: lacked.size for lacked in fetch.lacked}
+        self.counters.copied_objects += len(given.got)
+        self.counters.copied_bytes += sum(sizes[got.version] for got in given.got)
         self.feed(given)
 
     async def _settle(self, settle: Settle) -> None:
         is_done = await self.fetcher.settle(settle)
         self.feed(SettleAnswered(settle.ticket, settle.rg, is_done))
 
-    async def _drain(self, patience_s: float) -> None:
-        """Until all that was queued is carried out, but not for ever."""
+    async def _drain(self, patience_s: float) -> bool:
+        """Until all that was queued is carried out, but not for ever; whether it is."""
         done: asyncio.Future[None] = self._loop.create_future()
         self._job.done.append(done)
         self._queue((), ())
         await asyncio.wait((done, self.stopped), timeout=patience_s, return_when="FIRST_COMPLETED")
+        return done.done()
 
     def _fail(self, error: Exception) -> None:
         """The node must not go on."""

@@ -3,8 +3,9 @@
 Rule: a plan is data, a pure function of (placed, the RG's fold); it is
 recomputed, never resumed. Nothing here reads a store's disk, a socket or a
 clock, and nothing is removed before its replacement is durable and logged.
-Long plans are walked lazily in the order of names, so that their length is
-nobody's memory.
+Long plans are walked lazily in the order of names, once for each number of
+copies that objects may have left, so that the scarcest come first and a plan's
+length is nobody's memory.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 from eventlog.ids import Store, Version
 from projections.rg_state import Entry, RgRows, RgState, Status
-from projections.states import SourceState, is_complete, source_state, sources
+from projections.states import SourceState, source_state, sources
 
 
 class Wanted(NamedTuple):
@@ -53,13 +54,29 @@ def want(name: str, entry: Entry, store: Store) -> Wanted | None:
     return Wanted(name, entry.version, entry.body.size, entry.body.sha256, holders)
 
 
-def imports(state: RgState, rows: RgRows, store: Store, after: str = "") -> Iterator[Wanted]:
-    """All that `store` must import, from names above `after`, by name."""
-    if is_complete(state, store):
+def lacking(state: RgState, store: Store) -> int:
+    """How many objects `store` lacks of which another store has a copy that counts."""
+    return state.live - state.ledger(store).held - state.unheld
+
+
+def scarcities(state: RgState, store: Store) -> range:
+    """How many counted copies the objects that `store` lacks may have, fewest first.
+
+    By the ledgers' sums alone: an object of which any copy counts is lacked at no more of the
+    other stores than they lack altogether.
+    """
+    others = [x.held for other, x in state.ledgers.items() if other != store and x.held]
+    missing = sum(state.live - held for held in others)
+    return range(max(1, len(others) - missing), len(others) + 1)
+
+
+def imports(state: RgState, rows: RgRows, store: Store, copies: int) -> Iterator[Wanted]:
+    """What `store` must import and has at most so many counted copies, by name."""
+    if lacking(state, store) <= 0:
         return
-    for name, entry in rows.names(after):
+    for name, entry in rows.names():
         wanted = want(name, entry, store)
-        if wanted is not None:
+        if wanted is not None and len(wanted.holders) <= copies:
             yield wanted
 
 

@@ -19,6 +19,7 @@ from osd.cli import (
     demo,
     explaining,
     health,
+    limits,
     maps,
     nodes,
     objects,
@@ -41,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for family in (
+_FAMILIES = (
     demo,
     nodes,
     objects,
@@ -49,12 +50,14 @@ for family in (
     maps,
     health,
     explaining,
+    limits,
     records,
     replay,
     sql,
     audit,
     verify,
-):
+)
+for family in _FAMILIES:
     family.add_to(app)
 
 

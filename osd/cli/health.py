@@ -95,10 +95,24 @@ def _osd_row(osd: "OsdStatus") -> tuple[Any, ...]:
         return (name, by_map, *["-"] * 6, osd.why or "")
     said = osd.said
     numbers = (said["epoch"], said["rgs"], f"{said['objects']:,}", f"{said['bytes']:,}")
-    note = _stall_words(said["log"]["stalled"]) or (
-        "leaving" if osd.osd.is_leaving else "" if osd.osd.is_in else "out"
-    )
+    by_operator = "leaving" if osd.osd.is_leaving else "" if osd.osd.is_in else "out"
+    notes = (_stall_words(said["log"]["stalled"]) or by_operator, _disk_words(said), _left(said))
+    note = ", ".join(filter(None, notes))
     return (name, by_map, *numbers, f"{said['copies']:,}", f"{said['strays']:,}", note)
+
+
+def _disk_words(said: dict[str, Any]) -> str:
+    disk = said["disk"]
+    if not disk["is_nearly_full"]:
+        return ""
+    stops = "" if disk["takes_imports"] else ", takes no imports"
+    stops = stops if disk["takes_puts"] else ", takes deletes only"
+    return f"disk nearly full: {disk['free']:,} bytes left{stops}"
+
+
+def _left(said: dict[str, Any]) -> str:
+    missing = said["missing"]
+    return f"still imports {missing['objects']:,} objects" if missing["objects"] else ""
 
 
 def _stall_words(stalled: dict[str, Any] | None) -> str:
@@ -167,11 +181,26 @@ def rg_show(
             ("folded", f"up to offset {said['next_offset']} (exclusive)"),
         ]
     )
-    stores = [(s, x["held"], x["doomed"], x["lost"]) for s, x in said["stores"].items()]
-    table(("store", "held", "doomed", "lost"), stores, numbers=("held", "doomed", "lost"))
+    progress = {x["store"]: _progress_words(x) for x in said["replicas"]}
+    stores = [
+        (s, x["held"], x["doomed"], x["lost"], progress.get(s, "not placed here"))
+        for s, x in said["stores"].items()
+    ]
+    heads = ("store", "held", "doomed", "lost", "note")
+    table(heads, stores, numbers=heads[1:4])
     sources = [(x["store"], x["state"], x["remaining"], x["strays"]) for x in said["import_plan"]]
     if sources:
         table(("source", "state", "remaining", "strays"), sources, numbers=("remaining", "strays"))
+
+
+def _progress_words(replica: dict[str, Any]) -> str:
+    """How far a placed store is."""
+    if replica["is_complete"]:
+        return "complete"
+    size = replica["missing_bytes"]
+    sized = "" if size is None else f", {size:,} bytes,"
+    where = "" if replica["is_up"] else " and down"
+    return f"lacks {replica['missing_objects']:,} objects{sized}{where}".rstrip(",")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -174,6 +174,14 @@ class AsyncClient:
         """Every copy that the OSD's fold, and its disk, has of one RG."""
         return await self._questions.copies(osd, rg)
 
+    async def limits(self, osd: Osd) -> Facts:
+        """What the OSD's background imports may use, and use."""
+        return await self._questions.limits(osd)
+
+    async def set_limits(self, osd: Osd, **limits: int) -> Facts:
+        """Set `pulls` at once, or `rate` in bytes a second; what is not named stays."""
+        return await self._questions.set_limits(osd, limits)
+
     async def map(self) -> ClusterMap:
         """The map as the log has it now."""
         return await asyncio.to_thread(self._reader.refresh)

@@ -6,11 +6,12 @@ named instead of waited for.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
+import msgspec
 
 from eventlog.ids import Epoch, OsdId, RgId, Version, checked_name, osd_name, rg_name
 from osd.client.answers import Facts, OsdStatus, RgRow
@@ -97,6 +98,22 @@ class Questions:
         if isinstance(rows, Again):
             raise rows.error
         return rows
+
+    async def limits(self, osd: Osd) -> Facts:
+        """What the OSD's background work may use, and uses. Raises `Unavailable`."""
+        answer = await self._facts_at(osd, "/limits", Epoch(0))
+        if isinstance(answer, Again):
+            raise answer.error
+        return answer
+
+    async def set_limits(self, osd: Osd, limits: Mapping[str, int]) -> Facts:
+        """Set those that are named; the rest stays. Raises `Refused`, `Unavailable`."""
+        put = msgspec.json.encode(limits)
+        answer = await read_answer(self._session, osd, "/limits", Epoch(0), STATUS_S, put=put)
+        facts = answer if isinstance(answer, Again) else decoded(osd, answer, dict[str, Any])
+        if isinstance(facts, Again):
+            raise facts.error
+        return facts
 
     async def has_copy(self, osd: OsdId, rg: RgId, version: Version, name: str) -> bool:
         """Whether the OSD gives out these bytes. Raises `Unavailable`."""

@@ -21,7 +21,7 @@ from osd.client.bodies import Data
 from osd.client.explaining import Explained
 from osd.client.planning import Planned, Undoing
 from osd.config import DEADLINE_S
-from projections.cluster_map import ClusterMap
+from projections.cluster_map import ClusterMap, Osd
 
 T = TypeVar("T")
 
@@ -128,6 +128,14 @@ class Client:
     def status(self) -> tuple[OsdStatus, ...]:
         """Every OSD of the map, and what it says of itself."""
         return self._run(self._client.status())
+
+    def limits(self, osd: Osd) -> Facts:
+        """What the OSD's background imports may use, and use."""
+        return self._run(self._client.limits(osd))
+
+    def set_limits(self, osd: Osd, **limits: int) -> Facts:
+        """Set `pulls` at once, or `rate` in bytes a second; what is not named stays."""
+        return self._run(self._client.set_limits(osd, **limits))
 
     def map(self) -> ClusterMap:
         """The map as the log has it now."""

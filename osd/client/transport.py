@@ -68,17 +68,24 @@ def url_of(osd: Osd, path: str) -> URL:
 
 
 async def read_answer(
-    session: aiohttp.ClientSession, osd: Osd, path: str, epoch: Epoch, patience_s: float
+    session: aiohttp.ClientSession,
+    osd: Osd,
+    path: str,
+    epoch: Epoch,
+    patience_s: float,
+    *,
+    put: bytes | None = None,
 ) -> bytes | Again:
     """The body of an OSD's answer to a question, by this epoch or a newer one.
 
-    Raises `Refused`.
+    With `put` that is put there first. Raises `Refused`.
     """
     headers = {"Osdlog-Epoch": str(epoch), "Osdlog-Deadline-Ms": str(int(1_000 * patience_s))}
     try:
         async with asyncio.timeout(patience_s + GRACE_S):
-            async with session.get(
-                url_of(osd, path), headers=headers, allow_redirects=False
+            method, url = "GET" if put is None else "PUT", url_of(osd, path)
+            async with session.request(
+                method, url, data=put, headers=headers, allow_redirects=False
             ) as response:
                 body = await response.read()
     except WORLD_FAILED as error:

@@ -6,6 +6,8 @@ adding to `effects`, and to the disk only through `overlay`.
 
 from typing import NamedTuple
 
+import msgspec
+
 from eventlog.errors import OsdlogError
 from eventlog.ids import (
     Boot,
@@ -21,9 +23,11 @@ from eventlog.ids import (
 from eventlog.log import TopicPartition
 from eventlog.map_events import MapChanged
 from eventlog.rg_events import RgEvent
+from osd import keys
 from osd.core.answers import Answer
 from osd.core.effects import Append, Effects, Reply, Ticket
 from osd.core.frontier import Frontier
+from osd.core.pulls import Limits, Pulls
 from osd.overlay import Overlay
 from osd.rows import Rows
 from projections.cluster_map import EMPTY, ClusterMap
@@ -45,8 +49,10 @@ class Settings(NamedTuple):
 
     calm_ms: int = 1_000
     """Background imports wait until placed has stood for so long."""
-    fetches: int = 16
-    """Background imports under way at once."""
+    limits: Limits = Limits()
+    """Of background imports, until others are set."""
+    together: int = 64
+    """So many small objects are fetched at once."""
     hint_ms: int = 2_000
     """A homeless RG's holder hints its primary so often."""
     retry_ms: int = 500
@@ -69,8 +75,7 @@ class Context:
         self.effects = Effects()
         self.clock = Clock(0, Micros(0))
         self.map: ClusterMap = EMPTY
-        self.fetching = 0
-        """Background fetches under way."""
+        self.pulls = Pulls(read_limits(self.overlay) or settings.limits)
         self.claimed: dict[RgId, Fence] = {}
         """The fence of the last claim that this process sent for each RG."""
         self._tickets = 0
@@ -108,6 +113,11 @@ class Context:
         """Above all serials so far."""
         return Serial(self._serials + 1)
 
+    def limit(self, limits: Limits) -> None:
+        """Keep to these from now on, also after a restart."""
+        self.pulls.limit(limits, self.now)
+        self.overlay.put(keys.LIMITS_KEY, msgspec.msgpack.encode(limits))
+
     def append(self, event: RgEvent | MapChanged) -> Ticket:
         """Ask for an append, after everything changed so far is durable."""
         ticket = self.ticket()
@@ -134,3 +144,9 @@ class Context:
         """Where a store answers, if it is up."""
         osd = self.map.osd_of(store)
         return osd.address if osd is not None and osd.is_up else None
+
+
+def read_limits(overlay: Overlay) -> Limits | None:
+    """Those that were set for this store, if any were."""
+    data = overlay.get(keys.LIMITS_KEY)
+    return None if data is None else msgspec.msgpack.decode(data, type=Limits)

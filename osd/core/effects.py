@@ -37,16 +37,30 @@ class Ask(NamedTuple):
     partitions: frozenset[TopicPartition]
 
 
-class Fetch(NamedTuple):
-    """Get a copy of this version from one of these addresses, and check its sum."""
+class Lacked(NamedTuple):
+    """An object that is to be fetched, as the log says it is."""
 
-    ticket: Ticket
-    rg: RgId
     name: str
     version: Version
     size: int
     sha256: bytes
+
+
+class Fetch(NamedTuple):
+    """Get copies of these from any of these addresses, and check their sums.
+
+    More than one are fetched at once only if each is small enough to be bytes.
+    """
+
+    ticket: Ticket
+    rg: RgId
+    lacked: tuple[Lacked, ...]
     sources: tuple[tuple[Store, str], ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all."""
+        return sum(lacked.size for lacked in self.lacked)
 
 
 class Hint(NamedTuple):

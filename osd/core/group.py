@@ -28,10 +28,11 @@ from osd.core.claims import Claims
 from osd.core.context import Context
 from osd.core.custody import Custody
 from osd.core.doomer import Doomer
-from osd.core.effects import Fetch, Hint
+from osd.core.effects import Hint
 from osd.core.importer import Importer
 from osd.core.inputs import AppendFailed, Decoded, Payload
 from osd.core.operations import Operations
+from osd.core.progress import Progress
 from osd.core.readers import Readers
 from osd.core.reservations import Reservations
 from osd.core.routing import not_primary
@@ -61,6 +62,7 @@ class Group:
         self.speaker = Speaker(self)
         self.custody = Custody(self)
         self.importer = Importer(self)
+        self.progress = Progress(self)
         self.doomer = Doomer(self)
         self.reservations = Reservations(self)
         self.stagings = Stagings(self)
@@ -137,6 +139,7 @@ class Group:
             self.placed_since = self.context.now
             self.importer.map_changed()
         self.placed, self.acting = placed, acting
+        self.progress.map_changed()
         self.claims.map_changed()
 
     def fold(self, decoded: Decoded) -> None:
@@ -154,6 +157,7 @@ class Group:
         place = Place(Offset(record.offset + 1), record_digest(record.value), record.offset)
         self.table.keep(folded.draft, folded.state, place)
         self._is_dirty = True
+        self.progress.folded(folded.draft, folded.state)
         self.custody.folded(event, folded)
         cause = self._tell(decoded, folded)
         if before is not None:
@@ -208,10 +212,6 @@ class Group:
         if isinstance(payload, str):
             return payload
         return self.disk.keep_body(self.context.body_number(), payload)
-
-    def fetch(self, fetch: Fetch) -> None:
-        """Send a fetch; its answer comes back to this RG."""
-        self.context.effects.fetches.append(fetch)
 
     def not_primary(self, epoch: Epoch) -> Answer:
         """The answer to a client that should have asked somebody else."""

@@ -12,6 +12,8 @@ from eventlog.log import Record, TopicPartition
 from eventlog.map_events import MapChanged
 from eventlog.rg_events import RgEvent
 from osd.core.effects import Ticket
+from osd.core.pulls import Limits
+from osd.core.room import Room
 from osd.disk import Body
 
 Payload = bytes | str
@@ -66,20 +68,28 @@ class AppendFailed(NamedTuple):
     is_full: bool = False
 
 
-class Fetched(NamedTuple):
-    """Answer to `Fetch`: the bytes are here and their sum is right."""
+class Got(NamedTuple):
+    """Bytes that are here, and their sum is right."""
 
-    ticket: Ticket
+    version: Version
     payload: Payload
     source: Store
     """Who gave them."""
 
 
-class FetchFailed(NamedTuple):
-    """A `Fetch` got no good bytes from anybody."""
+class Fetched(NamedTuple):
+    """Answer to `Fetch`: what came of it."""
 
     ticket: Ticket
-    why: str
+    got: tuple[Got, ...]
+    why: str = ""
+    """Why nobody gave good bytes of the others, if there are any."""
+
+
+class Limited(NamedTuple):
+    """Somebody set the limits of what this node does in the background."""
+
+    limits: Limits
 
 
 class Condition(NamedTuple):
@@ -259,7 +269,10 @@ class Miscounted(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """Time passed."""
+    """Time passed, and the disk was looked at."""
+
+    room: Room | None = None
+    """How full it is; None: nobody knows better than before."""
 
 
 class Stopping(NamedTuple):
@@ -273,7 +286,7 @@ Input = (
     | AskFailed
     | AppendFailed
     | Fetched
-    | FetchFailed
+    | Limited
     | Reserve
     | Release
     | Stage

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from eventlog.ids import Boot, Offset, RgId, Store, Version
+from eventlog.ids import Boot, Offset, RgId, Store
 from eventlog.log import TopicPartition
 from eventlog.map_events import MapChanged
 from osd import keys
@@ -30,11 +30,11 @@ from osd.core.inputs import (
     Delete,
     Ended,
     Fetched,
-    FetchFailed,
     Get,
     GiveUp,
     Hinted,
     Input,
+    Limited,
     Miscounted,
     Put,
     Read,
@@ -76,8 +76,7 @@ class Node:
         self._agenda = Agenda()
         self.reception = Reception(self.context, self.membership, self.groups, self._agenda)
         self._by_partition: dict[TopicPartition, list[RgId]] = {}
-        self._fetches: dict[Ticket, tuple[RgId, Version]] = {}
-        self._has_freed_fetch = False
+        self._fetches: dict[Ticket, RgId] = {}
         self._numbers = (0, 0, 0)
         """What claims name of the map beside placed: where it changes, all are made anew."""
 
@@ -145,20 +144,18 @@ class Node:
             self._agenda.touch(group.rg)
 
     def _fetched(self, given: Fetched) -> None:
-        found = self._finish_fetch(given.ticket)
-        if found is not None:
-            group, version = found
-            group.importer.fetched(version, given)
+        rg = self._fetches.pop(given.ticket, None)
+        group = self.groups.get(rg) if rg is not None else None
+        if group is None:
+            files = [got.payload for got in given.got if isinstance(got.payload, str)]
+            self.context.effects.unlink.extend(files)
+            return
+        self._agenda.touch(group.rg)
+        for version in group.importer.fetched(given):
             group.readers.fetched(version)
-        elif isinstance(given.payload, str):
-            self.context.effects.unlink.append(given.payload)
 
-    def _fetch_failed(self, given: FetchFailed) -> None:
-        found = self._finish_fetch(given.ticket)
-        if found is not None:
-            group, version = found
-            group.importer.failed(version, given.why)
-            group.readers.fetched(version)
+    def _limited(self, given: Limited) -> None:
+        self.context.limit(given.limits)
 
     def _settle_answered(self, given: SettleAnswered) -> None:
         group = self.groups.get(given.rg)
@@ -196,7 +193,8 @@ class Node:
             group.speaker.doubt_disk()
             self._agenda.touch(given.rg)
 
-    def _tick(self, _given: Tick) -> None:
+    def _tick(self, given: Tick) -> None:
+        self.context.pulls.room = given.room or self.context.pulls.room
         for rg in self._agenda.ring(self.context.now):
             self.groups[rg].expire()
         self.reception.expire()
@@ -264,16 +262,14 @@ class Node:
             self.context.effects.follows.append(Follow(*group.partition, None))
 
     def _advance(self) -> None:
-        """Let the touched RGs act; a freed fetch lets the next importing RG go on."""
+        """Let the touched RGs act; then those that lack objects use the places that are free."""
         self.reception.advance()
         for rg in self._agenda.take():
             self._advance_one(rg)
-        if self._has_freed_fetch:
-            self._has_freed_fetch = False
-            self._import_on()
+        self._fetch_on()
         self.reception.release_barriers()
         for fetch in self.context.effects.fetches:
-            self._fetches[fetch.ticket] = (fetch.rg, fetch.version)
+            self._fetches[fetch.ticket] = fetch.rg
 
     def _advance_one(self, rg: RgId) -> None:
         group = self.groups.get(rg)
@@ -286,12 +282,14 @@ class Node:
             return
         self._agenda.note(group)
 
-    def _import_on(self) -> None:
-        """A fetch came to an end: let the RGs that lack objects use its place."""
-        for rg in self._agenda.importing():
-            if self.context.fetching >= self.context.settings.fetches:
+    def _fetch_on(self) -> None:
+        """Give the places that are free to what has the fewest copies."""
+        while (rg := self._agenda.scarcest()) is not None:
+            if not self.context.pulls.may_start(self.context.now):
                 return
-            self.groups[rg].importer.advance()
+            group = self.groups[rg]
+            group.importer.fetch_next()
+            self._agenda.note(group)
 
     def _ask(self) -> None:
         ask = self.context.frontier.take_ask()
@@ -309,15 +307,6 @@ class Node:
         for rg in self._by_partition.get(partition, ()):
             self._agenda.touch(rg)
 
-    def _finish_fetch(self, ticket: Ticket) -> tuple[Group, Version] | None:
-        rg, version = self._fetches.pop(ticket, (None, Version(0)))
-        group = self.groups.get(rg) if rg is not None else None
-        if group is None:
-            return None
-        self._agenda.touch(group.rg)
-        self._has_freed_fetch = True
-        return group, version
-
 
 _HANDLERS: dict[type, Callable[[Node, Any], None]] = {
     Started: Node._started,
@@ -326,7 +315,7 @@ _HANDLERS: dict[type, Callable[[Node, Any], None]] = {
     AskFailed: Node._ask_failed,
     AppendFailed: Node._append_failed,
     Fetched: Node._fetched,
-    FetchFailed: Node._fetch_failed,
+    Limited: Node._limited,
     Put: lambda node, given: node.reception.ask(given),
     Delete: lambda node, given: node.reception.ask(given),
     Get: lambda node, given: node.reception.ask(given),

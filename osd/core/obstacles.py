@@ -61,9 +61,23 @@ def _importing(group: Group, said: Explanation) -> Explanation:
     if context.now - group.placed_since < context.settings.calm_ms:
         calm_s = context.settings.calm_ms / 1_000
         return _but(said, Reason.CALM, f"it waits until the map has stood for {calm_s:g} s")
-    if context.fetching >= context.settings.fetches:
-        under_way = f"all {context.settings.fetches:,} places for imports are taken by other RGs"
+    if importer.waits:
+        waits = said._replace(who=(OPERATOR,))
+        return _but(waits, Reason.DISK_FULL, importer.waits)
+    return _limited(group, said)
+
+
+def _limited(group: Group, said: Explanation) -> Explanation:
+    pulls = group.context.pulls
+    if pulls.limits.pulls == 0:
+        stopped = "`osdlog limits` lets it import nothing in the background"
+        return _but(said._replace(who=(OPERATOR,)), Reason.LIMITED, stopped)
+    if pulls.under_way >= pulls.limits.pulls:
+        under_way = f"all {pulls.limits.pulls:,} places for imports are taken by other RGs"
         return _but(said, Reason.LIMITED, under_way)
+    if not pulls.may_start(group.context.now):
+        held = f"it imports no more than {pulls.limits.rate:,} bytes a second"
+        return _but(said, Reason.LIMITED, held)
     return said
 
 

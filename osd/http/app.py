@@ -18,6 +18,7 @@ from eventlog.ids import RgId, Serial, Version
 from osd.core.inputs import Hinted
 from osd.errors import DiskError, DiskFull, Refused
 from osd.http.answers import error, refusal
+from osd.http.limits import LimitSetting
 from osd.http.malformed import Connections
 from osd.http.objects import Objects
 from osd.http.peers import Peers
@@ -47,6 +48,8 @@ class App:
         self._objects = Objects(shell, uploads)
         self._peers = Peers(shell, uploads)
         self._reports = Reports(shell)
+        limits = LimitSetting(shell)
+        self._limit_methods: dict[str, Handler] = {"GET": limits.get, "PUT": limits.put}
         self._running: set[asyncio.Future[None]] = set()
         self._object_methods: dict[str, Handler] = {
             "GET": self._objects.get,
@@ -106,6 +109,8 @@ class App:
         _, root, *rest = path.split("/")
         if root == "copies" and len(rest) == 2:
             return await self._copy(request, rest[0], rest[1], query)
+        if root == "copies" and len(rest) == 1:
+            return await self._copies(request, rest[0])
         if root == "staged" and len(rest) == 2:
             return await self._stage(request, rest[0], rest[1], query)
         if root == "settled" and len(rest) == 1:
@@ -114,6 +119,9 @@ class App:
             return self._hint(request, rest[0])
         if root == "rgs" and rest:
             return await _only("GET", self._reports.rg, request, "/".join(rest))
+        if root == "limits" and not rest:
+            handler = self._limit_methods.get(request.method)
+            return await handler(request, query) if handler else _no_method("GET, PUT")
         if root in self._roots and not rest:
             return await _only("GET", self._roots[root], request, query)
         return error(404, f"there is no {path[:200]}", "See docs/http.md for what there is.")
@@ -132,6 +140,11 @@ class App:
         name = query_of(query).get("name", "")
         number = Version(number_in_path(version, "a version"))
         return await self._objects.copy(request, self._rg(rg), number, name)
+
+    async def _copies(self, request: web.BaseRequest, rg: str) -> web.StreamResponse:
+        if request.method != "POST":
+            return _no_method("POST")
+        return await self._objects.copies(request, self._rg(rg))
 
     async def _stage(
         self, request: web.BaseRequest, rg: str, serial: str, query: str

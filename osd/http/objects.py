@@ -34,6 +34,7 @@ from osd.http.answers import (
 )
 from osd.http.requests import (
     Sender,
+    asked_copies,
     condition_of,
     is_local,
     media_type_of,
@@ -43,6 +44,7 @@ from osd.http.requests import (
     sum_of,
 )
 from osd.http.uploads import Uploads
+from osd.packing import pack
 from osd.reports import with_stall
 from osd.shell import Served, Shell
 
@@ -155,6 +157,21 @@ class Objects:
             return error(404, f"the copy of version {version} is damaged", "Ask another holder.")
         headers = {"Osdlog-Sha256": copy.sha256.hex(), "Content-Length": str(copy.size)}
         return await self._send(request, Target(name, rg), version, content, headers, copy)
+
+    async def copies(self, request: web.BaseRequest, rg: RgId) -> web.StreamResponse:
+        """Give another node several small copies at once; each is checked by who asks."""
+        asked = asked_copies(await request.read())
+        return web.Response(body=pack(self._small_copy(rg, *each) for each in asked))
+
+    def _small_copy(self, rg: RgId, version: Version, name: str) -> bytes | None:
+        copy = self._shell.copy(rg, version)
+        if copy is None or copy.name != name or isinstance(copy.body, str):
+            return None
+        content = self._shell.content(rg, copy.body)
+        if isinstance(content, bytes) and sha256(content).digest() == copy.sha256:
+            return content
+        self._damaged(rg, version, copy.body)
+        return None
 
     def _target(self, segment: str) -> Target:
         name = object_name(segment)

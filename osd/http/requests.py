@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
+import msgspec
 from multidict import CIMultiDictProxy
 
 from eventlog.errors import BadName
@@ -196,6 +197,15 @@ def condition_of(headers: Headers, rg: RgId) -> Condition:
         match=wanted if match else None,
         none_match=unwanted or frozenset(),
     )
+
+
+def asked_copies(body: bytes) -> list[tuple[Version, str]]:
+    """The versions and names of copies that another node asks for."""
+    try:
+        asked = msgspec.json.decode(body, type=list[tuple[int, str]])
+    except msgspec.MsgspecError as error:
+        raise _refused(f"the body is no list of versions and names: {error}") from None
+    return [(Version(version), name) for version, name in asked]
 
 
 def _versions(

@@ -1,12 +1,13 @@
 """The agenda: an RG acts when something concerns it, and only then."""
 
 import pytest
+from msgspec.structs import replace
 
 from eventlog.codec import encode
-from eventlog.ids import Boot, Micros, Offset, Partition, RgId, Topic, rg_key
+from eventlog.ids import Boot, Micros, Offset, Partition, RgId, Store, Topic, rg_key
 from eventlog.log import Record
 from eventlog.rg_events import RgEvent
-from folds.building import NOW, RG, A, B, claimed, fence, put
+from folds.building import NOW, RG, A, B, C, claimed, fence, put
 from folds.mapping import cluster
 from osd.core.agenda import Agenda
 from osd.core.context import Clock, Context, Settings
@@ -75,7 +76,7 @@ class TestWaiting:
         agenda.note(primary(context))
         agenda.map_read()
         assert agenda.ring(10**9) == []
-        assert (acting(agenda), agenda.importing()) == ([], [])
+        assert (acting(agenda), agenda.scarcest()) == ([], None)
 
     def test_who_should_claim_waits_for_the_map(self, agenda: Agenda, context: Context) -> None:
         group = primary(context, *WRITTEN_ELSEWHERE)
@@ -90,7 +91,7 @@ class TestWaiting:
     ) -> None:
         group = primary(context, *WRITTEN_ELSEWHERE)
         agenda.note(group)
-        assert agenda.importing() == [RG]
+        assert agenda.scarcest() is None
         assert group.due == CALM_MS
         assert agenda.ring(CALM_MS - 1) == []
         assert acting(agenda) == []
@@ -113,21 +114,72 @@ class TestWaiting:
         agenda.note(group)
         agenda.map_read()
         assert agenda.ring(10**9) == []
-        assert (acting(agenda), agenda.importing()) == ([], [])
+        assert (acting(agenda), agenda.scarcest()) == ([], None)
 
     def test_the_forgotten_wait_for_nothing(self, agenda: Agenda, context: Context) -> None:
         agenda.note(primary(context, *WRITTEN_ELSEWHERE))
         agenda.forget(RG)
         agenda.map_read()
         assert agenda.ring(10**9) == []
-        assert (acting(agenda), agenda.importing()) == ([], [])
+        assert (acting(agenda), agenda.scarcest()) == ([], None)
 
-    def test_the_list_of_importers_may_be_walked_while_it_changes(
+
+class TestPlaces:
+    """Who gets the next place for a fetch."""
+
+    @pytest.fixture
+    def context(self, context: Context) -> Context:
+        context.clock = Clock(CALM_MS, NOW)
+        return context
+
+    def test_who_lacks_what_is_scarcest(self, agenda: Agenda, context: Context) -> None:
+        common = lacking(context, R1, holders=(B, C))
+        scarce = lacking(context, R2, holders=(B,))
+        for group in (common, scarce):
+            agenda.note(group)
+        assert (common.importer.scarcity, scarce.importer.scarcity) == (2, 1)
+        assert agenda.scarcest() == R2
+        agenda.forget(R2)
+        assert agenda.scarcest() == R1
+
+    def test_among_equals_the_first_until_it_has_no_more(
         self, agenda: Agenda, context: Context
     ) -> None:
-        group = primary(context, *WRITTEN_ELSEWHERE)
-        agenda.note(group)
-        for rg in agenda.importing():
-            agenda.forget(rg)
+        first, second = lacking(context, R2), lacking(context, R1)
+        for group in (first, second, first):
             agenda.note(group)
-        assert agenda.importing() == [RG]
+        assert agenda.scarcest() == R2
+        first.importer.fetch_next()
+        agenda.note(first)
+        assert agenda.scarcest() == R2
+        first.importer.fetch_next()  # which finds nothing more
+        agenda.note(first)
+        assert agenda.scarcest() == R1
+
+    def test_nobody_before_it_is_calm(self, agenda: Agenda, context: Context) -> None:
+        context.clock = Clock(CALM_MS - 1, NOW)
+        agenda.note(lacking(context, R1))
+        assert agenda.scarcest() is None
+
+
+def lacking(context: Context, rg: RgId, holders: tuple[Store, ...] = (B,)) -> Group:
+    """An RG that this store, the last of its placed, has nothing of."""
+    group = Group(context, rg)
+    context.frontier.follow(group.partition, Offset(0))
+    placed = (*holders, A)
+    group.placed_since = 0
+    group.placed = group.acting = placed
+    mine = fence(1, by=B)
+    events: tuple[RgEvent, ...] = (
+        replace(claimed(mine, *placed), rg=rg),
+        replace(put(mine, 1, "a", *holders), rg=rg),
+    )
+    for at, event in enumerate(events):
+        record = Record(Topic.RG, Partition(rg), Offset(at), Micros(0), rg_key(rg), encode(event))
+        group.fold(Decoded(record, event))
+        context.frontier.delivered(group.partition, Offset(at))
+    group.is_caught_up  # noqa: B018 - it asks where the log ends
+    ask = context.frontier.take_ask()
+    assert ask is not None
+    list(context.frontier.answered(ask.number, {group.partition: Offset(len(events))}))
+    return group

@@ -304,7 +304,7 @@ def test_all_places_for_imports_are_taken() -> None:
     scene = moved("a")
     node = scene.machine(2).node
     assert node is not None
-    node.context.fetching = node.context.settings.fetches
+    node.context.pulls.under_way = node.context.pulls.limits.pulls
     scene.run(3_000)
     said = scene.at(2)
     assert said.reason is Reason.LIMITED

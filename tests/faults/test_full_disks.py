@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -145,8 +146,9 @@ def test_an_import_into_a_full_disk_says_why_it_waits(
         small_disk.fill()
         cluster.change(RgPinned(rg=RgId(0), osds=(OsdId(1),)))
         said = until(lambda: waiting(second))
-        assert said.startswith("osd.1 must still import 1 object of rg 0; osd.0 holds copies. The")
-        assert "a body of 1,048,576 bytes was refused" in said
+        assert said.startswith("osd.1 must still import 1 object of rg 0; osd.0 holds copies, but ")
+        assert "it imports 1,048,576 bytes more once there is room: its disk has " in said
+        assert "The disk of osd.1 is nearly full: " in said
         reply = second.get("a", Osdlog_Deadline_Ms="2000")
         assert reply.status == 503
         assert reply.error.startswith("a could not be fetched: the disk has ")
@@ -161,4 +163,38 @@ def waiting(osd: OsdProcess) -> str | None:
     """Why its import waits, once it has tried."""
     reply = osd.request("GET", "/rgs/0")
     said = str(reply.json.get("explanation", ""))
-    return said if "The last try failed: " in said else None
+    return said if "once there is room" in said else None
+
+
+def test_imports_stop_before_what_clients_write(tmp_path: Path, small_disk: SmallDisk) -> None:
+    cluster = Cluster(tmp_path, rgs=1)
+    cluster.add(0, 1)
+    quick = {"calm_ms": 500, "retry_ms": 50}  # by then the disk was looked at
+    with (
+        cluster.osd(0, settings=quick) as first,
+        cluster.osd(1, settings=quick, data=str(small_disk.path / "osd-1")) as second,
+    ):
+        cluster.change(RgPinned(rg=RgId(0), osds=(OsdId(0),)))
+        assert until(lambda: first.put("a", LARGE).status == 201)
+        disk = second.report("/status")["disk"]
+        small_disk.fill(leave=disk["import_reserve"] - len(LARGE))
+        cluster.change(RgPinned(rg=RgId(0), osds=(OsdId(1),)))
+        until(lambda: waiting(second))
+        assert second.report("/status")["missing"] == {"rgs": 1, "objects": 1, "bytes": len(LARGE)}
+        disk = until(lambda: nearly_full(second))
+        assert (disk["takes_imports"], disk["takes_puts"]) == (False, True)
+        metrics = second.request("GET", "/metrics").body.decode()
+        for line in ("disk_nearly_full 1", "disk_takes_imports 0", "disk_takes_puts 1"):
+            assert f"\nosdlog_{line}\n" in metrics
+        assert f"\nosdlog_missing_bytes {len(LARGE)}\n" in metrics
+        assert second.put("b", LARGE).status == 201
+        assert second.get("a").body == LARGE  # what a client wants is fetched all the same
+        until(lambda: second.facts("a") == {1: "held"})
+        small_disk.make_room()
+        until(lambda: not nearly_full(second))
+
+
+def nearly_full(osd: OsdProcess) -> Any:
+    """What it says of its disk, if that is nearly full."""
+    disk = osd.report("/status")["disk"]
+    return disk if disk["is_nearly_full"] else None

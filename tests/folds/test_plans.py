@@ -26,7 +26,18 @@ from folds.building import (
     store,
 )
 from folds.generated import fold_all, histories, seat
-from projections.plans import Source, Stray, Wanted, doomable, import_plan, imports, strays, want
+from projections.plans import (
+    Source,
+    Stray,
+    Wanted,
+    doomable,
+    import_plan,
+    imports,
+    lacking,
+    scarcities,
+    strays,
+    want,
+)
 from projections.replica_group import fold
 from projections.rg_memory import RgProjection
 from projections.rg_state import Entry, Status
@@ -48,8 +59,8 @@ def entry_of(projection: RgProjection, name: str) -> Entry:
     return found
 
 
-def wanted(projection: RgProjection, store: Store, after: str = "") -> list[str]:
-    found = imports(projection.state, projection, store, after)
+def wanted(projection: RgProjection, store: Store, copies: int = 9) -> list[str]:
+    found = imports(projection.state, projection, store, copies)
     return [f"{it.name} v{it.version} from {_osds(it.holders)}" for it in found]
 
 
@@ -101,9 +112,10 @@ class TestImports:
     def test_less_what_clients_wrote_or_deleted_meanwhile(self) -> None:
         assert wanted(rg(*TAKEN, put(F2, 4, "a"), deleted(F2, 5, "b")), B) == ["c v3 from 1"]
 
-    def test_it_can_go_on_after_a_name(self) -> None:
-        assert wanted(rg(*TAKEN), B, after="a") == ["b v2 from 1", "c v3 from 1"]
-        assert wanted(rg(*TAKEN), B, after="c") == []
+    def test_only_what_has_so_few_copies(self) -> None:
+        moved = rg(*TAKEN, imported(C, 1, 2))
+        assert wanted(moved, B, copies=1) == ["a v1 from 1", "c v3 from 1"]
+        assert wanted(moved, B, copies=2) == ["a v1 from 1", "b v2 from 1,3", "c v3 from 1"]
 
     def test_nothing_where_all_counts(self) -> None:
         assert wanted(rg(*TAKEN), A) == []
@@ -112,6 +124,31 @@ class TestImports:
     def test_holders_may_differ_from_object_to_object(self) -> None:
         moved = (*TAKEN, imported(B, 1, 1), lost(A, 1, 1), imported(C, 1, 3), lost(A, 2, 3))
         assert wanted(rg(*moved), store(4)) == ["a v1 from 2", "b v2 from 1", "c v3 from 3"]
+
+
+class TestScarcities:
+    def test_one_number_where_every_holder_has_all(self) -> None:
+        assert list(scarcities(rg(*TAKEN).state, B)) == [1]
+        everywhere = rg(*TAKEN, imported(C, 1, 1, 2, 3))
+        assert list(scarcities(everywhere.state, B)) == [2]
+
+    def test_from_what_the_holders_lack_altogether(self) -> None:
+        assert list(scarcities(rg(*TAKEN, imported(C, 1, 1, 2)).state, B)) == [1, 2]
+        three = rg(*TAKEN, imported(C, 1, 1, 2), imported(store(4), 1, 1, 2, 3))
+        assert list(scarcities(three.state, B)) == [2, 3]
+
+    def test_nothing_is_lacking_where_no_copy_counts(self) -> None:
+        state = rg(*TAKEN, lost(A, 1, 1, 2, 3)).state
+        assert (lacking(state, B), list(scarcities(state, B))) == (0, [])
+
+    @settings(max_examples=200, deadline=None)
+    @given(histories())
+    def test_they_are_those_of_everything_that_is_imported(self, events: list[RgEvent]) -> None:
+        projection = fold_all(events)
+        for me in projection.state.ledgers:
+            found = [len(it.holders) for it in imports(projection.state, projection, me, 99)]
+            assert len(found) == max(0, lacking(projection.state, me))
+            assert set(found) <= set(scarcities(projection.state, me))
 
 
 class TestDoomable:

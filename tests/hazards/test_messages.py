@@ -11,6 +11,7 @@ import pytest
 from eventlog.ids import OsdId, RgId
 from eventlog.map_events import RgPinned
 from osd.core.context import Settings
+from osd.core.pulls import Limits
 from simulation.asking import Asker
 from simulation.checkers.clean_at_rest import faults_of
 from simulation.cluster import Cluster
@@ -25,7 +26,7 @@ STORMS = {
     "all": Weather(jitter_ms=60, loss=150, twice=300, slow=100),
 }
 OBJECTS = 12
-SETTINGS = Settings(calm_ms=50, fetches=3, hint_ms=200, retry_ms=50, is_checked=True)
+SETTINGS = Settings(calm_ms=50, limits=Limits(pulls=3), hint_ms=200, retry_ms=50, is_checked=True)
 
 Final = list[tuple[str, int, tuple[str, ...]]]
 
@@ -53,7 +54,7 @@ def moved_about(weather: Weather, seed: int) -> Final:
     assert faults_of(cluster) == []
     for machine in cluster.alive():
         assert machine.node is not None
-        assert machine.node.context.fetching == 0
+        assert machine.node.context.pulls.under_way == 0
     names = cluster.reference.rgs[rg].names()
     return [(n, e.version, tuple(f"osd.{s.osd}" for s in e.holders())) for n, e in names]
 

@@ -34,6 +34,7 @@ from osd.core.inputs import (
     Tick,
 )
 from osd.core.membership import Phase
+from osd.core.pulls import Limits
 from osd.disk import Copy
 from osd.errors import DiskFull
 from projections.cluster_map import ClusterMap, Refusal
@@ -48,7 +49,7 @@ from simulation.stores import START_MICROS, Machine
 from simulation.uploading import Uploading
 from simulation.world import World
 
-SETTINGS = Settings(calm_ms=1_000, fetches=4, is_checked=True)
+SETTINGS = Settings(calm_ms=1_000, limits=Limits(pulls=4), together=1, is_checked=True)
 TICK_MS = 100
 NET_MS = 3
 

@@ -1,19 +1,20 @@
 """One fetch between two machines: asked, given, and each way may fail.
 
-Rule: as `osd.fetches` does it: the sources are asked in turn, what is given
-has the sum that the log says, and the core is told once, or by a repeated
-message twice, what came of it. What a source has damaged it tells its core.
+Rule: as `osd.fetches` does it: the sources are asked in turn, each for what
+the ones before did not give, what is given has the sum that the log says, and
+the core is told once, or by a repeated message twice, what came of it. What a
+source has damaged it tells its core.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from eventlog.ids import Store
-from osd.core.effects import Fetch
-from osd.core.inputs import Damaged, Fetched, FetchFailed, Payload
+from eventlog.ids import Store, Version
+from osd.core.effects import Fetch, Lacked
+from osd.core.inputs import Damaged, Fetched, Got, Payload
 from osd.disk import Copy
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ SILENCE_MS = 1_000
 """A source that says nothing for so long is given up."""
 SMALL_BYTES = 64
 """Larger bodies are kept in files."""
+
+Given = Mapping[Version, bytes | None]
 
 
 class Fetching:
@@ -38,6 +41,8 @@ class Fetching:
         self._fetch = fetch
         self._is_there = is_there
         self._sources = list(fetch.sources)
+        self._left = list(fetch.lacked)
+        self._got: list[Got] = []
         self._asked = 0
 
     def begin(self) -> None:
@@ -47,8 +52,8 @@ class Fetching:
     def _next(self) -> None:
         if not self._is_there():
             return
-        if not self._sources:
-            self._tell(FetchFailed(self._fetch.ticket, "no source gave it"))
+        if not self._sources or not self._left:
+            self._tell("no source gave it" if self._left else "")
             return
         store, address = self._sources.pop(0)
         self._asked += 1
@@ -62,43 +67,49 @@ class Fetching:
             source = next((m for m in self._cluster.alive() if m.store == store), None)
             if source is not None and source.inbox is not None:
                 return
-            data = self._read(source) if source is not None else None
-            network.send(address, self._machine.address, 0, lambda: self._given(mine, store, data))
+            given = self._read(source) if source is not None else {}
+            network.send(address, self._machine.address, 0, lambda: self._given(mine, store, given))
 
         network.send(self._machine.address, address, NET_MS, ask)
         self._cluster.world.after(SILENCE_MS, give_up)
 
-    def _read(self, source: Machine) -> bytes | None:
-        fetch = self._fetch
-        data = source.read_copy(fetch.rg, fetch.name, fetch.version)
-        disk = source.disk(fetch.rg)
-        copy: Copy | None = disk.copy_of(fetch.version)
-        if data is None and copy is not None and copy.name == fetch.name:
-            damaged = Damaged(fetch.rg, fetch.version, copy.body)
+    def _read(self, source: Machine) -> Given:
+        return {it.version: self._read_one(source, it) for it in self._left}
+
+    def _read_one(self, source: Machine, lacked: Lacked) -> bytes | None:
+        rg = self._fetch.rg
+        data = source.read_copy(rg, lacked.name, lacked.version)
+        copy: Copy | None = source.disk(rg).copy_of(lacked.version)
+        if data is None and copy is not None and copy.name == lacked.name:
+            damaged = Damaged(rg, lacked.version, copy.body)
             self._cluster.world.after(0, lambda: self._cluster.feed(source, damaged))
         return data
 
-    def _given(self, asked: int, store: Store, data: bytes | None) -> None:
+    def _given(self, asked: int, store: Store, given: Given) -> None:
         if not self._is_there() or asked != self._asked:
             return
-        if data is None or sha256(data).digest() != self._fetch.sha256:
-            self._next()
-            return
-        self._cluster.copied += 1
-        given = Fetched(self._fetch.ticket, self._payload(data), store)
-        self._tell(given)
+        for lacked in list(self._left):
+            data = given.get(lacked.version)
+            if data is not None and sha256(data).digest() == lacked.sha256:
+                self._cluster.copied += 1
+                self._got.append(Got(lacked.version, self._payload(data), store))
+                self._left.remove(lacked)
+        self._next()
 
     def _payload(self, data: bytes) -> Payload:
         return data if len(data) <= SMALL_BYTES else self._machine.upload(data)
 
-    def _tell(self, given: Fetched | FetchFailed) -> None:
+    def _tell(self, why: str) -> None:
         self._asked += 1  # whatever is still on its way is too late
+        given = Fetched(self._fetch.ticket, tuple(self._got), why)
         self._cluster.feed(self._machine, given)
         if self._is_there() and self._cluster.network.is_repeated():
             self._cluster.feed(self._machine, self._again(given))
 
-    def _again(self, given: Fetched | FetchFailed) -> Fetched | FetchFailed:
-        if isinstance(given, Fetched) and isinstance(given.payload, str):
-            data = self._machine.files[given.payload]
-            return given._replace(payload=self._machine.upload(data))
-        return given
+    def _again(self, given: Fetched) -> Fetched:
+        return given._replace(got=tuple(self._anew(got) for got in given.got))
+
+    def _anew(self, got: Got) -> Got:
+        if isinstance(got.payload, str):
+            return got._replace(payload=self._machine.upload(self._machine.files[got.payload]))
+        return got

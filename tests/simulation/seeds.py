@@ -13,6 +13,7 @@ from typing import NamedTuple
 from eventlog.ids import OsdId
 from osd.core.answers import Done, Found
 from osd.core.context import Settings
+from osd.core.pulls import Limits
 from simulation.ambush import Ambush
 from simulation.checkers.acknowledged_writes import AcknowledgedWrites
 from simulation.checkers.calm_bursts import CalmBursts
@@ -43,7 +44,9 @@ FIERCE = 3
 SCRUBBED = 3
 """Of so many seeds one has no scrub before the end."""
 NAMES = [f"object-{n}" for n in range(9)]
-SETTINGS = Settings(calm_ms=200, fetches=3, hint_ms=500, retry_ms=100, is_checked=True)
+SETTINGS = Settings(
+    calm_ms=200, limits=Limits(pulls=3), together=2, hint_ms=500, retry_ms=100, is_checked=True
+)
 
 
 class Failure(NamedTuple):

@@ -116,7 +116,7 @@ def test_a_blob_that_meets_a_full_disk_is_removed(
     small_disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody else may take the reserve; then the disk itself says no."""
-    monkeypatch.setattr("osd.durable.RESERVED_BYTES", -SMALL_DISK_BYTES)
+    monkeypatch.setattr("osd.core.room.RESERVED_BYTES", -SMALL_DISK_BYTES)
     blobs = BlobFiles(small_disk.path / "blobs")
     with blobs.create() as writer:
         small_disk.fill(leave=SMALL_BODY_BYTES)

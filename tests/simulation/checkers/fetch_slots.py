@@ -19,8 +19,14 @@ class FetchSlots(Observer):
         """See `Observer`."""
         node = machine.node
         assert node is not None
-        under_way = sum(group.importer.in_background for group in node.groups.values())
-        taken, limit = node.context.fetching, node.context.settings.fetches
-        if taken != under_way or taken > limit:
-            what = f"{machine.address} counts {taken} of {limit} places, {under_way} are in use"
+        pulls = [
+            pull
+            for group in node.groups.values()
+            for pull in group.importer.under_way.values()
+            if pull.is_background
+        ]
+        counted = (node.context.pulls.under_way, node.context.pulls.bytes_under_way)
+        in_use = (len(pulls), sum(pull.size for pull in pulls))
+        if counted != in_use:
+            what = f"{machine.address} counts {counted} pulls and bytes, {in_use} are in use"
             raise Violation(NAME, what)

@@ -1,0 +1,79 @@
+"""Pulls: how many background imports a node has under way, and how many bytes it starts a second.
+
+Rule: a pull has one of so many places from its start to its end, and takes
+its bytes from a bucket when it starts. The bucket fills by the step's clock
+up to `BURST_MS` worth of bytes, and a pull may start while anything is in it:
+so in any time the bytes of the pulls that were started are at most the rate's,
+and `BURST_MS` more, and one pull more. What a client waits for has no place
+and takes from no bucket.
+
+What is not here: which objects are pulled (see `osd.core.importer`).
+"""
+
+import msgspec
+
+from osd.core.room import Room
+
+BURST_MS = 250
+"""Above the time between two ticks, or they would be what limits."""
+MAX_PULLS = 1_000
+MAX_RATE = 1 << 50
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be set while a node runs; kept in its store."""
+
+    pulls: int = 8
+    """Background pulls under way at once; 0: none are started."""
+    rate: int = 0
+    """Bytes that they may start a second; 0: as many as come."""
+
+
+class Pulls:
+    """Those of one node."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.under_way = 0
+        self.bytes_under_way = 0
+        self.room: Room | None = None
+        """How full the disk was when it was last looked at; None where nobody looks."""
+        self._milli_bytes = limits.rate * BURST_MS
+        """What is in the bucket, in thousandths of a byte; below 0 after a large pull."""
+        self._filled_at: int | None = None
+        """When that was so; None before the first pull."""
+
+    def limit(self, limits: Limits, now: int) -> None:
+        """Keep to these from now on; what is under way goes on."""
+        left = self._filled(now) if self.limits.rate else 0
+        self._milli_bytes, self._filled_at = min(left, limits.rate * BURST_MS), now
+        self.limits = limits
+
+    def may_start(self, now: int) -> bool:
+        """Whether there is a place, and anything in the bucket; `now` in milliseconds."""
+        if self.under_way >= self.limits.pulls:
+            return False
+        return not self.limits.rate or self._filled(now) > 0
+
+    def fits(self, size: int) -> bool:
+        """Whether the disk takes that many bytes beside those that are on their way."""
+        return self.room is None or self.room.takes_import(self.bytes_under_way + size)
+
+    def start(self, size: int, now: int) -> None:
+        """A pull of that many bytes begins."""
+        self.under_way += 1
+        self.bytes_under_way += size
+        if self.limits.rate:
+            self._milli_bytes, self._filled_at = self._filled(now) - 1_000 * size, now
+
+    def finish(self, size: int) -> None:
+        """It came to its end, whatever it brought."""
+        self.under_way -= 1
+        self.bytes_under_way -= size
+
+    def _filled(self, now: int) -> int:
+        """What is in the bucket by now."""
+        rate, since = self.limits.rate, self._filled_at
+        if since is None:
+            return self._milli_bytes
+        return min(self._milli_bytes + rate * (now - since), rate * BURST_MS)
