@@ -24,7 +24,7 @@ from osd.client.answers import Facts, Listed, OsdStatus, PutResult, RgRow, Stat
 from osd.client.bodies import Data, body_of
 from osd.client.explaining import Explained, explained
 from osd.client.listing import Listing
-from osd.client.map_reader import MapReader
+from osd.client.map_reader import MapReader, require_cluster
 from osd.client.map_writer import change_map
 from osd.client.objects import Conditions, Description, Objects
 from osd.client.planning import Past, Planned, Undoing, past_of, planned, undoing
@@ -34,7 +34,6 @@ from osd.client.sinks import FileSink, MemorySink, StreamSink
 from osd.client.surveying import Surveyed, survey
 from osd.client.transport import new_session
 from osd.config import DEADLINE_S, log_url
-from osd.errors import Unavailable
 from projections.cluster_map import ClusterMap, Osd
 
 
@@ -69,7 +68,7 @@ class AsyncClient:
             opened.callback(log.close)
             reader = MapReader(log)
             await asyncio.to_thread(reader.refresh)
-            _require_cluster(log, reader.map)
+            require_cluster(log, reader.map)
             session = await opened.enter_async_context(new_session())
             self._take(log, reader, session)
             self._opened = opened.pop_all()
@@ -235,10 +234,3 @@ class AsyncClient:
         self._objects = Objects(session, reader, self._actor, self._deadline_s)
         self._listing = Listing(session, reader, self._deadline_s)
         self._questions = Questions(session, reader, self._deadline_s)
-
-
-def _require_cluster(log: Log, cluster_map: ClusterMap) -> None:
-    if not cluster_map.cluster:
-        raise Unavailable(
-            f"the log {log.url} has no cluster yet", "Make one with `osdlog init` or `osdlog up`."
-        )

@@ -14,6 +14,7 @@ from eventlog.ids import Offset, Partition, Topic
 from eventlog.log import Log, Record
 from eventlog.map_events import MapChanged
 from osd.client.answers import MapRecord
+from osd.errors import Unavailable
 from projections.cluster_map import EMPTY, ClusterMap, Refusal
 from projections.map_fold import fold
 
@@ -52,3 +53,12 @@ class MapReader:
             self.map = after
         self._next_offset = Offset(record.offset + 1)
         return MapRecord(record.offset, event, self.map.epoch, refusal)
+
+
+def require_cluster(log: Log, cluster_map: ClusterMap) -> ClusterMap:
+    """The map, or `Unavailable` where no cluster was made in this log yet."""
+    if not cluster_map.cluster:
+        raise Unavailable(
+            f"the log {log.url} has no cluster yet", "Make one with `osdlog init` or `osdlog up`."
+        )
+    return cluster_map
