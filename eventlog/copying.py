@@ -5,14 +5,15 @@ whoever has read one goes on with the other; in `schemas` the same entries in
 the same order, with new offsets where compaction took some. What the copy has
 already is compared, not written again, so a copy that was interrupted goes on
 when it is made again; one that has anything else is refused. The times of
-appending are the new log's own.
+appending are kept where the new log can keep them, as SQLite's can; on Kafka
+they are its own.
 
 What is not here: who may still be writing to the old log. What comes after the
 ends were asked is not copied.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from eventlog.errors import WrongLog
 from eventlog.ids import Offset, Position, Topic
@@ -76,6 +77,15 @@ def copy_log(
     return done
 
 
+@runtime_checkable
+class KeepsTimes(Protocol):
+    """A log that can be given the times of appending of the log it is a copy of."""
+
+    def append_at(self, entries: Sequence[Entry], times: Sequence[int]) -> list[Position]:
+        """As `Log.append`, at these times."""
+        ...
+
+
 class _Chunk(NamedTuple):
     """Some records of one partition: how many the target has, and the rest."""
 
@@ -108,7 +118,11 @@ def _chunks(source: Log, target: Log, place: TopicPartition, end: Offset) -> Ite
 
 def _append(target: Log, records: list[Record]) -> None:
     entries = [Entry(each.topic, each.partition, each.key, each.value) for each in records]
-    for record, position in zip(records, target.append(entries), strict=True):
+    if isinstance(target, KeepsTimes):
+        positions = target.append_at(entries, [record.timestamp for record in records])
+    else:
+        positions = target.append(entries)
+    for record, position in zip(records, positions, strict=True):
         _require_place(record, position, target)
 
 

@@ -10,6 +10,7 @@ asserts. Everybody may import this module.
     │   ├── LogMissing      there is no log at that address
     │   ├── LogUnavailable  it cannot be reached now; nothing was appended
     │   │   └── LogFull     there is no room for more; it can still be read
+    │   ├── LogReadOnly     it is an export: it can be read, and nothing else
     │   ├── AppendUnknown   an append may or may not have happened
     │   ├── LogCorrupt      bytes of the log are damaged
     │   ├── LogReplaced     the log is not the one that was read before
@@ -50,6 +51,10 @@ class LogUnavailable(LogError):
 
 class LogFull(LogUnavailable):
     """There is no room for more; nothing was appended."""
+
+
+class LogReadOnly(LogError):
+    """It is an export of a log: it can be read, and nothing is ever appended."""
 
 
 class AppendUnknown(LogError):

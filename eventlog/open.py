@@ -2,7 +2,8 @@
 
 Rule: an address says which kind of log and where; here is the one place that
 knows all kinds. `sqlite:PATH` is a file, `kafka://HOST:PORT[,HOST:PORT]/CLUSTER`
-a cluster of brokers. Logs in memory have no address and are made directly.
+a cluster of brokers, `state:PATH` an export of either, which is only read.
+Logs in memory have no address and are made directly.
 """
 
 from pathlib import Path
@@ -12,6 +13,7 @@ from eventlog.log import Log, LogIdentity
 from eventlog.sqlite import SqliteLog
 
 SQLITE = "sqlite:"
+STATE = "state:"
 KAFKA = "kafka://"
 
 
@@ -24,7 +26,11 @@ def open_log(url: str) -> Log:
         from eventlog.kafka import KafkaLog
 
         return KafkaLog(url)
-    return SqliteLog(_sqlite_path(url))
+    if url.startswith(STATE):
+        from eventlog.state_file import StateFile
+
+        return StateFile(_path(url, STATE))
+    return SqliteLog(_path(url, SQLITE))
 
 
 def create_log(url: str, identity: LogIdentity) -> Log:
@@ -33,14 +39,17 @@ def create_log(url: str, identity: LogIdentity) -> Log:
         from eventlog.kafka import KafkaLog
 
         return KafkaLog.create(url, identity)
-    return SqliteLog.create(_sqlite_path(url), identity)
+    if url.startswith(STATE):
+        raise BadName(f"{url!r} is an export, and no log", "Make one with `osdlog export-state`.")
+    return SqliteLog.create(_path(url, SQLITE), identity)
 
 
-def _sqlite_path(url: str) -> Path:
-    path = url.removeprefix(SQLITE)
+def _path(url: str, scheme: str) -> Path:
+    path = url.removeprefix(scheme)
     if path == url or not path or "\0" in path:
         raise BadName(
             f"{url!r} is not the address of a log",
-            f"Write {SQLITE} and a file, as in {SQLITE}cluster.log, or {KAFKA}HOST:PORT/CLUSTER.",
+            f"Write {SQLITE} and a file, as in {SQLITE}cluster.log, {KAFKA}HOST:PORT/CLUSTER,"
+            f" or {STATE}FILE of an export.",
         )
     return Path(path)

@@ -63,6 +63,9 @@ _MANY_HEADS = 64
 class SqliteLog:
     """Two connections: one appends, one reads, so that a reader waits for no sync."""
 
+    is_export = False
+    """Whether it is never written; see `eventlog.state_file`."""
+
     def __init__(self, path: Path, patience_s: float = PATIENCE_S) -> None:
         """Open an existing log; raises `LogMissing`, `WrongLog`, `LogCorrupt`, `LogUnavailable`."""
         self._path = path.absolute()
@@ -79,10 +82,12 @@ class SqliteLog:
         self._hold = Hold(self._path)
         with ExitStack() as opened:
             opened.callback(self._hold.release)
-            self._reader = connect(self._path, patience_s)
+            self._reader = self.connect()
             opened.callback(self._reader.close)
             appends = noted_appends(self._path)
-            self._identity = check_content(self._reader, self._path, appends)
+            self._identity = check_content(
+                self._reader, self._path, appends, is_export=self.is_export
+            )
             opened.pop_all()
 
     @classmethod
@@ -118,13 +123,18 @@ class SqliteLog:
 
     def append(self, entries: Sequence[Entry]) -> list[Position]:
         """Append in one transaction; see `Log.append`."""
+        now = time.time_ns() // 1_000
+        return self.append_at(entries, [now] * len(entries))
+
+    def append_at(self, entries: Sequence[Entry], times: Sequence[int]) -> list[Position]:
+        """The same with the times at which another log, of which this is a copy, had them."""
         if not entries:
             return []
         with self._write_lock, self._turn:
             self._require_same_file()
             self._require_room(entries)
             try:
-                positions = self._append(entries)
+                positions = self._append(entries, times)
             except sqlite3.Error as error:
                 raise explained(error, self._path) from error
         for tail in self._tails:
@@ -159,7 +169,7 @@ class SqliteLog:
             with ExitStack() as opened:
                 hold = Hold(self._path)
                 opened.callback(hold.release)
-                tail = SqliteTail(hold, connect(self._path, self._patience_s), self)
+                tail = SqliteTail(hold, self.connect(), self)
                 opened.pop_all()
             self._tails = (*self._tails, tail)
             return tail
@@ -171,6 +181,10 @@ class SqliteLog:
         from eventlog.sqlite_chunks import read_chunks  # noqa: PLC0415 - few need arrays
 
         return read_chunks(self, starts, ends)
+
+    def connect(self) -> sqlite3.Connection:
+        """One more connection to the file."""
+        return connect(self._path, self._patience_s, is_export=self.is_export)
 
     def close(self) -> None:
         """Give back the file; closing twice is harmless."""
@@ -214,15 +228,15 @@ class SqliteLog:
         if found.f_bavail * found.f_frsize < RESERVED_BYTES + size:
             raise full(self._path)
 
-    def _append(self, entries: Sequence[Entry]) -> list[Position]:
+    def _append(self, entries: Sequence[Entry], times: Sequence[int]) -> list[Position]:
         if self._writer is None:
-            self._writer = connect(self._path, self._patience_s)
+            self._writer = self.connect()
             self._ends.clear()
         writer = self._writer
         try:
             writer.execute("BEGIN IMMEDIATE")
             self._forget_old_ends(writer)
-            positions = self._insert(writer, entries)
+            positions = self._insert(writer, entries, times)
             (appends,) = writer.execute("SELECT max(seq) FROM records").fetchone()
         except BaseException:
             self._abandon(writer)
@@ -237,12 +251,13 @@ class SqliteLog:
             self._ends.clear()
             self._ends_version = version
 
-    def _insert(self, writer: sqlite3.Connection, entries: Sequence[Entry]) -> list[Position]:
-        now = time.time_ns() // 1_000
+    def _insert(
+        self, writer: sqlite3.Connection, entries: Sequence[Entry], times: Sequence[int]
+    ) -> list[Position]:
         changed: dict[TopicPartition, Place] = {}
         positions: list[Position] = []
         rows: list[tuple[Any, ...]] = []
-        for topic, partition, key, value in entries:
+        for (topic, partition, key, value), now in zip(entries, times, strict=True):
             at = (topic, partition)
             if (place := changed.get(at)) is None:
                 place = changed[at] = self.place(topic, partition)

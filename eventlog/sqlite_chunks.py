@@ -26,7 +26,6 @@ from eventlog.errors import LogCorrupt
 from eventlog.ids import Offset, Partition, Position, Topic
 from eventlog.sqlite import SqliteLog
 from eventlog.sqlite_errors import damaged, explained
-from eventlog.sqlite_file import connect
 from eventlog.sqlite_read import bad_record, missing_record, place_of, record_sum, seed_of
 
 _PACKED = (
@@ -58,7 +57,7 @@ def read_chunks(log: SqliteLog, starts: Ends, ends: Ends) -> Iterator[Chunk]:
     if not wanted:
         return
     try:
-        with closing(connect(log.path)) as connection:
+        with closing(log.connect()) as connection:
             first = min(_seq(connection, log, p, starts[p]) for p in wanted)
             last = max(_seq(connection, log, p, Offset(ends[p] - 1)) for p in wanted)
             yield from _Scan(connection, log, starts, ends).chunks(first, last)

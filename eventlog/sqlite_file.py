@@ -67,6 +67,9 @@ _TABLES = (
     ),
 )
 
+NOTES = "CREATE TABLE notes (name TEXT PRIMARY KEY, value BLOB, crc INTEGER) WITHOUT ROWID"
+"""What an export has beside the log; see `eventlog.state_file`."""
+
 FileId = tuple[int, int]
 """Device and inode: a file under whatever name."""
 
@@ -135,9 +138,15 @@ def create_file(path: Path, identity: LogIdentity) -> None:
         draft.unlink(missing_ok=True)
 
 
-def connect(path: Path, patience_s: float = PATIENCE_S) -> sqlite3.Connection:
-    """A connection in autocommit mode; threads may share it if they take turns."""
-    uri = f"file:{quote(os.fsencode(path))}?mode=rw"
+def connect(
+    path: Path, patience_s: float = PATIENCE_S, *, is_export: bool = False
+) -> sqlite3.Connection:
+    """A connection in autocommit mode; threads may share it if they take turns.
+
+    An export is never written, and may lie where nothing can be.
+    """
+    mode = "mode=ro&immutable=1" if is_export else "mode=rw"
+    uri = f"file:{quote(os.fsencode(path))}?{mode}"
     try:
         with ExitStack() as opened:
             connection = sqlite3.connect(
@@ -156,7 +165,9 @@ def connect(path: Path, patience_s: float = PATIENCE_S) -> sqlite3.Connection:
         raise damaged(path, "its tables are not those of a log") from error
 
 
-def check_content(connection: sqlite3.Connection, path: Path, appends: int) -> LogIdentity:
+def check_content(
+    connection: sqlite3.Connection, path: Path, appends: int, *, is_export: bool = False
+) -> LogIdentity:
     """Compare tables, sums and counts; returns who the log says it is.
 
     `LogCorrupt` also where it has fewer than `appends` records.
@@ -164,7 +175,7 @@ def check_content(connection: sqlite3.Connection, path: Path, appends: int) -> L
     try:
         connection.execute("BEGIN")
         try:
-            _check_tables(connection, path)
+            _check_tables(connection, path, is_export=is_export)
             identity = _identity(connection, path)
             _check_counts(connection, identity, path, appends)
             return identity
@@ -235,13 +246,28 @@ def _exists(path: Path) -> WrongLog:
     )
 
 
-def _check_tables(connection: sqlite3.Connection, path: Path) -> None:
-    found = connection.execute("SELECT name, rootpage, sql FROM sqlite_schema ORDER BY rootpage")
+def _check_tables(connection: sqlite3.Connection, path: Path, *, is_export: bool) -> None:
+    rows = connection.execute("SELECT name, rootpage, sql FROM sqlite_schema ORDER BY rootpage")
+    found = rows.fetchall()
+    notes = [row for row in found if row[0] == b"notes" and row[2] == NOTES.encode()]
+    if bool(notes) != is_export:
+        raise _other_kind(path, is_export=is_export)
     expected = [(name.encode(), root, sql.encode()) for name, root, sql in _TABLES]
-    if found.fetchall() != expected:
+    if [row for row in found if row not in notes] != expected:
         raise damaged(path, "its tables are not those of a log")
+    if is_export:  # never written, it needs no write-ahead file
+        return
     if connection.execute("PRAGMA journal_mode").fetchone() != (b"wal",):
         raise damaged(path, "it is not in write-ahead mode")
+
+
+def _other_kind(path: Path, *, is_export: bool) -> WrongLog:
+    if is_export:
+        return WrongLog(f"{path} is a log, and no export", f"Name it as sqlite:{path}.")
+    return WrongLog(
+        f"{path} is an export made by `osdlog export-state`, and no log that goes on",
+        f"Name it as state:{path}; `osdlog log copy state:{path} TO` makes a log of it.",
+    )
 
 
 def _identity(connection: sqlite3.Connection, path: Path) -> LogIdentity:

@@ -35,7 +35,8 @@ DEADLINE_S = 30.0
 
 VARIABLE = "OSDLOG_LOG"
 FILE = "osdlog.toml"
-_SQLITE = "sqlite:"
+_FILES = ("sqlite:", "state:")
+"""Addresses that begin so are files."""
 
 _HINT = f'Give --log URL, set {VARIABLE}, or write `[osdlog] log = "sqlite:PATH"` in {FILE}.'
 
@@ -97,5 +98,6 @@ def _content(file: Path) -> Mapping[str, Any]:
 
 
 def _resolved(url: str, folder: Path) -> str:
-    path = url.removeprefix(_SQLITE)
-    return url if path == url or not path else f"{_SQLITE}{folder / path}"
+    kind, separator, path = url.partition(":")
+    is_file = f"{kind}{separator}" in _FILES and path
+    return f"{kind}:{folder / path}" if is_file else url

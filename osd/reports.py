@@ -21,6 +21,7 @@ from osd.core.group import Group
 from osd.core.obstacles import explain_here
 from osd.core.progress import Left
 from osd.core.room import Room
+from osd.glance import glance
 from osd.rg_table import RgTable
 from osd.shell import Shell
 from projections.explain import OPERATOR, Explanation, Reason
@@ -66,6 +67,7 @@ def status(shell: Shell) -> Report:
         },
         "fetching": context.pulls.under_way,
         "limits": limits(shell),
+        **glance(groups, lambda group: explanation(shell, group)),
         "plan_ms": round(counters.plan_ms, 3),
         "uptime_s": round(time.time() - shell.started, 3),
     }
@@ -282,6 +284,11 @@ def _states(groups: Any) -> dict[str, int]:
     return dict(sorted(counted.items()))
 
 
+def _next_offsets(shell: Shell) -> dict[str, int]:
+    """How far each partition of RGs is read here."""
+    return {str(p): n for (topic, p), n in sorted(shell.places.items()) if topic is Topic.RG}
+
+
 def _log(shell: Shell) -> Report:
     stall, place = shell.pump.stall, shell.node.membership.place
     stalled = stall and {
@@ -292,6 +299,7 @@ def _log(shell: Shell) -> Report:
     return {
         "url": shell.url,
         "map_next_offset": place.next_offset,
+        "next_offsets": _next_offsets(shell),
         "records": shell.counters.records,
         "appends": shell.counters.appends,
         "stalled": stalled,

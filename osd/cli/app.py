@@ -13,11 +13,12 @@ import sys
 
 import typer
 
-from eventlog.errors import BadName, OsdlogError
+from eventlog.errors import BadName, LogReadOnly, OsdlogError
 from osd.cli import (
     audit,
     demo,
     explaining,
+    exporting,
     health,
     limits,
     lives,
@@ -53,6 +54,7 @@ _FAMILIES = (
     explaining,
     limits,
     lives,
+    exporting,
     records,
     replay,
     sql,
@@ -86,6 +88,6 @@ def main() -> None:
 
 def exit_code(error: OsdlogError) -> int:
     """What the process ends with when this stopped it."""
-    if isinstance(error, Refused):
+    if isinstance(error, Refused | LogReadOnly):
         return NO
     return WRONG_USAGE if isinstance(error, BadName | QueryRefused) else WORLD_FAILED

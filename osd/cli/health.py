@@ -1,10 +1,11 @@
 """Commands about how the cluster is: status, rg ls, rg show.
 
-Rule: what an OSD does not say is said to be unknown, never guessed.
+Rule: what an OSD does not say is said to be unknown, never guessed. `status`
+ends with 0 where all is well and with 1 where it is not.
+
+What is not here: how a status looks (see `osd.cli.glances`).
 """
 
-from collections import Counter
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +16,9 @@ from osd.config import DEADLINE_S
 if TYPE_CHECKING:
     from osd.client.answers import OsdStatus, RgRow
     from osd.client.async_client import AsyncClient
+    from osd.client.cluster_status import ClusterStatus
 
+NO = 1
 WATCH_S = 1.0
 
 
@@ -24,35 +27,34 @@ def status(
     json: options.Json = False,
     log: options.Log = None,
 ) -> None:
-    """Show how the cluster is: its health, its RGs, its OSDs."""
+    """Show the cluster at a glance; ends with 0 if it is healthy, else 1, and 3 if none answers."""
     import asyncio
 
+    from osd.cli.glances import Screen
     from osd.cli.running import with_client
 
-    async def work(client: "AsyncClient") -> None:
-        while True:
-            osds = await client.status()
-            rgs = await client.rgs()
-            if watch and not json:
-                _clear()
-            _show(osds, rgs, json=json)
-            if not watch:
-                _require_some(osds)
-                return
-            await asyncio.sleep(WATCH_S)
+    async def work(client: "AsyncClient") -> "ClusterStatus":
+        with Screen(_heading(client), is_watched=watch, json=json) as screen:
+            while True:
+                found = await client.cluster_status()
+                screen.show(found)
+                if not watch:
+                    return found
+                await asyncio.sleep(WATCH_S)
 
-    with_client(log, work)
+    found = with_client(log, work)
+    _require_some(found.osds)
+    if not found.is_healthy:
+        raise typer.Exit(NO)
 
 
-def _clear() -> None:
-    import sys
+def _heading(client: "AsyncClient") -> str:
+    """Where there are only notes: of when."""
+    from eventlog.state_file import StateFile
+    from osd.client.exporting import made_at
 
-    from osd.cli.output import say
-
-    if sys.stdout.isatty():
-        sys.stdout.write("\x1b[H\x1b[2J")
-    else:
-        say("")
+    log = client.log
+    return f"as exported at {made_at(log)}" if isinstance(log, StateFile) else ""
 
 
 def _require_some(osds: "tuple[OsdStatus, ...]") -> None:
@@ -61,65 +63,9 @@ def _require_some(osds: "tuple[OsdStatus, ...]") -> None:
     if not any(osd.said for osd in osds):
         raise Unavailable(
             "no OSD is up" if osds else "the map has no OSD yet",
-            "Start them with `osdlog up`, or each with `osdlog osd --id N --data DIR`.",
+            "Start them with `osdlog up`, or each with `osdlog osd --id N --data DIR`;"
+            " `osdlog explain` tells from the log alone.",
         )
-
-
-def _show(osds: "tuple[OsdStatus, ...]", rgs: "tuple[RgRow, ...]", *, json: bool) -> None:
-    from osd.cli.output import say, say_json, table
-
-    states = Counter(row.said["state"] if row.said else "unknown" for row in rgs)
-    answering = sum(osd.said is not None for osd in osds)
-    is_healthy = answering == len(osds) and set(states) <= {"clean"}
-    if json:
-        health = {"healthy": is_healthy, "rgs": dict(sorted(states.items()))}
-        say_json(health | {"osds": [_osd_json(osd) for osd in osds]})
-        return
-    word = "healthy" if is_healthy else "not healthy"
-    say(
-        f"{word}: {answering} of {len(osds)} OSDs answer, {states['clean']} of {len(rgs)} RGs clean"
-    )
-    say("RGs: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
-    heads = ("osd", "state", "epoch", "rgs", "objects", "bytes", "copies", "strays", "note")
-    table(heads, map(_osd_row, osds), numbers=heads[2:8])
-
-
-def _osd_json(osd: "OsdStatus") -> dict[str, Any]:
-    return {"osd": osd.osd.osd, "in_map": osd.osd, "said": osd.said, "why": osd.why}
-
-
-def _osd_row(osd: "OsdStatus") -> tuple[Any, ...]:
-    name = f"osd.{osd.osd.osd}"
-    by_map = "up" if osd.osd.is_up else "down"
-    if osd.said is None:
-        return (name, by_map, *["-"] * 6, osd.why or "")
-    said = osd.said
-    numbers = (said["epoch"], said["rgs"], f"{said['objects']:,}", f"{said['bytes']:,}")
-    by_operator = "leaving" if osd.osd.is_leaving else "" if osd.osd.is_in else "out"
-    notes = (_stall_words(said["log"]["stalled"]) or by_operator, _disk_words(said), _left(said))
-    note = ", ".join(filter(None, notes))
-    return (name, by_map, *numbers, f"{said['copies']:,}", f"{said['strays']:,}", note)
-
-
-def _disk_words(said: dict[str, Any]) -> str:
-    disk = said["disk"]
-    if not disk["is_nearly_full"]:
-        return ""
-    stops = "" if disk["takes_imports"] else ", takes no imports"
-    stops = stops if disk["takes_puts"] else ", takes deletes only"
-    return f"disk nearly full: {disk['free']:,} bytes left{stops}"
-
-
-def _left(said: dict[str, Any]) -> str:
-    missing = said["missing"]
-    return f"still imports {missing['objects']:,} objects" if missing["objects"] else ""
-
-
-def _stall_words(stalled: dict[str, Any] | None) -> str:
-    if stalled is None:
-        return ""
-    since = datetime.fromtimestamp(stalled["since"], UTC).isoformat(timespec="seconds")
-    return f"stalled since {since} at {stalled['position']}: {stalled['why']}"
 
 
 def rg_ls(json: options.Json = False, log: options.Log = None) -> None:

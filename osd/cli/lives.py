@@ -158,10 +158,14 @@ def _copy_json(copy: "CopyTold", cluster_map: "ClusterMap") -> dict[str, Any]:
 def _version_json(told: "VersionTold", state: str) -> dict[str, Any]:
     from osd.cli.output import as_data
 
-    event = as_data(told.event)
+    event: dict[str, Any] = as_data(told.event)
     event["fence"] = str(told.fence)
     event["stores"] = [str(store) for store in getattr(told.event, "stores", ())]
-    said = {"operation": told.operation, "state": state, "void": told.void and told.void.value}
+    said: dict[str, Any] = {
+        "operation": told.operation,
+        "state": state,
+        "void": told.void and told.void.value,
+    }
     return said | _point(told.at) | event
 
 

@@ -80,12 +80,17 @@ def shown(name: str) -> str:
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str] = ()) -> None:
     """Aligned columns; those in `numbers` to the right."""
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    console().print(drawn(heads, rows, numbers))
+
+
+def drawn(heads: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str]) -> Table:
+    """A table that is not printed yet."""
+    found = Table(box=None, pad_edge=False, header_style="bold")
     for head in heads:
-        drawn.add_column(head, justify="right" if head in numbers else "left", no_wrap=True)
+        found.add_column(head, justify="right" if head in numbers else "left", no_wrap=True)
     for row in rows:
-        drawn.add_row(*(Text(str(cell).translate(_CONTROL)) for cell in row))
-    console().print(drawn)
+        found.add_row(*(Text(str(cell).translate(_CONTROL)) for cell in row))
+    return found
 
 
 def pairs(content: Iterable[tuple[str, Any]]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import aiohttp
 
@@ -20,9 +20,13 @@ from eventlog.ids import Epoch, Layout, OsdId, RgId, Version
 from eventlog.log import Log
 from eventlog.map_events import MapChange
 from eventlog.open import open_log
+from eventlog.state_file import StateFile
+from osd.client import exporting
 from osd.client.answers import Facts, Listed, OsdStatus, PutResult, RgRow, Stat
 from osd.client.bodies import Data, body_of
+from osd.client.cluster_status import ClusterStatus
 from osd.client.explaining import Explained, explained
+from osd.client.exporting import Exported
 from osd.client.listing import Listing
 from osd.client.map_reader import MapReader, require_cluster
 from osd.client.map_writer import change_map
@@ -142,10 +146,14 @@ class AsyncClient:
 
     async def rg(self, rg: RgId) -> Facts:
         """One RG, by its primary: its sources, its facts in numbers, why it is as it is."""
+        if isinstance(self._log, StateFile):
+            return await asyncio.to_thread(exporting.rg_report, self._log, rg)
         return await self._questions.rg(rg)
 
     async def explain(self, rg: RgId, step: Callable[[int], None] = lambda _: None) -> Explained:
         """Why an RG is as it is, who must act next, and what led here."""
+        if isinstance(self._log, StateFile):
+            return await asyncio.to_thread(exporting.explain, self._log, rg, step)
         await asyncio.to_thread(self._reader.refresh)
         return await explained(self._log, rg, self._questions, step)
 
@@ -155,11 +163,19 @@ class AsyncClient:
 
     async def rgs(self) -> tuple[RgRow, ...]:
         """Every RG, each by its primary."""
+        if isinstance(self._log, StateFile):
+            return exporting.noted(self._log).rg_rows()
         return await self._questions.rgs()
 
     async def status(self) -> tuple[OsdStatus, ...]:
         """Every OSD of the map, and what it says of itself."""
         return await self._questions.status()
+
+    async def cluster_status(self) -> ClusterStatus:
+        """The cluster at a glance."""
+        if isinstance(self._log, StateFile):
+            return await asyncio.to_thread(exporting.status, self._log)
+        return await self._questions.cluster_status(self._log)
 
     async def has_copy(self, osd: OsdId, rg: RgId, version: Version, name: str) -> bool:
         """Whether an OSD still gives out the bytes of that version."""
@@ -228,9 +244,16 @@ class AsyncClient:
         await asyncio.to_thread(self._reader.refresh)
         return after
 
+    async def export(self, path: Path, step: Callable[[int], None] = lambda _: None) -> Exported:
+        """The log, and what every OSD says now, into one new file."""
+        return await exporting.export_state(path, self._log, self._questions, step)
+
     def _take(self, log: Log, reader: MapReader, session: aiohttp.ClientSession) -> None:
         self._log = log
         self._reader = reader
         self._objects = Objects(session, reader, self._actor, self._deadline_s)
         self._listing = Listing(session, reader, self._deadline_s)
         self._questions = Questions(session, reader, self._deadline_s)
+        if isinstance(log, StateFile):
+            offline: Any = exporting.Offline(log)
+            self._objects = self._listing = self._questions = offline

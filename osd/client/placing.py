@@ -49,3 +49,16 @@ class Placing:
     def primaries(self) -> dict[RgId, Osd | None]:
         """The primary of every RG."""
         return {rg: self.primary(rg) for rg in map(RgId, range(self.map.rg_count))}
+
+    def leaderless(self) -> list[RgId]:
+        """The RGs of which no placed OSD is up, found at once for all."""
+        import numpy as np
+
+        from projections.placement import place_all
+
+        now = self.map
+        up = [osd.osd for osd in now.osds.values() if osd.is_up and osd.address]
+        if len(up) == len(now.osds):
+            return []
+        table = place_all(self._candidates, now.rg_count, now.replicas, now.pins)
+        return [RgId(rg) for rg in np.flatnonzero(~np.isin(table.rows, up).any(axis=1)).tolist()]

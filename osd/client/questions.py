@@ -14,7 +14,9 @@ import aiohttp
 import msgspec
 
 from eventlog.ids import Epoch, OsdId, RgId, Version, checked_name, osd_name, rg_name
+from eventlog.log import Log
 from osd.client.answers import Facts, OsdStatus, RgRow
+from osd.client.cluster_status import ClusterStatus, followed_places, put_together
 from osd.client.errors import NotThere
 from osd.client.map_reader import MapReader
 from osd.client.placing import Placing
@@ -72,6 +74,13 @@ class Questions:
         await asyncio.to_thread(self._reader.refresh)
         osds = [osd for _, osd in sorted(self._placing.map.osds.items())]
         return tuple(await asyncio.gather(*map(self._status, osds)))
+
+    async def cluster_status(self, log: Log) -> ClusterStatus:
+        """The cluster at a glance: one question to each OSD, and one to the log."""
+        ends = await asyncio.to_thread(log.end_offsets, followed_places(log))
+        osds = await self.status()
+        leaderless = await asyncio.to_thread(self._placing.leaderless)
+        return put_together(self._placing.map, osds, leaderless, ends)
 
     async def rgs(self) -> tuple[RgRow, ...]:
         """Every RG as its primary sees it."""

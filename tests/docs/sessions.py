@@ -2,7 +2,7 @@
 
 Rule: what a document shows is what the commands print now. Compared is all but
 what differs from run to run: ports, times, ids of stores, clusters and
-requests, the width of columns, and the folder, which documents call /home/me.
+requests, how full disks are, the width of columns, and the folder, which documents call /home/me.
 
     ```console          commands after `$ `, each with what it prints; a
                         block's last command may be one that runs on, such as
@@ -38,6 +38,7 @@ _MASKS = (
     (r"\b[0-9a-f]{32}\b", "REQUEST"),
     (r"\b[0-9a-f]{16}\b", "ID"),
     (r"\bprocess \d+", "process PID"),
+    (r"\b\d+% of [\d.]+ [kMG]?B\b", "FILL"),
     (r"\b(n|serial)=\d+", r"\1=NUMBER"),
     (r"\s+", " "),
 )

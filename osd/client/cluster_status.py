@@ -1,0 +1,168 @@
+"""The cluster's status: what its OSDs say of themselves, put together.
+
+Rule: a pure function of what the map says, what each OSD said, and where the
+log ended before they were asked. What nobody says is counted as unknown.
+
+What is not here: asking (see `osd.client.questions`), and printing.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from eventlog.ids import Offset, Partition, RgId, Topic, osd_name, rg_name
+from eventlog.log import Log, TopicPartition
+from osd.client.answers import Facts, OsdStatus
+from projections.cluster_map import ClusterMap
+from projections.explain import Reason
+
+CLEAN = "clean"
+UNKNOWN = "unknown"
+WORST = 3
+
+Ends = Mapping[TopicPartition, Offset]
+
+
+class Worst(NamedTuple):
+    """An RG that is among the worst, and why."""
+
+    rg: RgId | None
+    """None where it is about OSDs."""
+    reason: Reason
+    sentence: str
+    who: tuple[str, ...]
+
+
+class Moving(NamedTuple):
+    """What is left to move, and how fast it goes."""
+
+    objects: int
+    """To be imported, by all OSDs together."""
+    to_erase: int
+    objects_per_s: float | None
+    """While it was copied, as measured since the OSDs started; None where nothing was yet."""
+    bytes_per_s: float | None
+    eta_s: float | None
+    """Until the slowest OSD is done; None where that is not known."""
+
+
+class ClusterStatus(NamedTuple):
+    """The cluster at a glance."""
+
+    osds: tuple[OsdStatus, ...]
+    rg_count: int
+    states: Mapping[str, int]
+    """RGs by the state that their primary shows; `unknown` where nobody says."""
+    moving: Moving
+    lag: Mapping[str, int]
+    """Records not yet read, by OSD, of those that are behind."""
+    worst: tuple[Worst, ...]
+
+    @property
+    def answering(self) -> int:
+        """How many OSDs said something."""
+        return sum(osd.said is not None for osd in self.osds)
+
+    @property
+    def is_healthy(self) -> bool:
+        """Every OSD answers, and every RG is clean."""
+        return self.answering == len(self.osds) and self.states.get(CLEAN, 0) == self.rg_count
+
+
+def followed_places(log: Log) -> list[TopicPartition]:
+    """The partitions that OSDs follow."""
+    count = log.identity.partitions
+    return [(Topic.MAP, Partition(0)), *((Topic.RG, Partition(n)) for n in range(count))]
+
+
+def put_together(
+    cluster_map: ClusterMap,
+    osds: Sequence[OsdStatus],
+    leaderless: Sequence[RgId],
+    ends: Ends,
+) -> ClusterStatus:
+    """What the OSDs say, as one. `leaderless`: the RGs of which no placed OSD is up."""
+    said = [(osd, osd.said) for osd in osds if osd.said is not None]
+    states: Counter[str] = Counter()
+    for _, one in said:
+        states.update(one["leading"])
+    unknown = cluster_map.rg_count - sum(states.values())
+    if unknown > 0:
+        states[UNKNOWN] = unknown
+    lag = {one["name"]: behind for _, one in said if (behind := _lag(one, ends))}
+    return ClusterStatus(
+        tuple(osds),
+        cluster_map.rg_count,
+        dict(sorted(states.items())),
+        _moving([one for _, one in said]),
+        lag,
+        _worst([one for _, one in said], osds, leaderless),
+    )
+
+
+def _lag(said: Facts, ends: Ends) -> int:
+    """Records that were in the log before the OSD was asked, and that it has not read."""
+    behind: int = 0
+    for partition, next_offset in said["log"]["next_offsets"].items():
+        end = ends.get((Topic.RG, Partition(int(partition))), Offset(0))
+        behind += max(0, end - next_offset)
+    map_end = ends.get((Topic.MAP, Partition(0)), Offset(0))
+    return behind + max(0, map_end - int(said["log"]["map_next_offset"]))
+
+
+def _moving(said: Sequence[Facts]) -> Moving:
+    objects = sum(one["missing"]["objects"] for one in said)
+    rates = [_rate(one) for one in said]
+    busy = [
+        (one, rate)
+        for one, rate in zip(said, rates, strict=True)
+        if one["missing"]["objects"] and rate
+    ]
+    measured = [rate for _, rate in busy]
+    is_known = len(busy) == sum(bool(one["missing"]["objects"]) for one in said)
+    eta = max((one["missing"]["objects"] / rate[0] for one, rate in busy), default=None)
+    return Moving(
+        objects,
+        sum(one["to_erase"] for one in said),
+        sum(rate[0] for rate in measured) if measured else None,
+        sum(rate[1] for rate in measured) if measured else None,
+        eta if is_known else None,
+    )
+
+
+def _rate(said: Facts) -> tuple[float, float] | None:
+    """Objects and bytes a second while it copied."""
+    copied: dict[str, Any] = said["copied"]
+    busy_s = copied["busy_ms"] / 1_000
+    if not copied["objects"] or busy_s <= 0:
+        return None
+    return copied["objects"] / busy_s, copied["bytes"] / busy_s
+
+
+def _worst(
+    said: Sequence[Facts], osds: Sequence[OsdStatus], leaderless: Sequence[RgId]
+) -> tuple[Worst, ...]:
+    found = [
+        Worst(RgId(one["rg"]), Reason(one["reason"]), one["explanation"], tuple(one["who_acts"]))
+        for node in said
+        for one in node["worst"]
+    ]
+    found += [
+        Worst(
+            rg,
+            Reason.ALL_DOWN,
+            f"{rg_name(rg)} is unavailable: no OSD where it is placed is up.",
+            (),
+        )
+        for rg in leaderless[:WORST]
+    ]
+    found.sort(key=lambda worst: (worst.reason.rank, worst.rg or 0))
+    silent = tuple(osd_name(osd.osd.osd) for osd in osds if osd.said is None and osd.osd.is_up)
+    if silent:
+        why = f"{' and '.join(silent)} should be up by the map, and {_does(silent)} not answer."
+        found.insert(0, Worst(None, Reason.SILENT, why, silent))
+    return tuple(found[:WORST])
+
+
+def _does(names: Sequence[str]) -> str:
+    return "does" if len(names) == 1 else "do"

@@ -1,0 +1,185 @@
+"""Exports: the log, and what every OSD said of itself then, in one file to look at offline.
+
+Rule: the OSDs are asked before the log is copied, so that the log tells of all
+that they had folded. What an export answers is what was said then, and from
+its log; nothing else is asked, and where only a live OSD could answer, that is
+refused with those words.
+
+What is not here: the file (see `eventlog.state_file`).
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import msgspec
+
+from eventlog.errors import LogCorrupt, LogReadOnly
+from eventlog.ids import Micros, OsdId, RgId, osd_name, rg_name
+from eventlog.log import Log
+from eventlog.state_file import StateFile, export
+from osd.client.answers import Facts, OsdStatus, RgRow
+from osd.client.cluster_status import (
+    CLEAN,
+    ClusterStatus,
+    followed_places,
+    put_together,
+)
+from osd.client.explaining import Explained, from_log
+from osd.client.map_reader import MapReader
+from osd.client.placing import Placing
+from osd.client.questions import Questions
+from osd.errors import Refused
+from osd.rg_reports import detail, explained, row
+from projections.explain import Explanation, Reason
+
+NOTE = "said"
+EXPLAINED = 1_000
+"""So many RGs that are not clean are asked for their explanation."""
+
+
+class OsdNote(msgspec.Struct, frozen=True):
+    """What one OSD said."""
+
+    osd: OsdId
+    said: Facts | None
+    why: str | None
+
+
+class RgNote(msgspec.Struct, frozen=True):
+    """What an RG's primary said of it in numbers."""
+
+    rg: RgId
+    primary: OsdId | None
+    said: Facts | None
+    why: str | None
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """All that was said when the export was made."""
+
+    made_at: Micros
+    url: str
+    osds: tuple[OsdNote, ...]
+    rgs: tuple[RgNote, ...]
+    explained: Mapping[str, Facts]
+    """What the primaries of RGs that were not clean said of them, by number."""
+
+    def rg_rows(self) -> tuple[RgRow, ...]:
+        """As `AsyncClient.rgs` gives them."""
+        return tuple(RgRow(rg.rg, rg.primary, rg.said, rg.why) for rg in self.rgs)
+
+
+class Exported(NamedTuple):
+    """An export was made."""
+
+    path: Path
+    size: int
+    """Bytes."""
+    osds: int
+    """How many OSDs said something."""
+
+
+class Offline:
+    """Stands where a client's questions to OSDs would; whatever is asked is refused."""
+
+    def __init__(self, log: StateFile) -> None:
+        self._log = log
+
+    def __getattr__(self, name: str) -> NoReturn:
+        refuse_live(self._log)
+
+
+def refuse_live(log: StateFile) -> NoReturn:
+    """No OSD is asked about an export."""
+    raise LogReadOnly(
+        f"{log.url} is an export made at {made_at(log)}: it has no OSDs that could be asked",
+        "`osdlog explain`, `locate`, `history`, `sql`, `audit`, `replay` answer from its log.",
+    )
+
+
+async def export_state(
+    path: Path, log: Log, questions: Questions, step: Callable[[int], None]
+) -> Exported:
+    """Ask everybody, then write the file. Raises what `eventlog.state_file.export` does."""
+    osds = await questions.status()
+    rows = await questions.rgs()
+    said = [
+        one
+        for one in rows
+        if one.said is not None and one.primary is not None and one.said["state"] != CLEAN
+    ]
+    explained: dict[str, Facts] = {}
+    for one in said[:EXPLAINED]:
+        assert one.primary is not None
+        answer = await questions.rg_at(one.primary, one.rg)
+        if not isinstance(answer, str):
+            explained[str(one.rg)] = answer
+    noted = Noted(
+        Micros(time.time_ns() // 1_000),
+        log.url,
+        tuple(OsdNote(osd.osd.osd, osd.said, osd.why) for osd in osds),
+        tuple(RgNote(*one) for one in rows),
+        explained,
+    )
+    notes = {NOTE: msgspec.json.encode(noted)}
+    size = await asyncio.to_thread(export, path, log, notes, step)
+    return Exported(path, size, sum(osd.said is not None for osd in osds))
+
+
+def noted(log: StateFile) -> Noted:
+    """What was said when it was made."""
+    found = log.note(NOTE)
+    try:
+        return msgspec.json.decode(found or b"", type=Noted)
+    except msgspec.MsgspecError as error:
+        raise LogCorrupt(
+            f"what the OSDs said cannot be read in {log.url}: {error}",
+            "Another version of this program may have made it; its log can be read all the same.",
+        ) from error
+
+
+def made_at(log: StateFile) -> str:
+    """When, in UTC."""
+    at = noted(log).made_at / 1_000_000
+    return datetime.fromtimestamp(at, UTC).isoformat(" ", "seconds")[:19] + "Z"
+
+
+def status(log: StateFile) -> ClusterStatus:
+    """The cluster as it was then."""
+    reader = MapReader(log)
+    placing = Placing(reader)
+    cluster_map = reader.refresh()
+    said = {one.osd: one for one in noted(log).osds}
+    silent = OsdNote(OsdId(0), None, "it was not asked")
+    osds = tuple(
+        OsdStatus(osd, said.get(osd.osd, silent).said, said.get(osd.osd, silent).why)
+        for _, osd in sorted(cluster_map.osds.items())
+    )
+    ends = log.end_offsets(followed_places(log))
+    return put_together(placing.map, osds, placing.leaderless(), ends)
+
+
+def explain(log: StateFile, rg: RgId, step: Callable[[int], None] = lambda _: None) -> Explained:
+    """From its log, and in its primary's words where that was not clean then."""
+    told = from_log(log, rg, step)
+    said = noted(log).explained.get(str(rg))
+    if said is None:
+        return told
+    why = Explanation(said["explanation"], Reason(said["reason"]), tuple(said["who_acts"]))
+    primary = osd_name(told.story.acting[0].osd) if told.story.acting else told.seen_by
+    return told._replace(why=why, seen_by=primary, said=said)
+
+
+def rg_report(log: StateFile, rg: RgId) -> dict[str, Any]:
+    """One RG as `AsyncClient.rg` reports it, from the log."""
+    count = MapReader(log).refresh().rg_count
+    if not 0 <= rg < count:
+        raise Refused(f"there is no {rg_name(rg)}", f"The cluster has {count} RGs, from 0 on.")
+    told = explain(log, rg)
+    view, projection = told.story.view, told.story.projection
+    said = detail(view, projection, view.mine, projection.next_offset)
+    return row(rg, view) | said | explained(told.why)

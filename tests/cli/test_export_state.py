@@ -1,0 +1,150 @@
+"""export-state: what only reads works on the file, and all else says what the file is."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from cli.conftest import Cluster
+from cli.programs import Done, osdlog
+
+
+class Export(NamedTuple):
+    """A file, and the cluster as it was."""
+
+    file: Path
+    rg: str
+
+    def run(self, *arguments: object) -> Done:
+        return osdlog(*arguments, log=f"state:{self.file}")
+
+
+@pytest.fixture(scope="module")
+def export(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Export]:
+    """Made of the shared cluster, and then read from a folder in which nothing else is."""
+    cluster.client.put("kept/1", b"123")
+    cluster.client.put("kept/2", b"4567")
+    cluster.client.delete("kept/2")
+    made = tmp_path_factory.mktemp("made") / "cluster.state"
+    done = cluster.run("export-state", made)
+    assert (done.code, done.out) == (0, "")
+    assert "with what 2 of 2 OSDs say" in done.err
+    assert os.listdir(made.parent) == [made.name]
+    file = tmp_path_factory.mktemp("elsewhere") / "seen.state"
+    shutil.copy(made, file)
+    yield Export(file, f"{cluster.client.stat('kept/1').rg:x}")
+    cluster.client.delete("kept/1")
+
+
+READING = (
+    ("status",),
+    ("status", "--json"),
+    ("rg", "ls"),
+    ("rg", "show", "1"),
+    ("explain", "1"),
+    ("explain", "kept/1"),
+    ("locate", "kept/1"),
+    ("locate", "kept/2"),
+    ("history", "kept/2"),
+    ("map", "show"),
+    ("map", "log"),
+    ("log", "cat"),
+    ("sql", "FROM object_versions"),
+    ("replay",),
+)
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_what_only_reads_works(export: Export, command: tuple[str, ...]) -> None:
+    done = export.run(*command)
+    assert done.code == 0, done.err
+    assert done.out
+
+
+def test_reports_of_the_audit_work(export: Export) -> None:
+    done = export.run("audit", "integrity")
+    assert done.code == 0, done.out + done.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("get", "kept/1"),
+        ("put", "x", "-"),
+        ("rm", "kept/1"),
+        ("ls",),
+        ("stat", "kept/1"),
+        ("verify",),
+    ],
+    ids=" ".join,
+)
+def test_what_needs_an_osd_is_refused(export: Export, command: tuple[str, ...]) -> None:
+    done = export.run(*command)
+    assert (done.code, done.out) == (1, "")
+    assert f"error: state:{export.file} is an export made at 2" in done.err
+    assert "hint: `osdlog explain`, " in done.err
+
+
+@pytest.mark.parametrize(
+    "command", [("map", "apply", "--out", "1"), ("map", "bump", "--to", "99")], ids=" ".join
+)
+def test_what_changes_the_cluster_is_refused(export: Export, command: tuple[str, ...]) -> None:
+    before = export.file.read_bytes()
+    done = export.run(*command)
+    assert done.code == 1
+    assert "is an export, and nothing can be changed in it\nhint: Name the log" in done.err
+    assert export.file.read_bytes() == before
+
+
+def test_it_says_when_it_was_made(export: Export) -> None:
+    assert export.run("status").lines[0].startswith("as exported at 2")
+    said = json.loads(export.run("status", "--json").out)
+    assert said["heading"].startswith("as exported at 2")
+    assert [osd["said"]["phase"] for osd in said["osds"]] == ["running", "running"]
+
+
+def test_the_log_in_it_is_the_clusters(cluster: Cluster, export: Export, tmp_path: Path) -> None:
+    """Also the times at which the records were appended."""
+    shown = export.run("log", "cat").lines
+    assert set(shown) <= set(cluster.run("log", "cat").lines)
+    copy = f"sqlite:{tmp_path / 'again'}"
+    assert osdlog("log", "copy", f"state:{export.file}", copy).code == 0
+    assert osdlog("log", "cat", log=copy).lines == shown
+
+
+def test_nothing_is_overwritten(cluster: Cluster, export: Export, tmp_path: Path) -> None:
+    before = export.file.read_bytes()
+    done = cluster.run("export-state", export.file)
+    assert done.code == 3
+    assert done.err.startswith(f"error: {export.file} exists already\nhint: Name another file")
+    assert export.file.read_bytes() == before
+    nowhere = cluster.run("export-state", tmp_path / "no" / "where")
+    assert nowhere.code == 3
+    assert "hint: " in nowhere.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_log_is_no_export_and_an_export_no_log(cluster: Cluster, export: Export) -> None:
+    done = osdlog("status", log=f"sqlite:{export.file}")
+    assert done.code == 3
+    assert f"{export.file} is an export made by `osdlog export-state`" in done.err
+    other = osdlog("status", log=cluster.log.replace("sqlite:", "state:"))
+    assert other.code == 3
+    assert "is a log, and no export" in other.err
+    missing = osdlog("status", log="state:/nowhere/at/all")
+    assert missing.code == 3
+    assert "there is no log at /nowhere/at/all" in missing.err
+
+
+def test_a_damaged_note_is_found(export: Export, tmp_path: Path) -> None:
+    file = tmp_path / "damaged.state"
+    data = export.file.read_bytes()
+    at = data.index(b'"made_at"')
+    file.write_bytes(data[:at] + b'"made_AT"' + data[at + 9 :])
+    done = osdlog("status", log=f"state:{file}")
+    assert done.code == 3
+    assert "note 'said' does not match its sum" in done.err
