@@ -111,11 +111,16 @@ class Disk:
         for key, data in self._overlay.scan(keys.prefix(b"C", self._rg), start):
             yield Version(keys.last_number(key)), _copy(data)
 
-    def count_anew(self) -> None:
-        """Sum the holdings from the copies' own rows."""
+    def counted(self) -> Holdings:
+        """The holdings by the copies' own rows, whatever sum is kept beside them."""
         found = NOTHING
         for version, _ in self.copies():
             found = found.plus(self._rg, version)
+        return found
+
+    def count_anew(self) -> None:
+        """Keep the sum of the copies' own rows."""
+        found = self.counted()
         if found != self.holdings:
             self._set_holdings(found)
 

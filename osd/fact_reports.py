@@ -16,8 +16,11 @@ Report = dict[str, Any]
 
 
 def digests(group: Group) -> Report:
-    """What each store has of the RG by this node's fold, and what its own disk has, in numbers."""
-    disk = group.disk.holdings
+    """What each store has of the RG by this node's fold, and what its own disk has, in numbers.
+
+    Copies on the disk are counted one by one: who asks wants to know what is there.
+    """
+    disk = group.disk.counted()
     return {
         "rg": group.rg,
         "name": rg_name(group.rg),

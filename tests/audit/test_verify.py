@@ -8,6 +8,9 @@ import duckdb
 import pytest
 
 from cli.programs import osdlog, program, wait_until_gone
+from eventlog.ids import RgId, Version
+from osd.keys import by_version
+from osd.rocks import RocksRows
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +53,28 @@ def test_one_osd_can_be_asked(cluster: str) -> None:
     assert osdlog("verify", "--osd", 0, log=cluster).code == 0
     done = osdlog("verify", "--osd", 7, log=cluster)
     assert (done.code, done.err.splitlines()[0]) == (2, "error: osd.7 is not in the map")
+
+
+def test_a_copy_that_somebody_took_from_the_disk_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with program("up", "--osds", 1, "--rgs", 1, "--data", folder) as up:
+        log = up.wait_for(r"export OSDLOG_LOG=(\S+)")[1]
+        for name in ("kept", "taken"):
+            assert osdlog("put", name, "-", log=log, stdin=b"x").code == 0
+    wait_until_gone(folder)
+    rows = RocksRows(folder / "osd.0" / "rows")
+    rows.apply({by_version(b"C", RgId(0), Version(2)): None})
+    rows.sync()
+    rows.close()
+    with program("up", "--osds", 1, "--rgs", 1, "--data", folder) as up:
+        up.wait_for(r"export OSDLOG_LOG=(\S+)")
+        done = osdlog("verify", "--json", log=log)
+    wait_until_gone(folder)
+    assert done.code == 1
+    [one] = json.loads(done.out)["differences"]
+    assert (one["object"], one["version"], one["log"], one["node"]) == (
+        "taken",
+        2,
+        "there",
+        "nothing",
+    )
