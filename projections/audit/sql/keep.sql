@@ -143,3 +143,16 @@ DELETE FROM kept.facts WHERE rowid IN (
 INSERT INTO kept.facts
 SELECT rg, id, store, version, status, bare, from_offset, until_offset
 FROM spans WHERE row IS NULL OR until_offset IS NOT NULL;
+
+-- What the batch needed most memory for; the next makes its own.
+DROP TABLE operations;
+DROP TABLE put_stores;
+DROP TABLE said_items;
+DROP TABLE items;
+DROP TABLE beginnings;
+DROP TABLE happenings;
+DROP TABLE happened;
+DROP TABLE fates;
+DROP TABLE copies;
+DROP TABLE spans;
+DROP TABLE changes;

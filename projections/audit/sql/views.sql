@@ -317,15 +317,20 @@ WITH said AS (
     SELECT rg, "offset", actor, NULL FROM said.ObjectDeclaredLost
 ),
 deleted AS (
-    SELECT d.rg, d.id, d.version, d."offset", d."time", d.kind, n.object, n.first_offset
-    FROM kept.operations d JOIN kept.objects n ON n.rg = d.rg AND n.id = d.id
+    SELECT d.rg, d.id, d.version, d."offset", d."time", d.kind, n.object, n.first_offset, s.actor,
+        s.request
+    FROM kept.operations d
+    JOIN kept.objects n ON n.rg = d.rg AND n.id = d.id
+    JOIN said s ON s.rg = d.rg AND s."offset" = d."offset"
     WHERE d.kind <> 'put'
 ),
+-- Each delete by itself, and with each store that then had a copy.
 holders AS (
-    SELECT d.*, f.store, bool_or(f.until_offset IS NULL) AS is_left,
-        max(f.until_offset) AS gone_at
+    SELECT d.*, NULL AS store, NULL AS is_left, NULL AS gone_at FROM deleted d
+    UNION ALL
+    SELECT d.*, f.store, bool_or(f.until_offset IS NULL), max(f.until_offset)
     FROM deleted d
-    LEFT JOIN kept.facts f
+    JOIN kept.facts f
         ON f.rg = d.rg AND f.id = d.id AND f.version <= d.version
         AND (f.until_offset IS NULL OR f.until_offset > d."offset")
     GROUP BY ALL
@@ -353,7 +358,7 @@ proved AS (
     GROUP BY ALL
 )
 SELECT
-    d.object, d.rg, d.version, d.kind AS operation, s.actor, s.request,
+    d.object, d.rg, d.version, d.kind AS operation, d.actor, d.request,
     d."time", position_of(d.rg, d."offset") AS position,
     d.stores_then, d.outstanding,
     position_of(d.rg, if(d.outstanding = [], coalesce(d.gone_at, d."offset"), NULL)) AS confirmed,
@@ -364,7 +369,6 @@ SELECT
         ELSE 'proven'
     END AS state
 FROM proved d
-JOIN said s ON s.rg = d.rg AND s."offset" = d."offset"
 LEFT JOIN kept.positions p
     ON p.topic = 'rg' AND p.partition = d.rg % (SELECT partitions FROM kept.meta);
 COMMENT ON VIEW deletions IS
