@@ -9,6 +9,7 @@ it. One live process holds the lock from `create` or `open` until it ends.
     identity.json   format, cluster, OSD, incarnation
     boot.json       the last boot
     rows, rows.synced, blobs    see `osd.rocks`, `osd.blobs`
+    scrub.json      see `osd.scrub`
 
 What is not here: opening rows and blobs, and what `--rebuild` asks first.
 """
@@ -34,7 +35,8 @@ _IDENTITY = "identity.json"
 _BOOT = "boot.json"
 _CREATION = {"LOCK", _BOOT, f"{_BOOT}.new", f"{_IDENTITY}.new", "lost+found"}
 """What a create that was interrupted may leave, and what a fresh file system has."""
-_OURS = _CREATION | {_IDENTITY, "rows", "rows.synced", "blobs"}
+_SCRUB = "scrub.json"
+_OURS = _CREATION | {_IDENTITY, "rows", "rows.synced", "blobs", _SCRUB, f"{_SCRUB}.new"}
 
 _CREATE_HINT = "Check the path; a new OSD needs a missing or empty directory."
 _REBUILD_HINT = (
@@ -137,6 +139,11 @@ class DataDir:
     def blobs(self) -> Path:
         """Where `BlobFiles` lives."""
         return self.path / "blobs"
+
+    @property
+    def scrub(self) -> Path:
+        """What `Scrubber` remembers."""
+        return self.path / _SCRUB
 
     def raise_boot(self) -> Boot:
         """The next boot, durable when it returns. A crash may leave a number unused."""

@@ -15,6 +15,7 @@ import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,6 +71,10 @@ class Keeper:
         self._ended = ended
         self._process: Process | None = None
         self._is_stopping = False
+        self._words: tuple[str, ...] = ()
+        """What the next start says besides."""
+        self._is_wanted = asyncio.Event()
+        """Set to start it now, without a pause."""
         self._served = asyncio.Event()
         """Set when the OSD has served once."""
         self._keeping = asyncio.create_task(self._keep())
@@ -81,6 +86,16 @@ class Keeper:
         served.cancel()
         if self._keeping.done():
             self._keeping.result()
+
+    def kill(self) -> None:
+        """As a power failure does; it is started again."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    def rebuild(self, reason: str) -> None:
+        """Its disk is lost: the next start, which is now, begins a new store."""
+        self._words = ("--rebuild", "--reason", reason)
+        self._is_wanted.set()
 
     async def stop(self) -> None:
         """Stop the process, in order if it can, and wait for its end."""
@@ -109,15 +124,18 @@ class Keeper:
             grown_s = min(LONGEST_PAUSE_S, pause_s * PAUSE_GROWTH)
             pause_s = FIRST_PAUSE_S if started and was_well else grown_s
             self._say(f"{self._name} is started again in {pause_s:g} s")
-            await asyncio.sleep(pause_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_wanted.wait(), pause_s)
+            self._is_wanted.clear()
 
     def _has_to_stop(self) -> bool:
         return self._is_stopping
 
     async def _run(self) -> tuple[Started | None, int]:
         """One process, from start to end; what it said when it served, and its exit code."""
+        words, self._words = self._words, ()
         process = await asyncio.create_subprocess_exec(
-            *map(os.fsencode, self._home.command),
+            *map(os.fsencode, self._home.command + words),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=PIPE,
             stderr=PIPE,

@@ -33,12 +33,15 @@ from osd.blobs import BlobFiles
 from osd.bodies import Gauge
 from osd.core.context import Settings
 from osd.core.inputs import Damaged
+from osd.core.membership import Rebuild
 from osd.core.node import Node
+from osd.core.scrubbing import Rhythm
 from osd.data_dir import DataDir
 from osd.errors import DiskFull
 from osd.http.app import MAX_OBJECT_BYTES, App, Server
 from osd.returning import require_same_log, sweep
 from osd.rocks import RocksRows
+from osd.scrub import Scrubber
 from osd.shell import Shell
 
 REQUEST_PATIENCE_S = 5.0
@@ -62,10 +65,12 @@ class OsdConfig(NamedTuple):
     """0: any that is free."""
     advertise: str | None = None
     """The host that others reach this one by, if it is not `host`."""
-    rebuild: bool = False
+    rebuild: Rebuild | None = None
+    """The former disk is lost: empty the folder, and begin a new store in it."""
     watch_parent: int | None = None
     """A descriptor of a pipe; the process ends when its other end is closed."""
     settings: Settings = Settings()
+    rhythm: Rhythm = Rhythm()
     max_object_bytes: int = MAX_OBJECT_BYTES
 
 
@@ -110,23 +115,27 @@ async def run_osd(
         rows = RocksRows(directory.rows)
         opened.callback(rows.close)
         blobs = BlobFiles(directory.blobs)
-        node = Node(directory.store, boot, rows, config.settings, may_rebuild=config.rebuild)
+        node = Node(directory.store, boot, rows, config.settings, config.rebuild)
         require_same_log(node, rows, log)
         missing = sweep(rows, blobs)
         gc.freeze()
         shell = Shell(node, rows, blobs, log, Gauge(directory.path))
         address = f"{config.advertise or config.host}:{sock.getsockname()[1]}"
         ready = Ready(config.osd, address, str(directory.store), boot, log.caution)
-        running = _Running(config, shell, stopping)
+        scrubber = Scrubber(shell, directory.scrub, config.rhythm)
+        running = _Running(config, shell, scrubber, stopping)
         await running.run(sock, ready, on_ready, missing)
 
 
 class _Running:
     """From the first connection to the last."""
 
-    def __init__(self, config: OsdConfig, shell: Shell, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, config: OsdConfig, shell: Shell, scrubber: Scrubber, stopping: asyncio.Event
+    ) -> None:
         self._config = config
         self._shell = shell
+        self._scrubber = scrubber
         self._stopping = stopping
 
     async def run(
@@ -137,7 +146,8 @@ class _Running:
         missing: list[Damaged],
     ) -> None:
         shell = self._shell
-        server = Server(App(shell, self._config.max_object_bytes), REQUEST_PATIENCE_S)
+        app = App(shell, self._scrubber, self._config.max_object_bytes)
+        server = Server(app, REQUEST_PATIENCE_S)
         self._watch()
         try:
             await server.listen(sock)
@@ -146,11 +156,13 @@ class _Running:
             if shell.ready.done() and not shell.stopped.done():
                 for damaged in missing:
                     shell.feed(damaged)
+                self._scrubber.start()
                 on_ready(ready)
             await self._first(shell.stopped)
         finally:
             self._unwatch()
             await server.close()
+            await self._scrubber.close()
             await shell.stop()
         shell.stopped.result()
 
@@ -204,7 +216,7 @@ def cluster_of(log: Log) -> str:
 
 
 def _directory(config: OsdConfig, cluster: str) -> DataDir:
-    if config.rebuild:
+    if config.rebuild is not None:
         return DataDir.rebuild(config.data, cluster, config.osd)
     if (config.data / "identity.json").exists():
         return DataDir.open(config.data, cluster, config.osd)

@@ -29,6 +29,8 @@ from projections.rg_state import Entry
 
 Report = dict[str, Any]
 
+GAUGES = ("epoch", "layout", "rgs", "objects", "bytes", "copies", "lost", "strays", "fetching")
+
 
 def alive(shell: Shell) -> Report:
     """Which process this is."""
@@ -56,6 +58,9 @@ def status(shell: Shell) -> Report:
         "objects": sum(group.state.live for group in primary),
         "bytes": sum(group.state.size for group in primary),
         "copies": sum(group.disk.holdings.count for group in groups),
+        "behind": sum(not group.is_caught_up for group in groups),
+        "importable": sum(_importable(group) for group in groups),
+        "lost": sum(group.ledger.lost for group in groups),
         "strays": sum(group.disk.holdings.count for group in groups if not group.is_placed),
         "disk": disk(room),
         "missing": missing(shell),
@@ -215,17 +220,17 @@ class Listing:
         return self._rows
 
 
-def metrics(shell: Shell) -> str:
-    """Counters in Prometheus' text format."""
+def metrics(shell: Shell, scrub: Report) -> str:
+    """Counters in Prometheus' text format; `scrub` is what the scrubber reports."""
     return "".join(
         f"# TYPE osdlog_{name} {kind}\n" + "".join(f"osdlog_{name}{s}\n" for s in samples)
-        for name, kind, samples in _families(shell)
+        for name, kind, samples in [*_families(shell), *_scrub_families(scrub)]
     )
 
 
 def _families(shell: Shell) -> Iterator[tuple[str, str, list[str]]]:
     said, counters = status(shell), shell.counters
-    for name in ("epoch", "layout", "rgs", "objects", "bytes", "copies", "strays", "fetching"):
+    for name in GAUGES:
         yield name, "gauge", [f" {said[name]}"]
     missing = said["missing"]
     yield "missing_objects", "gauge", [f" {missing['objects']}"]
@@ -257,6 +262,23 @@ def _families(shell: Shell) -> Iterator[tuple[str, str, list[str]]]:
         "counter",
         [f'{{method="{method}",status="{status}"}} {n}' for (method, status), n in requests],
     )
+
+
+def _importable(group: Group) -> int:
+    """Objects that are to be here, are not, and of which another store has a good copy."""
+    if not group.is_placed:
+        return 0
+    return group.state.live - group.state.unheld - group.ledger.held
+
+
+def _scrub_families(scrub: Report) -> Iterator[tuple[str, str, list[str]]]:
+    """Of the last scrubs, and whether one runs."""
+    yield "scrub_running", "gauge", [f" {int(scrub['running'] is not None)}"]
+    ended = [f'{{depth="{depth}"}} {last["ended"]}' for depth, last in scrub["last"].items()]
+    yield "scrub_last_ended_seconds", "gauge", ended
+    for name in ("copies", "bytes", "bad", "missing", "repaired", "left"):
+        samples = [f'{{depth="{depth}"}} {last[name]}' for depth, last in scrub["last"].items()]
+        yield f"scrub_last_{name}", "gauge", samples
 
 
 def with_stall(shell: Shell, why: str, rg: RgId) -> str:

@@ -82,6 +82,14 @@ class Supervisor:
         """Where an OSD's data is."""
         return self._folder / osd_name(osd)
 
+    def kill(self, osd: OsdId) -> None:
+        """Kill an OSD's process, as a power failure does; it is started again."""
+        self._keepers[osd].kill()
+
+    def rebuild(self, osd: OsdId, reason: str) -> None:
+        """Start an OSD whose disk is lost on a new one, by this word."""
+        self._keepers[osd].rebuild(reason)
+
     async def look(self) -> None:
         """Start every OSD of the map that lives here and is not kept yet."""
         now = await asyncio.to_thread(self._reader.refresh)

@@ -20,7 +20,7 @@ def demo(
     source: Annotated[
         Path | None, typer.Option("--source", metavar="DIR", help="The same as PATH.")
     ] = None,
-    osds: Annotated[int, typer.Option("--osds", metavar="N", min=1, help="To begin with.")] = 3,
+    osds: Annotated[int, typer.Option("--osds", metavar="N", min=2, help="To begin with.")] = 3,
     log: Annotated[
         str | None, typer.Option("--log", metavar="URL", help="A new log; else a file.")
     ] = None,

@@ -131,15 +131,16 @@ async def _apply(
     from eventlog.map_events import StoreWrittenOff
     from osd.cli.change_words import changes_of
     from osd.cli.pin_words import homes_for
-    from osd.cli.retiring import require_no_loss
+    from osd.cli.retiring import require_acceptable
     from osd.client.async_client import user
 
     homes = await homes_for(client, words.pin)
     before, author = await client.map(), user() or "unknown"
     changes = changes_of(words, before, author, reason, homes)
     retired = frozenset(c.store for c in changes if isinstance(c, StoreWrittenOff))
-    if retired and not accept_loss:
-        await asyncio.to_thread(require_no_loss, client.log, before, retired)
+    if retired:
+        log = client.log
+        await asyncio.to_thread(require_acceptable, log, before, retired, accept_loss=accept_loss)
     made_for = before.layout if layout is None else Layout(layout)
     after = await client.change_map(changes, layout=made_for, reason=reason, author=author)
     return before, after

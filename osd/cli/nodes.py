@@ -64,6 +64,17 @@ def osd(  # noqa: PLR0913, PLR0917 - its options
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Empty the folder: its old disk is lost.")
     ] = False,
+    accept_loss: options.AcceptLoss = False,
+    reason: options.WhyRebuilt = options.DISK_LOST,
+    scrub_every: Annotated[
+        float, typer.Option("--scrub-every", metavar="HOURS", min=0, help="0: only on command.")
+    ] = 24.0,
+    deep_every: Annotated[
+        float, typer.Option("--deep-scrub-every", metavar="HOURS", min=0, help="Every byte.")
+    ] = 168.0,
+    scrub_rate: Annotated[
+        float, typer.Option("--scrub-rate", metavar="MB", min=0, help="A second; 0: no limit.")
+    ] = 20.0,
     watch_parent: Annotated[int | None, typer.Option("--watch-parent", hidden=True)] = None,
     json: options.Json = False,
     log: options.Log = None,
@@ -72,6 +83,7 @@ def osd(  # noqa: PLR0913, PLR0917 - its options
     from eventlog.ids import OsdId, osd_name
     from osd.cli.output import note, say_json
     from osd.config import log_url
+    from osd.core.scrubbing import Rhythm
     from osd.process import OsdConfig, run
 
     def on_ready(ready: "Ready") -> None:
@@ -81,15 +93,22 @@ def osd(  # noqa: PLR0913, PLR0917 - its options
             _warn(ready.caution)
             note(f"{osd_name(ready.osd)} serves at {ready.address} as {ready.store}")
 
+    url = log_url(log)
+    word = None
+    if rebuild:
+        from osd.cli.rebuilding import require_rebuildable
+
+        word = require_rebuildable(url, OsdId(osd_id), reason, accept_loss=accept_loss)
     config = OsdConfig(
         osd=OsdId(osd_id),
         data=data,
-        log=log_url(log),
+        log=url,
         host=host,
         port=port,
         advertise=advertise,
-        rebuild=rebuild,
+        rebuild=word,
         watch_parent=watch_parent,
+        rhythm=Rhythm(scrub_every, deep_every, scrub_rate * 1e6),
     )
     run(config, on_ready)
 

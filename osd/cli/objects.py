@@ -140,6 +140,31 @@ def rm(
         note(f"{name} is deleted")
 
 
+def declare_lost(
+    name: Name,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept in the log.")],
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Also where its holders are only down.")
+    ] = False,
+    deadline: options.Deadline = DEADLINE_S,
+    json: options.Json = False,
+    log: options.Log = None,
+) -> None:
+    """Give up an object of which no good copy is left: it is then as deleted."""
+    from osd.cli.output import note, say_json
+    from osd.cli.running import with_client
+    from osd.client.async_client import AsyncClient
+
+    async def work(client: AsyncClient) -> None:
+        await client.declare_lost(name, reason, accept_loss=accept_loss)
+
+    with_client(log, work, deadline)
+    if json:
+        say_json({"name": name, "declared_lost": True})
+    else:
+        note(f"{name} is declared lost")
+
+
 def ls(
     prefix: Annotated[str, typer.Argument(metavar="[PREFIX]", help="What names begin with.")] = "",
     long: Annotated[bool, typer.Option("--long", "-l", help="With size, version and sum.")] = False,
@@ -201,5 +226,5 @@ def stat(
 
 def add_to(app: typer.Typer) -> None:
     """Give the program these commands."""
-    for command in (put, get, rm, ls, stat):
+    for command in (put, get, rm, ls, stat, declare_lost):
         app.command()(command)

@@ -39,3 +39,11 @@ Layout = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept in the log.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until all RGs are clean again.")]
+AcceptLoss = Annotated[
+    bool,
+    typer.Option("--accept-loss", help="Rebuild also if that disk had the last copies of objects."),
+]
+DISK_LOST = "its disk is lost"
+WhyRebuilt = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Of a rebuild; kept in the log.")
+]

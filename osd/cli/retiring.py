@@ -1,39 +1,54 @@
 """Retiring a store: what would be lost with it.
 
 Rule: nobody waits for a retired store, so whatever only it holds is gone.
-That is found by folding the whole log, and is refused unless it was accepted.
+That is found in the log, is refused unless it was accepted, and is named.
 """
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from eventlog.ids import Store
-from eventlog.log import Log
-from osd.client.replay import Replay
 from osd.errors import Refused
-from projections.cluster_map import ClusterMap
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eventlog.ids import Store
+    from eventlog.log import Log
+    from osd.client.losses import Loss
+    from projections.cluster_map import ClusterMap
 
 NAMED = 5
 
 
-def require_no_loss(log: Log, cluster_map: ClusterMap, stores: frozenset[Store]) -> None:
-    """`Refused` where some object's only copies that count are on these stores."""
-    replay = Replay(log, cluster_map)
-    for _ in replay.fold_all():
-        pass
-    lost = sorted(_only_on(replay, stores))
-    if lost:
-        first = ", ".join(lost[:NAMED])
-        more = f" and {len(lost) - NAMED:,} more" if len(lost) > NAMED else ""
+def require_acceptable(
+    log: "Log", cluster_map: "ClusterMap", stores: "frozenset[Store]", *, accept_loss: bool
+) -> "Sequence[Loss]":
+    """What is lost with these stores; `Refused` where that is something and not accepted."""
+    from osd.cli.output import note
+    from osd.client.losses import find_losses
+
+    found = find_losses(log, cluster_map, stores).would_be
+    if found and not accept_loss:
         raise Refused(
-            f"{len(lost):,} objects have no other copy: {first}{more}",
+            f"{len(found):,} objects have no other copy: {_some(found)}",
             "Let them move first (`osdlog map apply --remove ID`, then wait until all RGs are"
             " clean); if that disk is lost for good, add --accept-loss.",
         )
+    if found:
+        note(f"lost: {len(found):,} objects had no other copy: {_some(found)}")
+    return found
 
 
-def _only_on(replay: Replay, stores: frozenset[Store]) -> Iterator[str]:
-    for rg in replay.rgs.values():
-        for name, entry in rg.names():
-            holders = entry.holders()
-            if entry.body is not None and holders and stores.issuperset(holders):
-                yield name
+def say_losses(losses: "Sequence[Loss]") -> None:
+    """Each with the version, and where its last good copies were."""
+    from osd.cli.output import table
+
+    rows = [
+        (loss.name, loss.version, f"{loss.size:,}", " ".join(map(str, loss.holders)))
+        for loss in losses
+    ]
+    table(("object", "version", "bytes", "last held by"), rows, numbers=("version", "bytes"))
+
+
+def _some(losses: "Sequence[Loss]") -> str:
+    more = f" and {len(losses) - NAMED:,} more" if len(losses) > NAMED else ""
+    return ", ".join(loss.name for loss in losses[:NAMED]) + more

@@ -63,6 +63,16 @@ class OsdStatus(NamedTuple):
     """Why there is no answer."""
 
 
+class ScrubAsked(NamedTuple):
+    """A scrub that an OSD is asked for."""
+
+    depth: str
+    """`light` or `deep`."""
+    actor: str
+    bytes_s: int | None = None
+    """None: as fast as those that the OSD begins by itself; 0: without a limit."""
+
+
 class RgRow(NamedTuple):
     """One RG, as its primary says."""
 

@@ -16,13 +16,22 @@ from typing import Any, BinaryIO, Self
 
 import aiohttp
 
-from eventlog.ids import Epoch, Layout, OsdId, RgId, Version
+from eventlog.errors import BadName
+from eventlog.ids import Epoch, Layout, OsdId, RgId, Version, osd_name
 from eventlog.log import Log
 from eventlog.map_events import MapChange
 from eventlog.open import open_log
 from eventlog.state_file import StateFile
 from osd.client import exporting
-from osd.client.answers import Facts, Listed, OsdStatus, PutResult, RgRow, Stat
+from osd.client.answers import (
+    Facts,
+    Listed,
+    OsdStatus,
+    PutResult,
+    RgRow,
+    ScrubAsked,
+    Stat,
+)
 from osd.client.bodies import Data, body_of
 from osd.client.cluster_status import ClusterStatus
 from osd.client.explaining import Explained, explained
@@ -38,6 +47,7 @@ from osd.client.sinks import FileSink, MemorySink, StreamSink
 from osd.client.surveying import Surveyed, survey
 from osd.client.transport import new_session
 from osd.config import DEADLINE_S, log_url
+from osd.errors import Unavailable
 from projections.cluster_map import ClusterMap, Osd
 
 
@@ -136,6 +146,14 @@ class AsyncClient:
         """Remove the object; `NotThere` where there is none."""
         await self._objects.delete(name, Conditions(if_match), request_id)
 
+    async def declare_lost(self, name: str, reason: str, *, accept_loss: bool = False) -> None:
+        """Give up an object of which no good copy is left: it is as deleted, and says why.
+
+        `Refused` while a good copy is known, also at stores that are only down
+        unless `accept_loss`; `NotThere` where there is no such object.
+        """
+        await self._objects.declare_lost(name, reason, accept_loss=accept_loss)
+
     def list(self, prefix: str = "") -> AsyncIterator[Listed]:
         """The objects whose names begin with `prefix`, in the order of their UTF-8."""
         return self._listing.names(prefix)
@@ -196,6 +214,27 @@ class AsyncClient:
     async def set_limits(self, osd: Osd, **limits: int) -> Facts:
         """Set `pulls` at once, or `rate` in bytes a second; what is not named stays."""
         return await self._questions.set_limits(osd, limits)
+
+    async def alive(self, osd: Osd) -> Facts | None:
+        """Which process answers for the OSD; None where none does."""
+        return await self._questions.alive(osd)
+
+    async def scrub(self, osd: OsdId, *, deep: bool = False, bytes_s: int | None = None) -> Facts:
+        """Let the OSD look at all it has: begins it, and says what the last ones found."""
+        asked = ScrubAsked("deep" if deep else "light", self._actor or "unknown", bytes_s)
+        return await self._questions.scrub(await self._osd(osd), asked)
+
+    async def scrub_report(self, osd: OsdId) -> Facts:
+        """Which scrub runs at the OSD, and what the last ones found."""
+        return await self._questions.scrub(await self._osd(osd))
+
+    async def _osd(self, osd: OsdId) -> Osd:
+        found = (await self.map()).osds.get(osd)
+        if found is None:
+            raise BadName(f"{osd_name(osd)} is not in the map", "`osdlog map show` lists them.")
+        if found.address is None:
+            raise Unavailable(f"{osd_name(osd)} has no address", "Start it first.")
+        return found
 
     async def map(self) -> ClusterMap:
         """The map as the log has it now."""

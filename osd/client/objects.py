@@ -97,6 +97,8 @@ class _Call(NamedTuple):
     headers: Headers
     deadline: Deadline
     body: Body | None = None
+    part: str = ""
+    """Of the object, after its path."""
 
     @property
     def sync_s(self) -> float:
@@ -151,6 +153,14 @@ class Objects:
     ) -> None:
         """Remove an object; `NotThere` where there is none."""
         await self._run(self._call("DELETE", name, self._changing(conditions, request)), _drained)
+
+    async def declare_lost(self, name: str, reason: str, *, accept_loss: bool) -> None:
+        """Give up an object's last version; `Refused` while a good copy is known."""
+        headers = self._own | {"Osdlog-Reason": quote(reason)}
+        if accept_loss:
+            headers["Osdlog-Accept-Loss"] = "1"
+        call = self._call("POST", name, headers)._replace(part="/lost")
+        await self._run(call, _drained)
 
     async def stat(self, name: str) -> Stat:
         """What is known of an object but for its bytes."""
@@ -214,7 +224,7 @@ class Objects:
         call.headers["Osdlog-Deadline-Ms"] = str(attempt_ms)
         return self._session.request(
             call.method,
-            url_of(osd, object_path(call.name)),
+            url_of(osd, object_path(call.name) + call.part),
             data=call.data(patience),
             headers=call.headers,
             allow_redirects=False,

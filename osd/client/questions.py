@@ -15,13 +15,13 @@ import msgspec
 
 from eventlog.ids import Epoch, OsdId, RgId, Version, checked_name, osd_name, rg_name
 from eventlog.log import Log
-from osd.client.answers import Facts, OsdStatus, RgRow
+from osd.client.answers import Facts, OsdStatus, RgRow, ScrubAsked
 from osd.client.cluster_status import ClusterStatus, followed_places, put_together
 from osd.client.errors import NotThere
 from osd.client.map_reader import MapReader
 from osd.client.placing import Placing
 from osd.client.retries import Again, Deadline, until_served
-from osd.client.transport import decoded, object_path, read_answer
+from osd.client.transport import decoded, object_path, post, read_answer
 from osd.errors import Refused, Unavailable
 from projections.cluster_map import Osd
 
@@ -98,6 +98,26 @@ class Questions:
     async def copies(self, osd: Osd, rg: RgId) -> list[Facts]:
         """Every copy that the OSD's fold, and its disk, has of an RG. Raises `Unavailable`."""
         return await self._rows_of(osd, f"/rgs/{rg:x}/copies")
+
+    async def alive(self, osd: Osd) -> Facts | None:
+        """Which process answers for the OSD; None where none does."""
+        found = await self._facts_at(osd, "/alive", Epoch(0))
+        return None if isinstance(found, Again) else found
+
+    async def scrub(self, osd: Osd, ask: ScrubAsked | None = None) -> Facts:
+        """What the OSD says of its scrubs; asks it first to begin one. Raises `Unavailable`."""
+        if ask is None:
+            found = await self._facts_at(osd, "/scrub", Epoch(0))
+        else:
+            path = f"/scrub?depth={ask.depth}" + (
+                "" if ask.bytes_s is None else f"&bytes_s={ask.bytes_s}"
+            )
+            headers = {"Osdlog-Actor": quote(ask.actor, safe=" @.")}
+            answer = await post(self._session, osd, path, headers, STATUS_S)
+            found = answer if isinstance(answer, Again) else decoded(osd, answer, dict[str, Any])
+        if isinstance(found, Again):
+            raise found.error
+        return found
 
     async def _rows_of(self, osd: Osd, path: str) -> list[Facts]:
         answer = await self._ask(osd, path, Epoch(0))

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Self, TypeVar
 
 import uvloop
 
-from eventlog.ids import Epoch, Layout, RgId
+from eventlog.ids import Epoch, Layout, OsdId, RgId
 from eventlog.map_events import MapChange
 from osd.client.answers import Facts, Listed, OsdStatus, PutResult, RgRow, Stat
 from osd.client.async_client import AsyncClient
@@ -103,6 +103,10 @@ class Client:
         """Remove the object; `NotThere` where there is none."""
         self._run(self._client.delete(name, if_match=if_match, request_id=request_id))
 
+    def declare_lost(self, name: str, reason: str, *, accept_loss: bool = False) -> None:
+        """Give up an object of which no good copy is left; see `AsyncClient`."""
+        self._run(self._client.declare_lost(name, reason, accept_loss=accept_loss))
+
     def list(self, prefix: str = "") -> Iterator[Listed]:
         """The objects whose names begin with `prefix`, in the order of their UTF-8."""
         rows = self._client.list(prefix)
@@ -136,6 +140,14 @@ class Client:
     def set_limits(self, osd: Osd, **limits: int) -> Facts:
         """Set `pulls` at once, or `rate` in bytes a second; what is not named stays."""
         return self._run(self._client.set_limits(osd, **limits))
+
+    def scrub(self, osd: OsdId, *, deep: bool = False, bytes_s: int | None = None) -> Facts:
+        """Let the OSD look at all it has: begins it, and says what the last ones found."""
+        return self._run(self._client.scrub(osd, deep=deep, bytes_s=bytes_s))
+
+    def scrub_report(self, osd: OsdId) -> Facts:
+        """Which scrub runs at the OSD, and what the last ones found."""
+        return self._run(self._client.scrub_report(osd))
 
     def map(self) -> ClusterMap:
         """The map as the log has it now."""

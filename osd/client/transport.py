@@ -102,6 +102,30 @@ async def read_answer(
     raise found
 
 
+async def post(
+    session: aiohttp.ClientSession,
+    osd: Osd,
+    path: str,
+    headers: Mapping[str, str],
+    patience_s: float,
+) -> bytes | Again:
+    """The body of an OSD's answer to a request without a body. Raises `Refused`."""
+    try:
+        async with asyncio.timeout(patience_s + GRACE_S):
+            async with session.post(
+                url_of(osd, path), headers=headers, allow_redirects=False
+            ) as response:
+                body = await response.read()
+    except WORLD_FAILED as error:
+        return unreachable(osd, error)
+    if response.status < 300:
+        return body
+    found = no_answer(osd, response, body, "")
+    if isinstance(found, Again):
+        return found
+    raise found
+
+
 def decoded(osd: Osd, body: bytes, kind: type[T]) -> T | Again:
     """What an OSD said in JSON."""
     try:

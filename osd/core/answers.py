@@ -105,9 +105,10 @@ class OutcomeUnknown(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """The request contradicts itself or another one."""
+    """The request contradicts itself, another one, or what is known of the object."""
 
     why: str
+    hint: str = "Use a new request id for a new request."
 
 
 Answer = (

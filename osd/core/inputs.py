@@ -199,8 +199,16 @@ class Put(NamedTuple):
     """None: the body is nowhere but here."""
 
 
+class Declaration(NamedTuple):
+    """An operator's word that an object's last version is lost."""
+
+    reason: str
+    accepts_loss: bool = False
+    """Also if stores that have a good copy are only down."""
+
+
 class Delete(NamedTuple):
-    """Remove the object of this name."""
+    """Remove the object of this name, or declare it lost."""
 
     ticket: Ticket
     rg: RgId
@@ -210,6 +218,8 @@ class Delete(NamedTuple):
     request: str | None = None
     actor: str | None = None
     condition: Condition = ALWAYS
+    declaration: Declaration | None = None
+    """None: it is removed."""
 
 
 class Get(NamedTuple):

@@ -50,12 +50,19 @@ class Placing(NamedTuple):
     acting: tuple[Store, ...]
 
 
+class Rebuild(NamedTuple):
+    """The explicit word that the OSD's former disk is lost, and whose it is."""
+
+    by: str
+    why: str
+
+
 class Membership:
     """Follows the map for one node."""
 
-    def __init__(self, context: Context, *, may_rebuild: bool) -> None:
+    def __init__(self, context: Context, rebuild: Rebuild | None) -> None:
         self._context = context
-        self._may_rebuild = may_rebuild
+        self._rebuild = rebuild
         self.phase = Phase.READING
         self.table: PlacementTable | None = None
         self.place = MapPlace()
@@ -150,7 +157,8 @@ class Membership:
 
     def _boot(self) -> None:
         me, mine = self._context.me, self._context.map.osds.get(self._context.me.osd)
-        if mine is not None and mine.store not in (None, me) and not self._may_rebuild:
+        is_replacing = mine is not None and mine.store not in (None, me)
+        if mine is not None and is_replacing and self._rebuild is None:
             self._context.stop(
                 DirectoryRefused(
                     f"{osd_name(me.osd)} is in the map with {mine.store}, "
@@ -163,13 +171,14 @@ class Membership:
         self.phase = Phase.BOOTING
         self._has_sent_boot = True
         booted = OsdBooted(store=me, boot=self._context.boot, address=self._address)
-        self._append(booted, "boot")
+        word = self._rebuild if is_replacing else None  # it is who retires the former store
+        self._append(booted, word.why if word else "boot", word.by if word else None)
 
-    def _append(self, change: MapChange, reason: str) -> None:
+    def _append(self, change: MapChange, reason: str, author: str | None = None) -> None:
         self._ticket = self._context.append(
             MapChanged(
                 time=self._context.clock.micros,
-                author=osd_name(self._context.me.osd),
+                author=author or osd_name(self._context.me.osd),
                 reason=reason,
                 layout=None,
                 changes=(change,),

@@ -49,7 +49,7 @@ from osd.core.inputs import (
     Stopping,
     Tick,
 )
-from osd.core.membership import Membership, Phase
+from osd.core.membership import Membership, Phase, Rebuild
 from osd.core.reception import Reception
 from osd.core.scrubbing import found_bad, found_right
 from osd.rg_table import Place, read_header
@@ -67,11 +67,10 @@ class Node:
         boot: Boot,
         rows: Rows,
         settings: Settings = DEFAULT_SETTINGS,
-        *,
-        may_rebuild: bool = False,
+        rebuild: Rebuild | None = None,
     ) -> None:
         self.context = Context(me, boot, rows, settings)
-        self.membership = Membership(self.context, may_rebuild=may_rebuild)
+        self.membership = Membership(self.context, rebuild)
         self.groups: dict[RgId, Group] = {}
         self._agenda = Agenda()
         self.reception = Reception(self.context, self.membership, self.groups, self._agenda)

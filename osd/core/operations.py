@@ -11,11 +11,12 @@ up meanwhile is told that the outcome is unknown.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eventlog.ids import Fence, Serial, Store, Version
-from eventlog.rg_events import ObjectDeleted, ObjectPut, Operation
+from eventlog.rg_events import ObjectDeclaredLost, ObjectDeleted, ObjectPut, Operation
 from osd.core.answers import (
     Answer,
     ConditionFailed,
@@ -188,9 +189,32 @@ class Operations:
         current = entry.version if entry is not None and entry.body is not None else None
         if not request.condition.admits(current):
             return ConditionFailed(current)
-        if isinstance(request, Delete) and current is None:
+        if isinstance(request, Delete) and (current is None or entry is None):
             return NotFound(request.name)
+        if isinstance(request, Delete) and entry is not None:
+            return self._undeclarable(request, entry)
         return None
+
+    def _undeclarable(self, request: Delete, entry: Entry) -> Answer | None:
+        """Why the object cannot be declared lost, or None; what is removed is not asked."""
+        declaration, holders = request.declaration, entry.holders()
+        if declaration is None or not holders:
+            return None
+        up = [store for store in holders if self._context.address_of(store) is not None]
+        what = f"version {entry.version} of {request.name!r}"
+        if up:
+            return Refused(
+                f"{what} is not lost: a good copy is on {_names(up)}",
+                "Read it, or remove it with `osdlog rm`. If you doubt that copy, `osdlog scrub "
+                "--deep` reads it and says so where it is bad.",
+            )
+        if declaration.accepts_loss:
+            return None
+        return Refused(
+            f"{what} is on {_names(holders)}, down but not lost",
+            "Bring it back. If its disk is gone for good, retire it (`osdlog map apply --retire "
+            "ID`), or declare this one object lost with --accept-loss.",
+        )
 
     def _too_few(self, fence: Fence, request: Put | Delete) -> Answer | None:
         """Why the body is not at enough stores under this fence, or None."""
@@ -237,7 +261,21 @@ class Operations:
             event = self._put_event(fence, serial, version, request)
         else:
             staged = None
-            event = ObjectDeleted(
+            event = self._end_event(fence, serial, version, request)
+        ticket = self._context.append(event)
+        self._appended[version] = _Appended(request, version, serial, ticket, staged)
+
+    def _stage(self, fence: Fence, serial: Serial, request: Put) -> Staged:
+        body = self._group.keep_payload(request.payload)
+        staged = Staged(fence, serial, Copy(request.name, request.size, request.sha256, body))
+        self._group.disk.stage(staged)
+        return staged
+
+    def _end_event(
+        self, fence: Fence, serial: Serial, version: Version, request: Delete
+    ) -> ObjectDeleted | ObjectDeclaredLost:
+        if request.declaration is None:
+            return ObjectDeleted(
                 rg=self._group.rg,
                 time=self._context.clock.micros,
                 fence=fence,
@@ -247,14 +285,18 @@ class Operations:
                 request=request.request,
                 actor=request.actor,
             )
-        ticket = self._context.append(event)
-        self._appended[version] = _Appended(request, version, serial, ticket, staged)
-
-    def _stage(self, fence: Fence, serial: Serial, request: Put) -> Staged:
-        body = self._group.keep_payload(request.payload)
-        staged = Staged(fence, serial, Copy(request.name, request.size, request.sha256, body))
-        self._group.disk.stage(staged)
-        return staged
+        entry = self._group.table.entry(request.name)
+        assert entry is not None
+        return ObjectDeclaredLost(
+            rg=self._group.rg,
+            time=self._context.clock.micros,
+            fence=fence,
+            object=request.name,
+            version=version,
+            lost_version=entry.version,
+            reason=request.declaration.reason,
+            actor=request.actor,
+        )
 
     def _put_event(self, fence: Fence, serial: Serial, version: Version, request: Put) -> ObjectPut:
         return ObjectPut(
@@ -292,3 +334,7 @@ class Operations:
         for waiting in self._waiting:
             self._decline(waiting.request, self._group.not_primary(waiting.request.epoch))
         self._waiting = []
+
+
+def _names(stores: Sequence[Store]) -> str:
+    return " and ".join(map(str, stores))

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 WINDOW = 64
 """Copies looked at in one turn of the loop."""
+NOWHERE = ""
+"""The body of a copy that has no row."""
 
 
 class Depth(StrEnum):
@@ -52,6 +54,8 @@ class Window(NamedTuple):
     """Some copies of an RG, in the order of their versions."""
 
     checks: tuple[Check, ...]
+    absent: tuple[Check, ...]
+    """Copies that count by the log, and of which there is not even a row."""
     next_after: Version | None
     """Where the next window begins; None after the last."""
     differs: bool
@@ -82,15 +86,21 @@ def window(group: Group, after: Version, limit: int = WINDOW) -> Window:
     facts = list(islice(group.table.facts_of(me, after), limit))
     last = facts[-1][0] if len(facts) == limit else None
     copies = dict(takewhile(lambda copy: last is None or copy[0] <= last, group.disk.copies(after)))
-    checks = (
-        _check(group, version, name, copies[version].body)
+    known = (
+        _check(group, version, name, copies[version].body if version in copies else NOWHERE)
         for version, name in facts
-        if name is not None and version in copies
+        if name is not None
     )
+    checks = [check for check in known if check is not None]
     differs = copies.keys() != {version for version, _ in facts}
     if not after:
         differs = differs or group.disk.holdings != group.ledger.holdings
-    return Window(tuple(check for check in checks if check is not None), last, differs)
+    return Window(
+        tuple(check for check in checks if check.body != NOWHERE),
+        tuple(check for check in checks if check.body == NOWHERE and not check.is_lost),
+        last,
+        differs,
+    )
 
 
 def due(rhythm: Rhythm, now_s: float, ended_s: Mapping[Depth, float]) -> Depth | None:
@@ -116,7 +126,8 @@ def outcome(group: Group | None, check: Check) -> Outcome:
         return Outcome.OUTDATED
     me = group.context.me
     if entry.counts_at(me):
-        is_bad_yet = is_here(group, check.version, check.body) and not check.is_lost
+        copy = group.disk.copy_of(check.version)
+        is_bad_yet = copy is None or (copy.body == check.body and not check.is_lost)
         return Outcome.WAITING if is_bad_yet else Outcome.REPAIRED
     if not entry.holders():
         return Outcome.LOST

@@ -9,7 +9,13 @@ from typing import NamedTuple
 
 from eventlog.ids import Position, RgId, Store, Version
 from eventlog.log import Log
-from eventlog.rg_events import CopiesErased, ObjectDeleted, ObjectPut, ObjectsImported
+from eventlog.rg_events import (
+    CopiesErased,
+    ObjectDeleted,
+    ObjectPut,
+    ObjectsImported,
+    StoreRetired,
+)
 from osd.client.replay import Replay, Told
 from projections.cluster_map import ClusterMap
 from projections.rg_state import RgState
@@ -35,7 +41,9 @@ class Deletion(NamedTuple):
     versions: tuple[Version, ...]
     """All it ever had."""
     erased: dict[Store, Position | None]
-    """Every store that ever had a copy, and where it confirmed that nothing is left."""
+    """Every store that ever had a copy, and where it confirmed that nothing is left, or was
+    retired."""
+    retired: frozenset[Store]
     is_forgotten: bool
     """No fact about it is left."""
 
@@ -91,6 +99,7 @@ class History:
             position=self._deletes[name],
             versions=tuple(version for _, version in copies),
             erased={store: self._confirmed(store, name) for store in sorted(self._held[name])},
+            retired=frozenset(self._held[name].keys() & set(self._replay.rg(rg).state.retired)),
             is_forgotten=self._replay.rg(rg).entry(name) is None,
         )
 
@@ -115,8 +124,16 @@ class History:
                 for version in event.versions:
                     if name := self._names.get((rg, version)):
                         self._erased[event.store, name] = (version, told.position)
+            case StoreRetired():
+                self._retire(rg, event.store, told.position)
             case _:
                 pass
+
+    def _retire(self, rg: RgId, store: Store, position: Position) -> None:
+        """Its disk is gone, with all that it had of the RG."""
+        for name, held in self._held.items():
+            if store in held and self._versions[name][0][0] == rg:
+                self._erased[store, name] = (held[store], position)
 
     def _take_import(self, event: ObjectsImported) -> None:
         for version in event.versions:

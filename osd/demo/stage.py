@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from eventlog.ids import OsdId
+from eventlog.ids import Boot, OsdId
 from osd.client.async_client import AsyncClient
 from osd.demo.history import History
 from osd.demo.minimum import placed_stores
@@ -23,6 +23,8 @@ from osd.supervisor import Supervisor
 from projections.cluster_map import ClusterMap
 
 AUTHOR = "osdlog demo"
+COPIES = 2
+"""Of each object; a put is done when as many are durable, so that any one disk may be lost."""
 CLEAN_S = 120.0
 """How long the RGs may take to become clean."""
 LOOK_S = 0.1
@@ -32,12 +34,19 @@ class Stage:
     """What every step of the story works with."""
 
     def __init__(
-        self, client: AsyncClient, supervisor: Supervisor, history: History, telling: Telling
+        self,
+        client: AsyncClient,
+        supervisor: Supervisor,
+        history: History,
+        telling: Telling,
+        said: list[str],
     ) -> None:
         self.client = client
         self.supervisor = supervisor
         self.history = history
         self.telling = telling
+        self.said = said
+        """What the OSDs' supervisor said, line by line."""
         self.expected: dict[str, str] = {}
         """SHA-256 of every object that lives."""
         self.sizes: dict[str, int] = {}
@@ -53,6 +62,25 @@ class Stage:
                     f"after {CLEAN_S:g} s not all RGs are clean: {unclean[0]} for one",
                     "Keep the cluster with --keep DIR and look at it: osdlog up, osdlog explain.",
                 )
+            await asyncio.sleep(LOOK_S)
+
+    async def until_said(self, words: str) -> None:
+        """Until the supervisor says something with these words in it. Raises `Unavailable`."""
+        give_up_at = asyncio.get_running_loop().time() + CLEAN_S
+        while not any(words in line for line in self.said):
+            if asyncio.get_running_loop().time() > give_up_at:
+                raise Unavailable(f"nobody said {words!r}", "Run the demo again.")
+            await asyncio.sleep(LOOK_S)
+
+    async def until_booted(self, osd: OsdId, above: Boot | None) -> ClusterMap:
+        """Until it is up by a later boot, or where none is named by another store's."""
+        before = (await self.client.map()).osds[osd]
+        while True:
+            now = await self.client.map()
+            mine = now.osds[osd]
+            is_new = mine.boot > above if above is not None else mine.store != before.store
+            if is_new and mine.is_up:
+                return now
             await asyncio.sleep(LOOK_S)
 
     async def _unclean(self) -> list[str]:
@@ -101,11 +129,13 @@ async def stage(
     """A new cluster of so many OSDs, up and running, on that log or on a file of its own."""
     if log is not None and is_founded(log):
         raise Refused(f"there is a cluster at {log} already", "Name a log for the demo alone.")
-    url = cluster_in(data, log, osds, Shape(), AUTHOR)
+    shape = Shape(replicas=COPIES, min_replicas=COPIES)
+    url = cluster_in(data, log, osds, shape, AUTHOR)
     said: list[str] = []
     async with Supervisor(url, data, said.append) as supervisor:
         await supervisor.ready()
         for line in said:
             telling.line(line)
         async with AsyncClient(url, actor=AUTHOR) as client:
-            yield Stage(client, supervisor, History(client.log, await client.map()), telling)
+            history = History(client.log, await client.map())
+            yield Stage(client, supervisor, history, telling, said)

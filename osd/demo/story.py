@@ -1,4 +1,4 @@
-"""The story: what a newcomer sees osdlog do, in eight steps.
+"""The story: what a newcomer sees osdlog do, in ten steps.
 
 Rule: nothing is staged: real processes, real files, the same client and the
 same commands as everywhere. Every claim is checked, and one failed check
@@ -18,23 +18,20 @@ from eventlog.map_events import OsdOut
 from osd.cli.output import bytes_words, count
 from osd.cli.progress import bar
 from osd.client.trees import SourceFile
-from osd.demo import proofs
+from osd.demo import disasters, proofs
 from osd.demo.botches import botches, mended
+from osd.demo.disasters import clients_of
 from osd.demo.history import Deletion
 from osd.demo.minimum import least_moved
 from osd.demo.source import files_of, put_all
 from osd.demo.stage import Stage, folder, stage
 from osd.demo.telling import Telling
-from osd.demo.traffic import LARGEST_BYTES, Traffic
 from osd.errors import Refused
 from osd.founding import added
 from projections.cluster_map import ClusterMap
 
 NEW_OSDS = 2
-LEAST_OPERATIONS = 300
-"""The traffic goes on at least so long, however quick the move is."""
 SHOWN = 3
-LOOK_S = 0.1
 TOLERANCE = 1.05
 SLACK_BYTES = 1 << 20
 """How much more than the minimum may be moved: a read may fetch what then moves on."""
@@ -71,9 +68,14 @@ async def _acts(
     async with AsyncExitStack() as opened:
         with telling.step(f"{count(osds, 'OSD')} come up") as step:
             on = await opened.enter_async_context(stage(data, osds, telling, log))
-            step.did = f"{count(osds, 'OSD')}, one log, {(await on.client.map()).rg_count} RGs"
+            now = await on.client.map()
+            step.did = (
+                f"{count(osds, 'OSD')}, one log, {now.rg_count} RGs, {now.replicas} copies each"
+            )
         await _import(on, files)
         await _expand(on, osds)
+        await disasters.kill(on)
+        await disasters.lose_disk(on)
         await _botch(on, osds)
         await _look_clean(on)
         await _read_back(on)
@@ -101,38 +103,16 @@ async def _expand(on: Stage, osds: int) -> None:
         before = await on.client.map()
         await asyncio.to_thread(on.history.read_on)
         moved, sizes = on.history.moved, on.history.sizes()
-        traffic = Traffic(on.client, on.expected, _small(on), seed=1)
-        traffic.start()
-        try:
+        async with clients_of(on, seed=1):
             changes = [added(osd) for osd in new]
             await on.client.change_map(changes, layout=before.layout, reason="more room")
             on.telling.line(f"{names} added to the map; they start, and RGs move to them")
             after = await on.until_up(new)
             await on.until_clean()
-            while traffic.operations < LEAST_OPERATIONS and traffic.is_running:
-                await asyncio.sleep(LOOK_S)
-        finally:
-            await traffic.stop()
-        on.deleted |= traffic.deleted
         await on.until_clean()
-        _say_traffic(on, traffic)
         await asyncio.to_thread(on.history.read_on)
         least = least_moved(before, after, sizes)
         step.did = _say_moved(on, on.history.moved.size - moved.size, least)
-
-
-def _small(on: Stage) -> list[str]:
-    """Names of objects that may be read again and again."""
-    return sorted(name for name, size in on.sizes.items() if size <= LARGEST_BYTES)
-
-
-def _say_traffic(on: Stage, traffic: Traffic) -> None:
-    done = ", ".join(f"{count(n, kind)}" for kind, n in sorted(traffic.counts.items()))
-    on.telling.line(f"meanwhile {done}; the longest took {1_000 * traffic.longest_s:,.0f} ms")
-    for failure in traffic.failures[:SHOWN]:
-        on.telling.line(failure)
-    failed = f"{len(traffic.failures)} of {count(traffic.operations, 'operation')} failed"
-    on.telling.check(not traffic.failures, failed)
 
 
 def _say_moved(on: Stage, moved: int, least: int) -> str:
@@ -215,7 +195,8 @@ async def _show_deleted(on: Stage) -> None:
         )
         gone = sum(map(proofs.is_gone, found))
         stores = sum(len(one.erased) for one in found)
-        said = f"{gone} of {len(found)}: each of {count(stores, 'copy', 'copies')} confirmed erased"
+        copies = count(stores, "copy", "copies")
+        said = f"{gone} of {len(found)}: each of {copies} confirmed erased, or its disk retired"
         on.telling.check(gone == len(found) == len(on.deleted), said)
         asked, there = await proofs.still_given_out(on, found)
         for line in there[:SHOWN]:
@@ -227,8 +208,11 @@ async def _show_deleted(on: Stage) -> None:
 
 
 def _erasures(one: Deletion) -> str:
-    places = [f"{position} by {osd_name(store.osd)}" for store, position in one.erased.items()]
-    return ", ".join(places)
+    places = [
+        f"{position} by {osd_name(store.osd)}" + (", its disk retired" * (store in one.retired))
+        for store, position in one.erased.items()
+    ]
+    return "; ".join(places)
 
 
 async def _replay(on: Stage) -> None:

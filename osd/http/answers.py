@@ -105,7 +105,7 @@ def _no(answer: Answer, about: About, headers: dict[str, str]) -> web.Response:
             hint = "Ask again with the same Idempotency-Key; the answer then is certain."
             return error(504, answer.why, hint, headers)
         case Refused():
-            return error(422, answer.why, "Use a new request id for a new request.", headers)
+            return error(422, answer.why, answer.hint, headers)
         case Done() | Known() | Found() | Reserved() | Kept() | UpToDate():
             raise AssertionError("a yes has its own response")
         case _:

@@ -24,7 +24,9 @@ from osd.http.objects import Objects
 from osd.http.peers import Peers
 from osd.http.reports import Reports
 from osd.http.requests import number, number_in_path, query_of, rg_in_path
+from osd.http.scrubs import Scrubs
 from osd.http.uploads import Uploads
+from osd.scrub import Scrubber
 from osd.shell import Shell
 
 MAX_OBJECT_BYTES = 64 * 1024**3
@@ -42,14 +44,19 @@ Handler = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
 class App:
     """The handlers of one node."""
 
-    def __init__(self, shell: Shell, max_object_bytes: int = MAX_OBJECT_BYTES) -> None:
+    def __init__(
+        self, shell: Shell, scrubber: Scrubber, max_object_bytes: int = MAX_OBJECT_BYTES
+    ) -> None:
         self._shell = shell
         uploads = Uploads(shell, max_object_bytes)
         self._objects = Objects(shell, uploads)
         self._peers = Peers(shell, uploads)
-        self._reports = Reports(shell)
-        limits = LimitSetting(shell)
-        self._limit_methods: dict[str, Handler] = {"GET": limits.get, "PUT": limits.put}
+        self._reports = Reports(shell, scrubber)
+        limits, scrubs = LimitSetting(shell), Scrubs(scrubber)
+        self._method_roots: dict[str, dict[str, Handler]] = {
+            "limits": {"GET": limits.get, "PUT": limits.put},
+            "scrub": {"GET": scrubs.report, "POST": scrubs.begin, "DELETE": scrubs.stop},
+        }
         self._running: set[asyncio.Future[None]] = set()
         self._object_methods: dict[str, Handler] = {
             "GET": self._objects.get,
@@ -119,9 +126,10 @@ class App:
             return self._hint(request, rest[0])
         if root == "rgs" and rest:
             return await _only("GET", self._reports.rg, request, "/".join(rest))
-        if root == "limits" and not rest:
-            handler = self._limit_methods.get(request.method)
-            return await handler(request, query) if handler else _no_method("GET, PUT")
+        if root in self._method_roots and not rest:
+            methods = self._method_roots[root]
+            handler = methods.get(request.method)
+            return await handler(request, query) if handler else _no_method(", ".join(methods))
         if root in self._roots and not rest:
             return await _only("GET", self._roots[root], request, query)
         return error(404, f"there is no {path[:200]}", "See docs/http.md for what there is.")
@@ -129,6 +137,9 @@ class App:
     async def _object(self, request: web.BaseRequest, rest: str) -> web.StreamResponse:
         if rest.endswith("/facts"):
             return await _only("GET", self._reports.facts, request, rest.removesuffix("/facts"))
+        if rest.endswith("/lost"):
+            lost = self._objects.declare_lost
+            return await _only("POST", lost, request, rest.removesuffix("/lost"))
         handler = self._object_methods.get(request.method)
         return await handler(request, rest) if handler else _no_method("GET, HEAD, PUT, DELETE")
 

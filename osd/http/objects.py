@@ -36,6 +36,7 @@ from osd.http.requests import (
     Sender,
     asked_copies,
     condition_of,
+    declaration_of,
     is_local,
     media_type_of,
     metadata_of,
@@ -115,6 +116,24 @@ class Objects:
                 request=sender.request,
                 actor=sender.actor,
                 condition=condition_of(request.headers, target.rg),
+            )
+        )
+        return self._answer(request, target, answer)
+
+    async def declare_lost(self, request: web.BaseRequest, segment: str) -> web.StreamResponse:
+        """Give up the object's last version; refused while a good copy is known."""
+        target = self._target(segment)
+        sender = sender_of(request.headers)
+        answer = await self._shell.ask(
+            Delete(
+                ticket=self._shell.ticket(),
+                rg=target.rg,
+                name=target.name,
+                epoch=sender.epoch,
+                deadline=self._deadline(sender),
+                actor=sender.actor,
+                condition=condition_of(request.headers, target.rg),
+                declaration=declaration_of(request.headers),
             )
         )
         return self._answer(request, target, answer)

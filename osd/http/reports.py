@@ -18,6 +18,7 @@ from osd.core.group import Group
 from osd.core.inputs import Barrier
 from osd.http.answers import About, error, json_response, not_followed, to_response
 from osd.http.requests import object_name, parameter, query_of, rg_in_path, sender_of
+from osd.scrub import Scrubber
 from osd.shell import Served, Shell
 
 LIST_LIMIT = 1_000
@@ -27,8 +28,9 @@ MAX_LIST_LIMIT = 10_000
 class Reports:
     """The handlers of all that is not an object or a copy."""
 
-    def __init__(self, shell: Shell) -> None:
+    def __init__(self, shell: Shell, scrubber: Scrubber) -> None:
         self._shell = shell
+        self._scrubber = scrubber
 
     async def alive(self, _request: web.BaseRequest, _query: str) -> web.Response:
         """Who answers here."""
@@ -36,11 +38,12 @@ class Reports:
 
     async def status(self, _request: web.BaseRequest, _query: str) -> web.Response:
         """This node at a glance."""
-        return self._json(reports.status(self._shell))
+        scrub = self._scrubber.report(is_long=False)
+        return self._json(reports.status(self._shell) | {"scrub": scrub})
 
     async def metrics(self, _request: web.BaseRequest, _query: str) -> web.Response:
         """Counters as text."""
-        return web.Response(text=reports.metrics(self._shell))
+        return web.Response(text=reports.metrics(self._shell, self._scrubber.report(is_long=False)))
 
     async def rgs(self, _request: web.BaseRequest, _query: str) -> web.Response:
         """Every RG followed here."""

@@ -18,7 +18,7 @@ from multidict import CIMultiDictProxy
 from eventlog.errors import BadName
 from eventlog.ids import Epoch, Fence, RgId, Version, checked_name, parse_fence
 from eventlog.rg_events import MAX_METADATA_BYTES
-from osd.core.inputs import ALWAYS, Condition
+from osd.core.inputs import ALWAYS, Condition, Declaration
 from osd.errors import Refused
 
 DEADLINE_MS = 10_000
@@ -206,6 +206,17 @@ def asked_copies(body: bytes) -> list[tuple[Version, str]]:
     except msgspec.MsgspecError as error:
         raise _refused(f"the body is no list of versions and names: {error}") from None
     return [(Version(version), name) for version, name in asked]
+
+
+def declaration_of(headers: Headers) -> Declaration:
+    """Why an object is lost, and whether also where its holders are only down."""
+    reason = text_of(headers.get("Osdlog-Reason", ""), "Osdlog-Reason")
+    if not 0 < len(reason) <= MAX_TEXT:
+        raise _refused(f"Osdlog-Reason does not have 1 to {MAX_TEXT} characters")
+    accepts = headers.get("Osdlog-Accept-Loss", "0")
+    if accepts not in ("0", "1"):
+        raise _refused(f"Osdlog-Accept-Loss is {accepts[:40]!r}, neither 0 nor 1")
+    return Declaration(reason, accepts == "1")
 
 
 def _versions(

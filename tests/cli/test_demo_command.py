@@ -4,12 +4,17 @@ import os
 import signal
 from pathlib import Path
 
+from audit.two_truths import differences
 from cli.programs import osdlog, processes_of, program, wait_until_gone
+from eventlog.open import open_log
+from projections.audit.sync import sync
 
 STEPS = (
     "2 OSDs come up",
     "a real directory goes in",
     "two OSDs are added while clients go on",
+    "an OSD is killed while clients go on",
+    "a disk is lost, and rebuilt",
     "ten botched maps, then the right one",
     "all RGs are clean",
     "every object is read back",
@@ -37,6 +42,9 @@ def test_the_story_from_begin_to_end(tmp_path: Path) -> None:
     assert "theoretical minimum" in done.out
     assert f"osdlog up --data {tmp_path / 'kept'}" in done.out
     assert not processes_of(tmp_path)
+    with open_log(f"sqlite:{tmp_path / 'kept' / 'log.sqlite'}") as kept:
+        sync(tmp_path / "audit.duckdb", kept)
+        assert differences(kept, tmp_path / "audit.duckdb") == [], "SQL and folds, of a real log"
     with program("up", "--data", tmp_path / "kept") as up:
         log = up.wait_for(r"export OSDLOG_LOG=(\S+)")[1]
         assert osdlog("get", "in/large", log=log).data == (tmp_path / "in/large").read_bytes()

@@ -8,7 +8,13 @@ from brokers.broker import Broker
 from cli.programs import ROOT
 from docs.sessions import Session
 
-DOCUMENTS = ("README.md", "docs/operations.md", "docs/copies.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/operations.md",
+    "docs/copies.md",
+    "docs/scrub.md",
+    "docs/replace-a-disk.md",
+)
 KAFKA = "docs/kafka.md"
 
 

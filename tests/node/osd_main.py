@@ -12,6 +12,8 @@ import msgspec
 
 from eventlog.errors import OsdlogError
 from osd.core.context import Settings
+from osd.core.membership import Rebuild
+from osd.core.scrubbing import Rhythm
 from osd.process import OsdConfig, Ready, run
 
 
@@ -24,6 +26,8 @@ def main() -> int:
     said: dict[str, Any] = msgspec.json.decode(sys.argv[1])
     said["data"] = Path(said["data"])
     said["settings"] = Settings(**said.get("settings", {}))
+    said["rhythm"] = Rhythm(**said.get("rhythm", {}))
+    said["rebuild"] = Rebuild("test", "a test") if said.pop("rebuild", False) else None
     try:
         run(OsdConfig(**said), _say)
     except OsdlogError as error:

@@ -18,6 +18,7 @@ from osd.blobs import BlobId
 from osd.core.context import Clock, Settings
 from osd.core.effects import Effects
 from osd.core.inputs import Damaged, Input
+from osd.core.membership import Rebuild
 from osd.core.node import Node
 from osd.disk import Body, Copy, Disk
 from osd.errors import DiskFull
@@ -66,7 +67,8 @@ class Machine:
         assert self.node is None
         self.boot = Boot(self.boot + 1)
         self.inbox = None
-        node = Node(self.store, self.boot, self.rows, self.settings, may_rebuild=may_rebuild)
+        rebuild = Rebuild("operator", "its disk is lost") if may_rebuild else None
+        node = Node(self.store, self.boot, self.rows, self.settings, rebuild)
         returning.require_same_log(node, self.rows, log)
         missing = returning.sweep(self.rows, self.files)
         self.node = node

@@ -1,0 +1,78 @@
+"""Losses: objects of which no good copy is left, or would be without some stores.
+
+Rule: found by folding the whole log, without asking any OSD. Each is named
+with its version, and with who had the last copies that counted.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from eventlog.ids import Position, RgId, Store, Version
+from eventlog.log import Log
+from osd.client.replay import Replay, Told
+from projections.cluster_map import ClusterMap
+from projections.rg_state import Entry
+
+
+class Loss(NamedTuple):
+    """An object that cannot be read any more."""
+
+    name: str
+    rg: RgId
+    version: Version
+    size: int
+    sha256: str
+    holders: tuple[Store, ...]
+    """Those that had the last good copies."""
+    position: Position | None
+    """Of what took the last of them; None: it would be lost."""
+
+
+class Losses(NamedTuple):
+    """What a log says of them."""
+
+    lost: tuple[Loss, ...]
+    would_be: tuple[Loss, ...]
+    """Objects whose good copies are all at the stores that were asked about."""
+
+
+def find_losses(
+    log: Log, cluster_map: ClusterMap, without: frozenset[Store] = frozenset()
+) -> Losses:
+    """What is lost already, and what would be without these stores; both by name."""
+    replay = Replay(log, cluster_map)
+    last: dict[tuple[RgId, str], tuple[tuple[Store, ...], Position]] = {}
+    for told in replay.fold_all():
+        for name, was in _lost_by(told):
+            last[told.event.rg, name] = (was, told.position)
+    lost, would_be = [], []
+    for rg, projection in replay.rgs.items():
+        for name, entry in projection.names():
+            holders = entry.holders()
+            if entry.is_unheld:
+                lost.append(_loss(rg, name, entry, *last[rg, name]))
+            elif holders and without.issuperset(holders):
+                would_be.append(_loss(rg, name, entry, holders, None))
+    return Losses(_by_name(lost), _by_name(would_be))
+
+
+def _lost_by(told: Told) -> Iterable[tuple[str, tuple[Store, ...]]]:
+    """Objects whose last good copies went with this event, and where those were."""
+    for name, (before, after) in told.folded.draft.entries.items():
+        if before is not None and after is not None and after.is_unheld:
+            was = before.holders()
+            if was:
+                yield name, was
+
+
+def _loss(
+    rg: RgId, name: str, entry: Entry, holders: tuple[Store, ...], position: Position | None
+) -> Loss:
+    body = entry.body
+    assert body is not None
+    digest = body.sha256.hex()
+    return Loss(name, rg, entry.version, body.size, digest, holders, position)
+
+
+def _by_name(losses: Iterable[Loss]) -> tuple[Loss, ...]:
+    return tuple(sorted(losses, key=lambda loss: loss.name))
