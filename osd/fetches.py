@@ -22,6 +22,7 @@ from osd.errors import DiskError
 from osd.packing import unpack
 
 CONNECT_SECONDS = 2.0
+MAX_SNAPSHOT_BYTES = 256 * 1024**2
 SILENCE_SECONDS = 10.0
 """A source that sends nothing for so long is given up."""
 
@@ -76,6 +77,16 @@ class Fetcher:
                 pass
         except (aiohttp.ClientError, TimeoutError, OSError):
             return  # the next one comes soon
+
+    async def snapshot(self, address: str, rg: RgId) -> bytes | None:
+        """What the store there has folded of the RG, as it says; None where it gives nothing."""
+        try:
+            async with self.session.get(f"http://{address}/snapshots/{rg:x}") as response:
+                if response.status != 200 or (response.content_length or 0) > MAX_SNAPSHOT_BYTES:
+                    return None
+                return await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return None
 
     async def settle(self, settle: Settle) -> bool:
         """Say what is settled; whether the peer has dropped it."""

@@ -39,6 +39,7 @@ from osd.core.scrubbing import Rhythm
 from osd.data_dir import DataDir
 from osd.errors import DiskFull
 from osd.http.app import MAX_OBJECT_BYTES, App, Server
+from osd.refolding import refold_foreign
 from osd.returning import require_same_log, sweep
 from osd.rocks import RocksRows
 from osd.scrub import Scrubber
@@ -115,6 +116,7 @@ async def run_osd(
         rows = RocksRows(directory.rows)
         opened.callback(rows.close)
         blobs = BlobFiles(directory.blobs)
+        refold_foreign(rows, log)
         node = Node(directory.store, boot, rows, config.settings, config.rebuild)
         require_same_log(node, rows, log)
         missing = sweep(rows, blobs)

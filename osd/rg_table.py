@@ -5,13 +5,16 @@ overlay, hence in one atomic write. Rows here are what the log says; what the
 disk really has is in `osd.disk`.
 """
 
+import hashlib
 from collections.abc import Iterator
+from functools import cache
 
 import msgspec
 
 from eventlog.digest import NO_RECORD
 from eventlog.errors import BadRecord
 from eventlog.ids import Offset, RgId, Store, Version
+from eventlog.schemas import written
 from osd import keys
 from osd.overlay import Overlay
 from projections.encoding import (
@@ -24,13 +27,15 @@ from projections.encoding import (
     state_digest,
 )
 from projections.object_facts import Draft
+from projections.replica_group import RULE_SET
 from projections.rg_memory import remembered
 from projections.rg_state import EMPTY, REMEMBERED_REQUESTS, Entry, Memo, RgState
+from projections.snapshots import Content, Snapshot
 
 _BARE = b"bare"
 _NAMED = b""
-FOLD_FORMAT = 1
-"""Raised when the rows of a fold change their meaning; other rows are then discarded."""
+FOLD_FORMAT = 2
+"""Raised when the rows of a fold change their meaning; other rows are then folded anew."""
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
@@ -44,22 +49,49 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
 
 
 class _Header(msgspec.Struct, frozen=True, array_like=True):
-    format: int
+    stamp: int | str
+    """Of the fold that made the rows; in the first formats a number."""
     place: Place
     state: bytes
 
 
+class _Begin(msgspec.Struct, frozen=True, array_like=True):
+    """What every header begins with, whatever follows: this is never changed."""
+
+    stamp: int | str
+    place: Place
+
+
 _encode = msgspec.msgpack.encode
 _decode_header = msgspec.msgpack.Decoder(_Header).decode
+_decode_begin = msgspec.msgpack.Decoder(_Begin).decode
+
+
+@cache
+def fold_stamp() -> str:
+    """What folded state depends on beside the log: format, rule set, schemas of events."""
+    prints = [
+        schema.fingerprint for name, schema in sorted(written().items()) if name != "MapChanged"
+    ]
+    schemas = hashlib.sha256(b"".join(prints)).hexdigest()[:16]
+    return f"format {FOLD_FORMAT}, rules {RULE_SET}, schemas {schemas}"
 
 
 def read_header(data: bytes) -> tuple[Place, RgState] | None:
-    """An H row's content; None where another format wrote it."""
+    """An H row's content; None where another fold wrote it."""
     try:
         header = _decode_header(data)
-        if header.format != FOLD_FORMAT:
+        if header.stamp != fold_stamp():
             return None
         return header.place, decode_state(header.state)
+    except msgspec.DecodeError:
+        return None
+
+
+def read_place(data: bytes) -> Place | None:
+    """How far an H row's RG is folded, whichever fold wrote it; None where it cannot be told."""
+    try:
+        return _decode_begin(data).place
     except msgspec.DecodeError:
         return None
 
@@ -67,12 +99,14 @@ def read_header(data: bytes) -> tuple[Place, RgState] | None:
 class RgTable:
     """Implements `projections.rg_state.RgRows` over an OSD's rows."""
 
-    def __init__(self, overlay: Overlay, rg: RgId) -> None:
+    def __init__(self, overlay: Overlay, rg: RgId, *, is_anew: bool = False) -> None:
+        """`is_anew`: folded from the log's first record, whatever header is there."""
         self._overlay = overlay
         self.rg = rg
         self.place = Place()
         self.state: RgState = EMPTY
-        self._load()
+        if not is_anew:
+            self._load()
 
     def keep(self, draft: Draft, state: RgState, place: Place) -> None:
         """Store what one event changed, and that it is folded."""
@@ -90,7 +124,7 @@ class RgTable:
 
     def keep_header(self) -> None:
         """Store the state and place; once a step is enough, the overlay is atomic."""
-        header = _Header(FOLD_FORMAT, self.place, encode_state(self.state))
+        header = _Header(fold_stamp(), self.place, encode_state(self.state))
         self._overlay.put(keys.prefix(b"H", self.rg), _encode(header))
 
     def entry(self, name: str) -> Entry | None:
@@ -129,6 +163,30 @@ class RgTable:
     def digest(self) -> str:
         """Digest of everything folded; equal to `RgProjection.digest` as far as folded alike."""
         return state_digest(self.state, self._raw_entries("", ""), sorted(self._bare_copies()))
+
+    def content(self) -> Content:
+        """All that is folded, for a snapshot."""
+        bare = sorted(self._bare_copies())
+        return Content(encode_state(self.state), self._raw_entries("", ""), bare, self._memos())
+
+    def take_over(self, snapshot: Snapshot) -> None:
+        """Be as folded as the snapshot; nothing of the RG may be here."""
+        for name, entry in snapshot.objects():
+            self._keep_entry(name, None, entry)
+        for store, version in snapshot.bare:
+            self._overlay.put(keys.fact(self.rg, store, version), _BARE)
+        for _, data in snapshot.memos:
+            self._keep_memo(decode_memo(data))
+        reach = snapshot.reach
+        self.place = Place(reach.next_offset, reach.digest, reach.last_offset)
+        self.state = snapshot.folded()
+
+    def _memos(self) -> Iterator[tuple[Version, bytes]]:
+        for key, request in self._overlay.scan(keys.prefix(b"R", self.rg)):
+            data = self._overlay.get(keys.by_text(b"Q", self.rg, request.decode()))
+            version = Version(keys.last_number(key))
+            if data is not None and decode_memo(data).version == version:
+                yield version, data
 
     def _load(self) -> None:
         data = self._overlay.get(keys.prefix(b"H", self.rg))

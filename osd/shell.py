@@ -23,7 +23,18 @@ from osd.bodies import Gauge
 from osd.busy import Busy
 from osd.core.answers import Answer, Found, NotNow, Reserved
 from osd.core.context import MAP_PARTITION, Clock
-from osd.core.effects import Append, Ask, Effects, Fetch, Follow, Hint, Reply, Settle, Ticket
+from osd.core.effects import (
+    Append,
+    Ask,
+    AskSnapshot,
+    Effects,
+    Fetch,
+    Follow,
+    Hint,
+    Reply,
+    Settle,
+    Ticket,
+)
 from osd.core.inputs import (
     Barrier,
     Delete,
@@ -37,6 +48,7 @@ from osd.core.inputs import (
     Reserve,
     SettleAnswered,
     Settled,
+    SnapshotCame,
     Stage,
     Started,
     Stopping,
@@ -53,6 +65,8 @@ from osd.pump import Job, Loop, Pump, failure_of
 from osd.replication import Outgoing
 from osd.rg_table import RgTable
 from osd.rows import Rows
+from osd.snapshots import believed
+from projections.snapshots import Doubt, Snapshot
 
 TICK_S = 0.1
 AT_HAND_PARTITIONS = 64
@@ -82,6 +96,10 @@ class Counters:
         self.plan_ms = 0.0
         """From the last map event's record to all plans derived."""
         self.records = 0
+        self.snapshots = 0
+        """Of RGs that came here, and were believed."""
+        self.doubts = 0
+        """Snapshots that were thrown away."""
         self.appends = 0
         self.requests: dict[tuple[str, int], int] = {}
         """By method and status."""
@@ -183,6 +201,8 @@ class Shell:
             self._spawn_hint(hint)
         for settle in effects.settles:
             self._spawn(self._settle(settle))
+        for wanted in effects.snapshots:
+            self._spawn(self._snapshot(wanted))
         for ticket, answer in effects.replies:
             self._reply(ticket, answer)
 
@@ -355,6 +375,28 @@ class Shell:
         self.counters.copied_objects += len(given.got)
         self.counters.copied_bytes += sum(sizes[got.version] for got in given.got)
         self.feed(given)
+
+    async def _snapshot(self, wanted: AskSnapshot) -> None:
+        found: Snapshot | None = None
+        for address in wanted.addresses:
+            data = await self.fetcher.snapshot(address, wanted.rg)
+            if data is not None:
+                found = await self._loop.run_in_executor(None, self._believed, data, wanted.rg)
+            if found is not None:
+                break
+        self.feed(SnapshotCame(wanted.rg, found))
+
+    def _believed(self, data: bytes, rg: RgId) -> Snapshot | None:
+        """In a thread: it may ask the log."""
+        try:
+            found = believed(data, rg, self._log)
+        except LogError:
+            return None  # who follows the log will say it
+        if isinstance(found, Doubt):
+            self.counters.doubts += 1
+            return None
+        self.counters.snapshots += 1
+        return found
 
     async def _settle(self, settle: Settle) -> None:
         is_done = await self.fetcher.settle(settle)

@@ -22,11 +22,11 @@ class Holdings(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def plus(self, rg: RgId, version: Version) -> "Holdings":
         """With one copy more."""
-        return Holdings(self.count + 1, (self.digest + _weight(rg, version)) % _MODULUS)
+        return Holdings(self.count + 1, (self.digest + weight(rg, version)) % _MODULUS)
 
     def minus(self, rg: RgId, version: Version) -> "Holdings":
         """With one copy less."""
-        return Holdings(self.count - 1, (self.digest - _weight(rg, version)) % _MODULUS)
+        return Holdings(self.count - 1, (self.digest - weight(rg, version)) % _MODULUS)
 
     def digest_bytes(self) -> bytes:
         """The digest as events carry it: 8 bytes, little-endian."""
@@ -36,6 +36,7 @@ class Holdings(msgspec.Struct, frozen=True, array_like=True, gc=False):
 NOTHING = Holdings()
 
 
-def _weight(rg: RgId, version: Version) -> int:
+def weight(rg: RgId, version: Version) -> int:
+    """What one copy adds to the digest."""
     digest = hashlib.md5(b"%d:%d" % (rg, version), usedforsecurity=False).digest()
     return int.from_bytes(digest[:8], "little")

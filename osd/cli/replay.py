@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from eventlog.ids import OsdId, RgId
     from eventlog.log import Log
     from osd.client.moments import Moment
+    from projections.bulk.fold import BulkRg
     from projections.overview import Overview, RgAtStore, RgOverview
-    from projections.rg_memory import RgProjection
 
 Until = Annotated[
     str | None,
@@ -55,7 +55,7 @@ class Past(NamedTuple):
     """What was folded of one moment."""
 
     moment: "Moment"
-    rgs: "dict[RgId, RgProjection]"
+    rgs: "dict[RgId, BulkRg]"
 
 
 def replay(

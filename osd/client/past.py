@@ -7,21 +7,28 @@ record that cannot be decoded stops it, with its position.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from hashlib import sha256
 
 import numpy as np
+import pyarrow as pa
 
+from eventlog.avro_cursor import Bools, Longs
 from eventlog.chunk_reading import read_chunks
 from eventlog.chunks import Chunk
 from eventlog.codec import Decoder
+from eventlog.columns import ColumnDecoder
 from eventlog.errors import LogError, LogUnavailable
 from eventlog.ids import Epoch, Offset, Partition, Position, RgId, Topic
-from eventlog.log import Log, Record
+from eventlog.log import Log
 from eventlog.map_events import MapChanged
-from eventlog.rg_events import RgClaimed, RgEvent
+from eventlog.rg_events import RgClaimed
 from osd.client.history_cut import require_beginnings
 from osd.client.moments import Moment
-from projections.rg_memory import RgProjection
+from projections.bulk.arrays import longs, rows_where
+from projections.bulk.fold import BulkFold, BulkRg
+
+BATCH_EVENTS = 200_000
+"""So many are folded at once: more cost less each, until an RG has too much in one batch."""
+_OFFSET_BITS = 40
 
 Progress = Callable[[int, int], None]
 """Told how many records were read, and how many there are at most."""
@@ -33,7 +40,7 @@ def fold_past(
     skipped: Mapping[Position, bytes],
     wanted: Collection[RgId] | None = None,
     progress: Progress | None = None,
-) -> dict[RgId, RgProjection]:
+) -> dict[RgId, BulkRg]:
     """Every RG that had an event by then, or those of them that are wanted."""
     partitions = sorted(moment.ends) if wanted is None else _partitions(log, wanted)
     ends = {partition: moment.ends[partition] for partition in partitions}
@@ -44,7 +51,7 @@ def fold_past(
         done += len(chunk)
         if progress is not None:
             progress(done, total)
-    return folding.rgs
+    return folding.finish()
 
 
 def _partitions(log: Log, wanted: Collection[RgId]) -> list[Partition]:
@@ -105,39 +112,75 @@ class _Folding:
         wanted: Collection[RgId] | None,
         epoch: Epoch | None,
     ) -> None:
+        self._columns = ColumnDecoder(log, skipped)
         self._decoder = Decoder(log)
-        self._skipped = skipped
-        self._wanted = wanted
+        self._wanted = None if wanted is None else np.array(sorted(wanted), np.int64)
         self._epoch = epoch
-        self._over: set[RgId] = set()
-        """RGs that came to their first claim of a later epoch."""
-        self.rgs: dict[RgId, RgProjection] = {}
+        self._over: dict[int, int] = {}
+        """RGs that came to their first claim of a later epoch, and where."""
+        self._fold = BulkFold()
+        self._chunks: list[Chunk] = []
+        self._tables: dict[str, list[pa.Table]] = {}
 
     def take(self, chunk: Chunk) -> None:
-        for record in chunk.records():
-            if not self._is_skipped(record):
-                self._fold(record)
+        """Fold it, now or with what comes after it."""
+        tables = self._columns.decode(chunk)
+        for stop in self._columns.stops.values():
+            raise stop.error
+        self._note_ends(tables)
+        is_all = self._wanted is None and self._epoch is None
+        for name, table in tables.items():
+            kept = table if is_all else rows_where(table, self._belongs(table))
+            self._tables.setdefault(name, []).append(kept)
+        self._chunks.append(chunk)
+        if sum(map(len, self._chunks)) >= BATCH_EVENTS:
+            self._flush()
 
-    def _fold(self, record: Record) -> None:
-        event = self._decoder.decode(record)
-        assert not isinstance(event, MapChanged), "the map's events are in their own topic"
-        rg = event.rg
-        if rg in self._over or (self._wanted is not None and rg not in self._wanted):
+    def finish(self) -> dict[RgId, BulkRg]:
+        """All of them."""
+        self._flush()
+        return self._fold.rgs
+
+    def _note_ends(self, tables: Mapping[str, pa.Table]) -> None:
+        """A claim of a later epoch outranks all that were accepted before: the RG ends there."""
+        claims = tables.get(RgClaimed.schema)
+        if self._epoch is None or claims is None:
             return
-        if self._is_later(event):
-            self._over.add(rg)
+        rgs, offsets = longs(claims, "rg"), longs(claims, "offset")
+        for row in np.flatnonzero(longs(claims, "fence", "epoch") > self._epoch).tolist():
+            self._over.setdefault(int(rgs[row]), int(offsets[row]))
+
+    def _belongs(self, table: pa.Table) -> Bools:
+        rgs = longs(table, "rg")
+        found = np.ones(len(rgs), np.bool_)
+        if self._wanted is not None:
+            found &= np.isin(rgs, self._wanted)
+        if self._over:
+            over = np.array(sorted(self._over.items()), np.int64)
+            place = np.minimum(np.searchsorted(over[:, 0], rgs), len(over) - 1)
+            found &= (over[place, 0] != rgs) | (longs(table, "offset") < over[place, 1])
+        return found
+
+    def _flush(self) -> None:
+        tables = {name: pa.concat_tables(some) for name, some in self._tables.items()}
+        tables = {name: table for name, table in tables.items() if len(table)}
+        chunks, self._chunks, self._tables = self._chunks, [], {}
+        if not tables:
             return
-        found = self.rgs.get(rg)
-        if found is None:
-            found = self.rgs[rg] = RgProjection(rg)
-        found.fold(event, record.offset)
+        odd = self._fold.fold(tables)
+        if not odd:
+            return
+        wanted = np.concatenate([_places(table, odd) for table in tables.values()])
+        for chunk in chunks:
+            places = chunk.partitions << _OFFSET_BITS | chunk.offsets
+            for record in chunk.at(np.flatnonzero(np.isin(places, wanted))).records():
+                event = self._decoder.decode(record)
+                assert not isinstance(event, MapChanged), "columns have no event of the map"
+                self._fold.rg(event.rg).fold(event, record.offset)
 
-    def _is_later(self, event: RgEvent) -> bool:
-        """Whether it is a claim of a later epoch: it outranks all that were accepted before."""
-        if self._epoch is None or not isinstance(event, RgClaimed):
-            return False
-        return event.fence.epoch > self._epoch
 
-    def _is_skipped(self, record: Record) -> bool:
-        wanted = self._skipped.get(record.position) if self._skipped else None
-        return wanted is not None and wanted == sha256(record.value).digest()
+def _places(table: pa.Table, rgs: Collection[RgId]) -> Longs:
+    """Where the events of these RGs stand."""
+    is_it = np.isin(longs(table, "rg"), np.array(sorted(rgs), np.int64))
+    found: Longs = longs(table, "partition") << _OFFSET_BITS | longs(table, "offset")
+    return found[is_it]

@@ -59,6 +59,9 @@ class Settings(NamedTuple):
     """What failed is tried again after so long."""
     settle_ms: int = 2_000
     """Peers are told what is settled so long after the first put of which they are not told."""
+    snapshot_ms: int = 1_000
+    """An RG that comes here waits so long for a snapshot, and then is folded from the log; 0: not
+    at all."""
     is_checked: bool = False
     """Assert that every folded event changes states only as the table allows."""
 

@@ -71,6 +71,13 @@ class Hint(NamedTuple):
     epoch: Epoch
 
 
+class AskSnapshot(NamedTuple):
+    """Get a snapshot of this RG from one of these addresses, if there is no doubt about it."""
+
+    rg: RgId
+    addresses: tuple[str, ...]
+
+
 class Settle(NamedTuple):
     """Tell that address which serials are settled; see `osd.core.inputs.Settled`."""
 
@@ -109,6 +116,7 @@ class Effects:
     follows: list[Follow] = field(default_factory=list)
     fetches: list[Fetch] = field(default_factory=list)
     hints: list[Hint] = field(default_factory=list)
+    snapshots: list[AskSnapshot] = field(default_factory=list)
     settles: list[Settle] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     confirms: list[Reply] = field(default_factory=list)

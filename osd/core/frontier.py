@@ -39,13 +39,14 @@ class Frontier:
         self._number = 0
         self._pending: Ask | None = None
 
-    def follow(self, partition: TopicPartition, next_offset: Offset) -> None:
-        """The partition will be delivered from this offset on, be it again."""
+    def follow(self, partition: TopicPartition, next_offset: Offset) -> bool:
+        """The partition will be delivered from this offset on; whether somebody waited for that."""
         reading = self._readings.get(partition)
         if reading is None:
             self._readings[partition] = _Reading(next_offset)
-        else:
-            reading.next_offset = next_offset
+            return False
+        reading.next_offset = next_offset
+        return reading.settle()
 
     def unfollow(self, partition: TopicPartition) -> None:
         """The partition will not be delivered any more."""

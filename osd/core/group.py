@@ -71,6 +71,8 @@ class Group:
         self.stuck: str | None = None
         """Why this node cannot go on folding the RG."""
         self.is_forgettable = False
+        self.is_waiting = False
+        """Nothing is read for it yet: a snapshot is asked for (see `osd.core.handover`)."""
         self._question: int | None = None
         self._next_hint = 0
         self._is_dirty = False
@@ -109,7 +111,7 @@ class Group:
     @property
     def is_caught_up(self) -> bool:
         """Whether the RG was once folded to the log's end since it is followed."""
-        if self.stuck is not None:
+        if self.stuck is not None or self.is_waiting:
             return False
         if self._question is None:
             self._question = self.context.frontier.want(self.partition)

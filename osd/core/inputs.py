@@ -15,6 +15,7 @@ from osd.core.effects import Ticket
 from osd.core.pulls import Limits
 from osd.core.room import Room
 from osd.disk import Body
+from projections.snapshots import Snapshot
 
 Payload = bytes | str
 """A body that arrived: small ones as bytes, large ones as the id of a durable file."""
@@ -90,6 +91,13 @@ class Limited(NamedTuple):
     """Somebody set the limits of what this node does in the background."""
 
     limits: Limits
+
+
+class SnapshotCame(NamedTuple):
+    """Answer to `AskSnapshot`; None: nobody gave one that can be believed."""
+
+    rg: RgId
+    snapshot: Snapshot | None
 
 
 class Condition(NamedTuple):
@@ -308,6 +316,7 @@ Input = (
     | Barrier
     | GiveUp
     | Hinted
+    | SnapshotCame
     | Damaged
     | Sound
     | Miscounted

@@ -21,6 +21,7 @@ from osd.core.agenda import Agenda
 from osd.core.context import MAP_PARTITION, Clock, Context, Settings
 from osd.core.effects import Effects, Follow, Ticket
 from osd.core.group import Group
+from osd.core.handover import Handover, take_over
 from osd.core.inputs import (
     AppendFailed,
     AskFailed,
@@ -43,6 +44,7 @@ from osd.core.inputs import (
     SettleAnswered,
     Settled,
     Skipped,
+    SnapshotCame,
     Sound,
     Stage,
     Started,
@@ -75,6 +77,7 @@ class Node:
         self._agenda = Agenda()
         self.reception = Reception(self.context, self.membership, self.groups, self._agenda)
         self._by_partition: dict[TopicPartition, list[RgId]] = {}
+        self._handover = Handover(self.context)
         self._fetches: dict[Ticket, RgId] = {}
         self._numbers = (0, 0, 0)
         """What claims name of the map beside placed: where it changes, all are made anew."""
@@ -122,7 +125,7 @@ class Node:
     def _fold_rg(self, partition: TopicPartition, decoded: Decoded) -> None:
         assert not isinstance(decoded.event, MapChanged)
         group = self.groups.get(decoded.event.rg)
-        if group is not None and group.partition == partition:
+        if group is not None and group.partition == partition and not group.is_waiting:
             group.fold(decoded)
             self._agenda.touch(group.rg)
         self._delivered(partition, decoded.record.offset)
@@ -167,6 +170,14 @@ class Node:
             if not group.readers.is_idle:
                 group.readers.give_up(given.ticket)
 
+    def _snapshot_came(self, given: SnapshotCame) -> None:
+        group = self.groups.get(given.rg)
+        if group is None or not self._handover.is_awaited(given.rg):
+            return
+        if given.snapshot is not None:
+            take_over(group, given.snapshot)
+        self._begin(group)
+
     def _hinted(self, given: Hinted) -> None:
         if given.epoch > self.context.map.epoch:
             self.context.frontier.want(MAP_PARTITION)
@@ -197,12 +208,15 @@ class Node:
         for rg in self._agenda.ring(self.context.now):
             self.groups[rg].expire()
         self.reception.expire()
+        for rg in self._handover.overdue():
+            self._begin(self.groups[rg])
 
     def _stopping(self, _given: Stopping) -> None:
         self.membership.leave()
 
     def _map_changed(self) -> None:
         """Give every RG its new place: pending at once, whatever was under way."""
+        self._handover.placed(self.membership.table)
         if self.membership.phase not in (Phase.RUNNING, Phase.STOPPING):
             return
         for rg in self._placed_here():
@@ -235,16 +249,30 @@ class Node:
     def _follow(self, rg: RgId) -> None:
         group = Group(self.context, rg)
         self.groups[rg] = group
-        partition = group.partition
-        frontier = self.context.frontier
-        sharing = self._by_partition.setdefault(partition, [])
+        sharing = self._by_partition.setdefault(group.partition, [])
+        if not sharing:
+            self.context.frontier.follow(group.partition, group.place.next_offset)
         sharing.append(rg)
-        start = group.place.next_offset
-        reading = frontier.next_offset(partition)
-        if reading is None or start < reading:
-            frontier.follow(partition, start)
-            self.context.effects.follows.append(Follow(*partition, start))
+        group.is_waiting = group.place.last_offset is None and self._handover.ask(rg)
+        if not group.is_waiting:
+            self._begin(group)
         self._agenda.touch(rg)
+
+    def _begin(self, group: Group) -> None:
+        """Read the RG's records from where its fold is."""
+        group.is_waiting = True
+        partition, start = group.partition, group.place.next_offset
+        others = (self.groups[rg] for rg in self._by_partition[partition])
+        is_read = not all(other.is_waiting for other in others)
+        group.is_waiting = False
+        reading = self.context.frontier.next_offset(partition)
+        if is_read and reading is not None and start >= reading:
+            self._agenda.touch(group.rg)
+            return
+        self.context.effects.follows.append(Follow(*partition, start))
+        if self.context.frontier.follow(partition, start):
+            self._reached(partition)
+        self._agenda.touch(group.rg)
 
     def _forget(self, group: Group) -> None:
         """Nothing of the RG is left here: to this OSD it is undef again."""
@@ -252,6 +280,7 @@ class Node:
             for key, _ in list(self.context.overlay.scan(keys.prefix(bytes([kind]), group.rg))):
                 self.context.overlay.delete(key)
         del self.groups[group.rg]
+        self._handover.is_awaited(group.rg)
         self._agenda.forget(group.rg)
         sharing = self._by_partition[group.partition]
         sharing.remove(group.rg)
@@ -325,6 +354,7 @@ _HANDLERS: dict[type, Callable[[Node, Any], None]] = {
     SettleAnswered: Node._settle_answered,
     Barrier: lambda node, given: node.reception.barrier(given),
     GiveUp: Node._give_up,
+    SnapshotCame: Node._snapshot_came,
     Hinted: Node._hinted,
     Damaged: Node._damaged,
     Sound: Node._sound,

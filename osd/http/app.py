@@ -64,6 +64,13 @@ class App:
             "HEAD": self._objects.get,
             "DELETE": self._objects.delete,
         }
+        self._between_nodes: dict[str, Handler] = {
+            "copies": self._copies,
+            "settled": self._settled,
+            "snapshots": self._snapshot,
+            "hints": self._hint,
+        }
+        """Of an RG each."""
         self._roots: dict[str, Handler] = {
             "alive": self._reports.alive,
             "list": self._reports.list,
@@ -116,14 +123,10 @@ class App:
         _, root, *rest = path.split("/")
         if root == "copies" and len(rest) == 2:
             return await self._copy(request, rest[0], rest[1], query)
-        if root == "copies" and len(rest) == 1:
-            return await self._copies(request, rest[0])
         if root == "staged" and len(rest) == 2:
             return await self._stage(request, rest[0], rest[1], query)
-        if root == "settled" and len(rest) == 1:
-            return await self._settled(request, rest[0])
-        if root == "hints" and len(rest) == 1:
-            return self._hint(request, rest[0])
+        if root in self._between_nodes and len(rest) == 1:
+            return await self._between_nodes[root](request, rest[0])
         if root == "rgs" and rest:
             return await _only("GET", self._reports.rg, request, "/".join(rest))
         if root in self._method_roots and not rest:
@@ -171,7 +174,12 @@ class App:
             return _no_method("POST")
         return await self._peers.settled(request, self._rg(rg))
 
-    def _hint(self, request: web.BaseRequest, rg: str) -> web.Response:
+    async def _snapshot(self, request: web.BaseRequest, rg: str) -> web.StreamResponse:
+        if request.method != "GET":
+            return _no_method("GET")
+        return self._peers.snapshot(self._rg(rg))
+
+    async def _hint(self, request: web.BaseRequest, rg: str) -> web.StreamResponse:
         if request.method != "POST":
             return _no_method("POST")
         epoch = number(request.headers, "Osdlog-Epoch", 0)

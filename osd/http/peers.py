@@ -1,4 +1,4 @@
-"""What nodes ask of each other but for copies: bodies to be staged, and what is settled.
+"""What nodes ask of each other but for copies: bodies to be staged, what is settled, snapshots.
 
 Rule: as everywhere between nodes, a request may be lost, repeated or late. A
 yes is given once it is durable here.
@@ -6,21 +6,22 @@ yes is given once it is durable here.
 
 from aiohttp import web
 
-from eventlog.ids import Boot, Offset, RgId, Serial
+from eventlog.ids import Boot, Offset, RgId, Serial, rg_name
 from osd.bodies import TooLarge
 from osd.core.answers import Answer, Kept
 from osd.core.inputs import Settled, Stage
-from osd.http.answers import About, json_response, refusal, to_response
+from osd.http.answers import About, error, json_response, refusal, to_response
 from osd.http.requests import checked_object_name, fence_of, number, sender_of
 from osd.http.uploads import Uploads
 from osd.shell import Served, Shell
+from osd.snapshots import snapshot_of
 
 STAGE_MS = 2_000
 """The primary waits no longer than this for a body to be durable here."""
 
 
 class Peers:
-    """The handlers of `/staged/RG/SERIAL` and `/settled/RG`."""
+    """The handlers of `/staged/RG/SERIAL`, `/settled/RG` and `/snapshots/RG`."""
 
     def __init__(self, shell: Shell, uploads: Uploads) -> None:
         self._shell = shell
@@ -73,6 +74,16 @@ class Peers:
         if isinstance(answer, Kept):
             return web.Response(status=204)
         return self._no(request, rg, answer)
+
+    def snapshot(self, rg: RgId) -> web.Response:
+        """What is folded of the RG here, for a store that it comes to."""
+        table = self._shell.table(rg)
+        data = snapshot_of(table) if table is not None else None
+        if data is None:
+            return error(
+                404, f"there is no snapshot of {rg_name(rg)} here", "Fold its log instead."
+            )
+        return web.Response(body=data, content_type="application/octet-stream")
 
     def _no(self, request: web.BaseRequest, rg: RgId, answer: Answer | Served) -> web.Response:
         assert not isinstance(answer, Served)

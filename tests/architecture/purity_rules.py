@@ -28,6 +28,7 @@ FLOATS_ALLOWED = ("projections.audit", "projections.eta", "projections.progress"
 """What estimates how long something takes, and decides nothing."""
 
 NUMPY_ALLOWED = (
+    "projections.bulk",
     "projections.map_plan",
     "projections.placement",
     "projections.placement_change",
@@ -36,7 +37,7 @@ NUMPY_ALLOWED = (
     "projections.ranking",
     "projections.rg_stats",
 )
-"""Of the projections only placement and plans of maps work on many groups at once."""
+"""Of the projections only placement, plans of maps and bulk folds work on many groups at once."""
 
 _SHELL = "let the shell do it, as an effect that the core returns"
 _INPUT = "take it from the event or the input that is handed in"

@@ -31,6 +31,14 @@ class Chance:
             return items
         return items[: self._random.randint(1, len(items))]
 
+    def damaged(self, data: bytes) -> bytes:
+        """The same bytes, or sometimes with one of them wrong, or cut off."""
+        if self._random is None or self._random.randrange(4):
+            return data
+        place = self._random.randrange(len(data))
+        wrong = data[:place] + bytes([data[place] ^ 0x10]) + data[place + 1 :]
+        return self._random.choice([wrong, data[:place]])
+
     def hangs_up(self) -> bool:
         """Whether a client is gone before its body is all there."""
         return self._random is not None and self._random.randrange(30) == 0

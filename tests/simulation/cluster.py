@@ -19,7 +19,7 @@ from eventlog.map_events import ClusterCreated, MapChange, MapChanged, OsdAdded
 from eventlog.memory import MemoryLog
 from osd.core.answers import Answer, Found, Kept
 from osd.core.context import Settings
-from osd.core.effects import Append, Effects, Fetch, Reply, Settle, Ticket
+from osd.core.effects import Append, AskSnapshot, Effects, Fetch, Reply, Settle, Ticket
 from osd.core.inputs import (
     Damaged,
     Decoded,
@@ -30,6 +30,7 @@ from osd.core.inputs import (
     Read,
     SettleAnswered,
     Settled,
+    SnapshotCame,
     Started,
     Tick,
 )
@@ -37,8 +38,10 @@ from osd.core.membership import Phase
 from osd.core.pulls import Limits
 from osd.disk import Copy
 from osd.errors import DiskFull
+from osd.snapshots import believed, snapshot_of
 from projections.cluster_map import ClusterMap, Refusal
 from projections.map_fold import fold
+from projections.snapshots import Doubt
 from simulation.chance import Chance
 from simulation.fetching import SILENCE_MS, Fetching
 from simulation.network import Network
@@ -49,7 +52,9 @@ from simulation.stores import START_MICROS, Machine
 from simulation.uploading import Uploading
 from simulation.world import World
 
-SETTINGS = Settings(calm_ms=1_000, limits=Limits(pulls=4), together=1, is_checked=True)
+SETTINGS = Settings(
+    calm_ms=1_000, limits=Limits(pulls=4), together=1, snapshot_ms=0, is_checked=True
+)
 TICK_MS = 100
 NET_MS = 3
 
@@ -92,6 +97,8 @@ class Cluster:
         """Asked before each append of a node."""
         self.copied = 0
         """Objects fetched by nodes from nodes."""
+        self.snapshots = 0
+        """Given out and believed."""
         self.asked: dict[Ticket, Callable[[Machine, Answer, bytes | None], None]] = {}
         """Who waits for an answer, and for the bytes that came with it."""
         self._records: dict[TopicPartition, list[Decoded]] = {}
@@ -280,6 +287,8 @@ class Cluster:
                     self._send(machine, target, given)
         for settle in effects.settles:
             self._settle(machine, settle)
+        for wanted in effects.snapshots:
+            self._snapshot(machine, wanted)
         for reply in effects.replies:
             self.reply(machine, reply)
 
@@ -301,6 +310,23 @@ class Cluster:
         for target in self.alive():
             if target.address == settle.address:
                 self._send(machine, target, told)
+
+    def _snapshot(self, machine: Machine, wanted: AskSnapshot) -> None:
+        """Ask the first of these that lives; what it gives may be late, damaged or lost."""
+
+        def give(target: Machine) -> None:
+            group = target.node.groups.get(wanted.rg) if target.node is not None else None
+            data = snapshot_of(group.table) if group is not None else None
+            damaged = self.chance.damaged(data) if data is not None else b""
+            found = believed(damaged, wanted.rg, self.log)
+            came = SnapshotCame(wanted.rg, None if isinstance(found, Doubt) else found)
+            self.snapshots += came.snapshot is not None
+            self._send(target, machine, came)
+
+        for target in self.alive():
+            if target.address == wanted.addresses[0]:
+                ends = machine.address, target.address
+                self.network.send(*ends, NET_MS, lambda target=target: give(target))  # type: ignore[misc]
 
     def _send(self, origin: Machine, target: Machine, given: Input) -> None:
         self.network.send(origin.address, target.address, NET_MS, lambda: self.feed(target, given))

@@ -43,9 +43,17 @@ FIERCE = 3
 """Of so many seeds one is more often ambushed than left in peace."""
 SCRUBBED = 3
 """Of so many seeds one has no scrub before the end."""
+SNAPSHOTS_FROM = 200
+"""From here on in every second seed RGs that come to a store wait for a snapshot."""
 NAMES = [f"object-{n}" for n in range(9)]
 SETTINGS = Settings(
-    calm_ms=200, limits=Limits(pulls=3), together=2, hint_ms=500, retry_ms=100, is_checked=True
+    calm_ms=200,
+    limits=Limits(pulls=3),
+    together=2,
+    hint_ms=500,
+    retry_ms=100,
+    snapshot_ms=0,
+    is_checked=True,
 )
 
 
@@ -69,7 +77,10 @@ class Run:
         random = Random(seed)
         self.random = random
         copies = Copies(replicas, random.randint(1, replicas)) if replicas > 1 else ONE_COPY
-        self.cluster = Cluster(RGS, SETTINGS, Random(random.getrandbits(64)), copies)
+        settings = SETTINGS
+        if seed >= SNAPSHOTS_FROM and seed % 2:
+            settings = SETTINGS._replace(snapshot_ms=random.choice([5, 100, 400]))
+        self.cluster = Cluster(RGS, settings, Random(random.getrandbits(64)), copies)
         self.clients = Clients(self.cluster, NAMES, Random(random.getrandbits(64)))
         self.operator = Operator(self.cluster, Random(random.getrandbits(64)))
         is_fierce = seed % FIERCE == 0

@@ -24,6 +24,7 @@ from osd.disk import Body, Copy, Disk
 from osd.errors import DiskFull
 from osd.memory_rows import MemoryRows
 from osd.overlay import Overlay
+from osd.refolding import refold_foreign
 
 START_MICROS = 1_700_000_000_000_000
 
@@ -67,6 +68,7 @@ class Machine:
         assert self.node is None
         self.boot = Boot(self.boot + 1)
         self.inbox = None
+        refold_foreign(self.rows, log)
         rebuild = Rebuild("operator", "its disk is lost") if may_rebuild else None
         node = Node(self.store, self.boot, self.rows, self.settings, rebuild)
         returning.require_same_log(node, self.rows, log)
