@@ -51,6 +51,8 @@ class Both:
         self.ordinary = 0
 
     def fold(self, told: Told) -> None:
+        if not told:
+            return
         for event, offset in told:
             self.rgs.setdefault(event.rg, RgProjection(event.rg)).fold(event, offset)
         odd = self.bulk.fold(tables_of(told, self.log))

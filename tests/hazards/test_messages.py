@@ -50,7 +50,7 @@ def moved_about(weather: Weather, seed: int) -> Final:
     for osd in (2, 3, 2):
         cluster.change_map(RgPinned(rg=rg, osds=(OsdId(osd),)))
         cluster.world.run(120)
-    assert cluster.settle(quiet_ms=8_000, limit_ms=600_000)
+    assert cluster.settle(quiet_ms=20_000, limit_ms=600_000)
     assert faults_of(cluster) == []
     for machine in cluster.alive():
         assert machine.node is not None
