@@ -69,6 +69,29 @@ def chunk_of(records: Sequence[Record]) -> Chunk:
     )
 
 
+def together(chunks: Sequence[Chunk]) -> Chunk:
+    """The records of all of these as one chunk, in the same order; their bytes are copied."""
+    bases: dict[int, int] = {}
+    buffers: list[pa.Buffer] = []
+    shifts = []
+    for chunk in chunks:
+        data = chunk.values.data
+        if id(data) not in bases:
+            bases[id(data)] = sum(buffer.size for buffer in buffers)
+            buffers.append(data)
+        shifts.append(bases[id(data)])
+    data = pa.py_buffer(b"".join(map(memoryview, buffers)))
+    each = [chunk.values for chunk in chunks]
+    starts = [values.starts + shift for values, shift in zip(each, shifts, strict=True)]
+    ends = [values.ends + shift for values, shift in zip(each, shifts, strict=True)]
+    return Chunk(
+        np.concatenate([chunk.partitions for chunk in chunks]),
+        np.concatenate([chunk.offsets for chunk in chunks]),
+        np.concatenate([chunk.timestamps for chunk in chunks]),
+        Bytes(data, np.concatenate(starts), np.concatenate(ends)),
+    )
+
+
 def numbers(values: Sequence[int]) -> Longs:
     """An array of 64-bit numbers; `TypeError` or `OverflowError` where one is none."""
     return np.fromiter(values, np.int64, len(values))

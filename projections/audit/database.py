@@ -54,6 +54,7 @@ def create(path: Path, identity: LogIdentity) -> None:
     """Make an empty database; `AuditForeign` where there is something already."""
     if path.exists():
         raise AuditForeign(f"{path} exists already", "Name another file, or remove it.")
+    _changes_of(path).unlink(missing_ok=True)
     connection = _connect(path, read_only=False)
     try:
         connection.execute("BEGIN")
@@ -90,6 +91,12 @@ def discard(path: Path) -> None:
     finally:
         connection.close()
     path.unlink()
+    _changes_of(path).unlink(missing_ok=True)
+
+
+def _changes_of(path: Path) -> Path:
+    """What DuckDB has written and not yet put into the file; it is of that very file only."""
+    return path.with_name(f"{path.name}.wal")
 
 
 @contextmanager

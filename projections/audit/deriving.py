@@ -18,7 +18,7 @@ from eventlog.log import LogIdentity
 from projections.audit.database import Connection, transaction, writing
 from projections.audit.scripts import script
 
-BATCH_EVENTS = 500_000
+BATCH_EVENTS = 1_000_000
 """Events of one transaction: so many that its cost is shared, so few that they fit in memory."""
 
 Progress = Callable[[int, int], None]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eventlog.chunk_reading import read_chunks
-from eventlog.chunks import Chunk
+from eventlog.chunks import CHUNK_RECORDS, Chunk, together
 from eventlog.columns import ColumnDecoder
 from eventlog.digest import NO_RECORD, record_digest
 from eventlog.errors import LogReplaced
@@ -36,6 +36,9 @@ from projections.audit.map_tables import PLACE, read_map, write_map
 
 BATCH_EVENTS = 500_000
 """Events of one transaction: so many that its cost is shared, so few that they fit in memory."""
+
+BATCH_BYTES = 256 * 1024 * 1024
+"""Bytes of records after which a transaction ends, however few they are."""
 
 Progress = Callable[[int, int], None]
 """Is told how many events are loaded, and how many there were to load."""
@@ -151,40 +154,38 @@ class _Follower:
     ) -> int:
         total = sum(ends.values()) - sum(starts.values())
         done = 0
-        for chunks in self._batches(read_chunks(self._log, starts, ends)):
-            decoded = [decoder.decode(_by_partition(chunk)) for chunk in chunks]
+        for batch in self._batches(read_chunks(self._log, starts, ends)):
+            decoded = [decoder.decode(some) for some in _by_partition(batch)]
             with transaction(self._connection):
                 load(self._connection, decoded, self._log.identity.partitions)
-                note(self._connection, self._covered(chunks, decoder))
-            done += sum(map(len, chunks))
+                note(self._connection, self._covered(batch, decoder))
+            done += len(batch)
             self._progress(done, total)
         return done
 
-    def _batches(self, chunks: Iterator[Chunk]) -> Iterator[list[Chunk]]:
+    def _batches(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         batch: list[Chunk] = []
         for chunk in chunks:
             batch.append(chunk)
-            if sum(map(len, batch)) >= self._batch_events:
-                yield batch
+            size = sum(each.values.data.size for each in batch)
+            if sum(map(len, batch)) >= self._batch_events or size >= BATCH_BYTES:
+                yield together(batch)
                 batch = []
         if batch:
-            yield batch
+            yield together(batch)
 
-    def _covered(
-        self, chunks: list[Chunk], decoder: ColumnDecoder
-    ) -> dict[TopicPartition, Reached]:
-        """How far these chunks reach in each partition, or up to where it stopped."""
+    def _covered(self, batch: Chunk, decoder: ColumnDecoder) -> dict[TopicPartition, Reached]:
+        """How far the batch reaches in each partition, or up to where it stopped."""
         found: dict[TopicPartition, Reached] = {}
-        for chunk in chunks:
-            limit = np.full(self._log.identity.partitions, np.iinfo(np.int64).max)
-            for partition, stop in decoder.stops.items():
-                limit[partition] = stop.position.offset
-            index = np.flatnonzero(chunk.offsets < limit[chunk.partitions])
-            _, last = np.unique(chunk.partitions[index][::-1], return_index=True)
-            for number in index[len(index) - 1 - last].tolist():
-                place = (Topic.RG, Partition(int(chunk.partitions[number])))
-                end = Offset(int(chunk.offsets[number]) + 1)
-                found[place] = Reached(end, record_digest(chunk.value(number)))
+        limit = np.full(self._log.identity.partitions, np.iinfo(np.int64).max)
+        for partition, stop in decoder.stops.items():
+            limit[partition] = stop.position.offset
+        index = np.flatnonzero(batch.offsets < limit[batch.partitions])
+        _, last = np.unique(batch.partitions[index][::-1], return_index=True)
+        for number in index[len(index) - 1 - last].tolist():
+            place = (Topic.RG, Partition(int(batch.partitions[number])))
+            end = Offset(int(batch.offsets[number]) + 1)
+            found[place] = Reached(end, record_digest(batch.value(number)))
         for partition, stop in decoder.stops.items():
             place = (Topic.RG, partition)
             before = found.get(place) or self._reached.get(place) or Reached(Offset(0), NO_RECORD)
@@ -193,6 +194,8 @@ class _Follower:
         return found
 
 
-def _by_partition(chunk: Chunk) -> Chunk:
+def _by_partition(batch: Chunk) -> Iterator[Chunk]:
     """The same records, those of a partition together: so they are asked for later."""
-    return chunk.at(np.argsort(chunk.partitions, kind="stable"))
+    order = np.argsort(batch.partitions, kind="stable")
+    for start in range(0, len(order), CHUNK_RECORDS):
+        yield batch.at(order[start : start + CHUNK_RECORDS])

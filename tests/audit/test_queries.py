@@ -149,8 +149,11 @@ def test_only_audit_databases_are_discarded(tmp_path: Path) -> None:
             discard(tmp_path / name)
         assert (tmp_path / name).exists()
     sync(tmp_path / "audit", MemoryLog(IDENTITY))
+    (tmp_path / "audit.wal").write_bytes(b"changes of a database that is gone")
     discard(tmp_path / "audit")
-    assert not (tmp_path / "audit").exists()
+    assert not list(tmp_path.glob("audit*"))
+    (tmp_path / "audit.wal").write_bytes(b"changes of a database that is gone")
+    assert sync(tmp_path / "audit", MemoryLog(IDENTITY)).events == 0
 
 
 def test_a_log_that_was_truncated_or_replaced_is_noticed(tmp_path: Path) -> None:
@@ -215,6 +218,13 @@ def test_the_shell_of_osdlog_sql(log: str) -> None:
     done = osdlog("sql", "--csv", log=log, stdin=words)
     assert (done.code, done.lines) == (0, ["n", "1", "m", "7"])
     assert done.err.startswith("error: the query is wrong: Parser Error")
+
+
+def test_a_plan_is_printed_as_it_is_drawn(log: str) -> None:
+    done = run(log, "sql", "EXPLAIN FROM rules")
+    assert done.code == 0
+    assert len(done.lines) > 3
+    assert "kept.rules" in done.out
 
 
 def test_osdlog_sql_refuses(log: str) -> None:
