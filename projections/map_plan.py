@@ -2,8 +2,9 @@
 
 Rule: a plan is data, made from two maps and the RG statistics; nobody is told
 of it. What comes in at an OSD is what its placed RGs have and it does not;
-what goes out is what it holds of RGs that are placed elsewhere. An OSD that
-the change adds is counted as started.
+what goes out is what it holds of RGs that are placed elsewhere, on as many OSDs
+as there are replicas: else it is kept. An OSD that the change adds is counted
+as started.
 
 The minimum is what has to be moved by any way from the copies there are to the
 same fill of every OSD: the sum of what each gains. So in - out = after - before
@@ -25,6 +26,7 @@ from eventlog.ids import OsdId, RgId
 from projections.cluster_map import ClusterMap, Osd, candidates
 from projections.failure_domains import Candidate
 from projections.placement import PlacementTable, place_again, place_all
+from projections.placement_rows import MISSING
 from projections.rg_stats import Amount, Copies, RgStats, placed_copies
 
 
@@ -146,8 +148,7 @@ def make_plan(before: ClusterMap, after: ClusterMap, survey: Survey) -> MapPlan:
     placed = table_of(before)
     placed_after = table_after(placed, before, after)
     left = copies_left(before, after, stats.copies)
-    moves = moves_to(placed_copies(stats, placed_after.rows), left)
-    under_way = moves_to(placed_copies(stats, placed.rows), stats.copies)
+    moves = moves_to(placed_after, stats, left)
     osds = tuple(_osd_plans(before, after, moves, left.by_osd(), survey))
     return MapPlan(
         before=before,
@@ -156,7 +157,7 @@ def make_plan(before: ClusterMap, after: ClusterMap, survey: Survey) -> MapPlan:
         placed_after=placed_after,
         moves=moves,
         moved=moves.incoming.total,
-        under_way=under_way.incoming.total,
+        under_way=moves_to(placed, stats, stats.copies).incoming.total,
         minimum=sum(max(0, osd.growth) for osd in osds),
         osds=osds,
         rate=together(survey.transfers),
@@ -185,8 +186,15 @@ def newcomers(known: ClusterMap, after: ClusterMap) -> list[Osd]:
     return [osd for osd in osds if osd.store is None and osd.osd not in known.osds]
 
 
-def moves_to(wanted: Copies, held: Copies) -> Moves:
-    """What is to be copied and what is left over, to come from the one to the other."""
+def moves_to(table: PlacementTable, stats: RgStats, held: Copies) -> Moves:
+    """What is to be copied and what is left over, to come from these copies to that placement.
+
+    An RG of which there is no copy cannot be copied.
+    """
+    has_source = np.zeros(stats.rg_count, np.bool_)
+    has_source[held.rgs] = True
+    wanted = placed_copies(stats, table.rows)
+    wanted = wanted.where(has_source[wanted.rgs])
     wanted_keys, held_keys = wanted.keys, held.keys
     at = np.searchsorted(held_keys, wanted_keys)
     at_or_last = np.minimum(at, max(len(held_keys) - 1, 0))
@@ -197,7 +205,8 @@ def moves_to(wanted: Copies, held: Copies) -> Moves:
     objects[found] -= held.objects[at[found]]
     sizes[found] -= held.sizes[at[found]]
     incoming = Copies(wanted.rgs, wanted.osds, objects, sizes).where(objects > 0)
-    is_left_over = np.ones(len(held_keys), np.bool_)
+    is_full = (table.rows != MISSING).all(axis=1)
+    is_left_over = is_full[held.rgs]
     is_left_over[at[found]] = False
     return Moves(incoming, held.where(is_left_over))
 

@@ -71,7 +71,7 @@ def _placed(maps: Iterable[ClusterMap], known: ClusterMap | None) -> Iterator[_P
 def _step(before: _Placed, after: _Placed, stats: RgStats) -> Step:
     copies = placed_copies(stats, before.table.rows)
     left = copies_left(before.map, after.map, copies)
-    moves = moves_to(placed_copies(stats, after.table.rows), left)
+    moves = moves_to(after.table, stats, left)
     comes, goes = moves.incoming.by_osd(), moves.outgoing.by_osd()
     gains = (amount.size - goes.get(osd, Amount()).size for osd, amount in comes.items())
     return Step(

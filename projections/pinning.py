@@ -13,7 +13,7 @@ from eventlog.ids import OsdId, RgId
 from eventlog.map_events import RgPinned, RgUnpinned
 from projections.cluster_map import ClusterMap
 from projections.map_plan import moves_to, table_of
-from projections.rg_stats import RgStats, placed_copies
+from projections.rg_stats import RgStats
 
 MAX_PINS = 10_000
 """Pins of one map event, so that it stays under 256 KiB."""
@@ -25,7 +25,7 @@ Homes = dict[RgId, tuple[OsdId, ...]]
 def homes_of(now: ClusterMap, stats: RgStats) -> Homes:
     """Where each RG's data is; of one that has none, where it is placed."""
     table, homes = table_of(now), placed_homes(now)
-    incoming = moves_to(placed_copies(stats, table.rows), stats.copies).incoming
+    incoming = moves_to(table, stats, stats.copies).incoming
     is_moving = {*incoming.rgs.tolist()}
     copies = stats.copies
     held: dict[RgId, list[tuple[int, OsdId]]] = {}

@@ -14,7 +14,7 @@ from osd.client.questions import Questions
 from osd.client.surveying import stats_said
 from projections.cluster_map import ClusterMap
 from projections.map_plan import moves_to, table_of
-from projections.rg_stats import Amount, placed_copies, stats_of
+from projections.rg_stats import Amount, stats_of
 
 CLEAN, UNKNOWN = "clean", "unknown"
 
@@ -41,7 +41,7 @@ async def settling(
     """How far it is; `awaited` are OSDs that are to start."""
     rows = await questions.rgs()
     stats = stats_of(now, stats_said(rows))
-    missing = moves_to(placed_copies(stats, table_of(now).rows), stats.copies).incoming
+    missing = moves_to(table_of(now), stats, stats.copies).incoming
     states = Counter(row.said["state"] if row.said else UNKNOWN for row in rows)
     known = ((osd, now.osds.get(osd)) for osd in sorted(awaited))
     unstarted = tuple(osd for osd, it in known if it is not None and it.store is None)

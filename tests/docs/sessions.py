@@ -39,6 +39,10 @@ _MASKS = (
     (r"\b[0-9a-f]{16}\b", "ID"),
     (r"\bprocess \d+", "process PID"),
     (r"\b\d+% of [\d.]+ [kMG]?B\b", "FILL"),
+    (r"\b\d+\.\d%", "FULL"),
+    (r"\bat .* objects/s for each OSD: measured on [\d,]+ objects?\b", "at RATE, measured"),
+    (r"\bmoved: .*", "moved: AMOUNT"),
+    (r"\b(under 1|\d+) s\b", "SECONDS"),
     (r"\b(n|serial)=\d+", r"\1=NUMBER"),
     (r"\s+", " "),
 )

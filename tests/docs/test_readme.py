@@ -14,6 +14,9 @@ DOCUMENTS = (
     "docs/copies.md",
     "docs/scrub.md",
     "docs/replace-a-disk.md",
+    "docs/expand.md",
+    "docs/retire-a-node.md",
+    "docs/botched-map.md",
 )
 KAFKA = "docs/kafka.md"
 
