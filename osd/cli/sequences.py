@@ -51,7 +51,7 @@ def plan_sequence(which: str, *, json: bool, log: str | None) -> None:
 
 async def _row(client: "AsyncClient", which: str) -> Row:
     if epochs := _EPOCHS.fullmatch(which):
-        return _of_past(await client.past(), int(epochs[1]), int(epochs[2]))
+        return _of_past(await client.map_history(), int(epochs[1]), int(epochs[2]))
     return _of_file(await client.map(), Path(which))
 
 

@@ -40,7 +40,7 @@ from osd.client.listing import Listing
 from osd.client.map_reader import MapReader, require_cluster
 from osd.client.map_writer import change_map
 from osd.client.objects import Conditions, Description, Objects
-from osd.client.planning import Past, Planned, Undoing, past_of, planned, undoing
+from osd.client.planning import AcceptedChange, Planned, Undoing, accepted_changes, planned, undoing
 from osd.client.questions import Questions
 from osd.client.settling import Settling, settling
 from osd.client.sinks import FileSink, MemorySink, StreamSink
@@ -258,16 +258,16 @@ class AsyncClient:
 
         Nothing is changed: `change_map` applies it, for the layout that it names.
         """
-        past = await self.past()
+        past = await self.map_history()
         return undoing(past, epoch, self._actor or "unknown")
 
     async def settling(self, awaited: Collection[OsdId] = ()) -> Settling:
         """How far the cluster is from being as its map wants it, once `awaited` have started."""
         return await settling(self._questions, await self.map(), awaited)
 
-    async def past(self) -> Sequence[Past]:
+    async def map_history(self) -> Sequence[AcceptedChange]:
         """Every event of the map that was accepted, with the maps before and after it."""
-        return await asyncio.to_thread(past_of, MapReader(self._log))
+        return await asyncio.to_thread(accepted_changes, MapReader(self._log))
 
     async def change_map(
         self,

@@ -56,7 +56,7 @@ class Undoing(NamedTuple):
     impossible: tuple[str, ...]
 
 
-class Past(NamedTuple):
+class AcceptedChange(NamedTuple):
     """One accepted event of the map, and the maps around it."""
 
     event: MapChanged
@@ -85,17 +85,17 @@ def planned(surveyed: Surveyed, changes: Sequence[MapChange], layout: Layout) ->
     return Planned(tuple(changes), plan, found, surveyed.silent, surveyed.rgs_by_log)
 
 
-def past_of(reader: MapReader) -> list[Past]:
+def accepted_changes(reader: MapReader) -> list[AcceptedChange]:
     """Every accepted event so far, by a reader that has read nothing yet."""
     found, before = [], reader.map
     for record, after in reader.maps():
         if record.refusal is None:
-            found.append(Past(record.event, before, after))
+            found.append(AcceptedChange(record.event, before, after))
             before = after
     return found
 
 
-def map_at(past: Sequence[Past], epoch: int) -> ClusterMap:
+def map_at(past: Sequence[AcceptedChange], epoch: int) -> ClusterMap:
     """The map of that epoch. Raises `Refused`."""
     for one in past:
         if one.after.epoch == epoch:
@@ -105,7 +105,7 @@ def map_at(past: Sequence[Past], epoch: int) -> ClusterMap:
     raise Refused(f"epoch {epoch} {said}", "`osdlog map log` lists the epochs there are.")
 
 
-def undoing(past: Sequence[Past], epoch: Epoch | None, by: str) -> Undoing:
+def undoing(past: Sequence[AcceptedChange], epoch: Epoch | None, by: str) -> Undoing:
     """What brings back the map of that epoch, or takes back the last change. Raises `Refused`."""
     if epoch is None:
         return _of_last_change(past, by)
@@ -123,7 +123,7 @@ def undoing(past: Sequence[Past], epoch: Epoch | None, by: str) -> Undoing:
     return Undoing(epoch, None, now, found.changes, impossible)
 
 
-def _of_last_change(past: Sequence[Past], by: str) -> Undoing:
+def _of_last_change(past: Sequence[AcceptedChange], by: str) -> Undoing:
     now, change = past[-1].after, _last_change(past)
     wanted = without_change(intent_of(now), intent_of(change.before), intent_of(change.after))
     found = changes_to(now, wanted, by)
@@ -136,7 +136,7 @@ def _of_last_change(past: Sequence[Past], by: str) -> Undoing:
     return Undoing(change.before.epoch, change.after.epoch, now, found.changes, impossible)
 
 
-def _last_change(past: Sequence[Past]) -> Past:
+def _last_change(past: Sequence[AcceptedChange]) -> AcceptedChange:
     """The last event in which an operator changed what operators say of the map."""
     for one in reversed(past):
         is_operators = one.event.layout is not None and not one.event.author.startswith(MONITOR)
