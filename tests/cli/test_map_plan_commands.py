@@ -70,16 +70,11 @@ def test_one_that_should_not_be_made_says_why_and_is_exit_1(cluster: Cluster) ->
         (("plan",), 2, "error: no change is named"),
         (("plan", "--out", "9"), 1, "error: osd.9 is not in the map"),
         (("plan", "--out", "0", "--layout", "77"), 1, "error: the change was made for layout 77"),
-        (("plan", "--pin", "99"), 1, "error: there is no rg 99"),
         (("plan", "--unpin", "all"), 1, "error: no RG is pinned"),
-        (("plan", "--unpin", "x%"), 2, "error: 'x%' is not a replica group"),
-        (("plan", "--move", "0@h"), 2, "error: '0@h' does not say where an OSD is"),
         (("plan", "--replay", "nowhere"), 2, "error: nowhere cannot be read: No such file"),
         (("plan", "--replay", "1..99999"), 1, "error: epoch 99999 is not there: the map is at"),
-        (("plan", "--replay", "2..1"), 1, "error: epochs 2..1 are no row"),
         (("plan", "--replay", "1..2", "--out", "0"), 2, "error: --replay stands alone"),
         (("undo", "99999"), 1, "error: epoch 99999 is not there: the map is at"),
-        (("undo", "99999", "--yes"), 1, "error: epoch 99999 is not there"),
     ],
 )
 def test_bad_input(cluster: Cluster, arguments: tuple[str, ...], code: int, what: str) -> None:
@@ -150,10 +145,9 @@ def test_who_stops_waiting_leaves_the_change(cluster: Cluster) -> None:
             waiting.wait_for('"unstarted":.9.')
             waiting.send(signal.SIGINT)
             assert waiting.end() == 130
-        assert any(
-            f"the change stays: epoch {before.epoch + 1}, layout {before.layout}." in line
-            for line in waiting.lines
-        ), waiting.lines
+            waiting.wait_for(
+                f"the change stays: epoch {before.epoch + 1}, layout {before.layout}\\."
+            )
     finally:
         gone = cluster.run("map", "undo", "--yes")
     assert gone.code == 0
