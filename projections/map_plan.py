@@ -36,11 +36,11 @@ class Disk(NamedTuple):
     total: int
     free: int
     reserve: int
-    """What is kept free of bodies."""
+    """What is kept free of imports."""
 
     @property
     def room(self) -> int:
-        """What bodies may still take."""
+        """What imports may still take."""
         return max(0, self.free - self.reserve)
 
 

@@ -69,7 +69,7 @@ def _disks(statuses: Iterable[OsdStatus]) -> Iterable[tuple[OsdId, Disk]]:
     for one in statuses:
         if one.said is not None:
             disk: Mapping[str, int] = one.said["disk"]
-            yield one.osd.osd, Disk(disk["total"], disk["free"], disk["reserve"])
+            yield one.osd.osd, Disk(disk["total"], disk["free"], disk["import_reserve"])
 
 
 def _transfers(statuses: Iterable[OsdStatus]) -> Iterable[tuple[OsdId, Transfer]]:
