@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 HEADS = ("osd", "state", "epoch", "rgs", "objects", "bytes", "copies", "strays", "disk", "note")
 NUMBERS = HEADS[2:9]
+SHOWN_LAG = 100
+"""Records; what was appended a moment ago is nobody's lag. JSON has all."""
 
 
 class Screen:
@@ -78,8 +80,8 @@ def words(status: "ClusterStatus") -> list[str]:
     ]
     if status.moving.objects or status.moving.to_erase:
         lines.append(_moving(status.moving))
-    if status.lag:
-        behind = (f"{name} by {count(records, 'record')}" for name, records in status.lag.items())
+    behind = [f"{name} by {n:,} records" for name, n in status.lag.items() if n >= SHOWN_LAG]
+    if behind:
         lines.append(f"behind the log: {', '.join(behind)}")
     if status.worst:
         lines += ["worst:", *(f"  {worst.sentence}" for worst in status.worst)]

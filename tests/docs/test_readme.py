@@ -1,5 +1,6 @@
-"""The README and the pages of operations and of Kafka say what the commands print."""
+"""The README and the pages about tasks say what the commands print; `why-slow` every reason."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from brokers.broker import Broker
 from cli.programs import ROOT
 from docs.sessions import Session
+from projections.explain import Reason
 
 DOCUMENTS = (
     "README.md",
@@ -17,6 +19,8 @@ DOCUMENTS = (
     "docs/expand.md",
     "docs/retire-a-node.md",
     "docs/botched-map.md",
+    "docs/why-slow.md",
+    "docs/prove-a-deletion.md",
 )
 KAFKA = "docs/kafka.md"
 
@@ -42,3 +46,9 @@ def check(name: str, rewrite: bool, tmp_path: Path, names: dict[str, str]) -> No
     if rewrite:
         (ROOT / name).write_text(now, encoding="utf-8")
     assert now == shown
+
+
+def test_every_reason_is_told() -> None:
+    page = (ROOT / "docs/why-slow.md").read_text(encoding="utf-8")
+    table = page.partition("| reason |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`([a-z-]+)`", table)) >= set(Reason)
