@@ -7,7 +7,7 @@ changes. The primary is the first placed OSD that is up.
 from eventlog.ids import Epoch, RgId, rg_of
 from osd.client.map_reader import MapReader
 from projections.cluster_map import ClusterMap, Osd, candidates
-from projections.placement import place_one
+from projections.placement import PlacementTable, place_all, place_one
 
 
 class Placing:
@@ -48,17 +48,20 @@ class Placing:
 
     def primaries(self) -> dict[RgId, Osd | None]:
         """The primary of every RG."""
-        return {rg: self.primary(rg) for rg in map(RgId, range(self.map.rg_count))}
+        now = self.map
+        up = {osd.osd: osd for osd in now.osds.values() if osd.is_up and osd.address}
+        return {
+            RgId(rg): next((up[osd] for osd in row if osd in up), None)
+            for rg, row in enumerate(self._placed().rows.tolist())
+        }
 
     def leaderless(self) -> list[RgId]:
-        """The RGs of which no placed OSD is up, found at once for all."""
-        import numpy as np
-
-        from projections.placement import place_all
-
-        now = self.map
-        up = [osd.osd for osd in now.osds.values() if osd.is_up and osd.address]
-        if len(up) == len(now.osds):
+        """The RGs of which no placed OSD is up."""
+        if all(osd.is_up and osd.address for osd in self.map.osds.values()):
             return []
-        table = place_all(self._candidates, now.rg_count, now.replicas, now.pins)
-        return [RgId(rg) for rg in np.flatnonzero(~np.isin(table.rows, up).any(axis=1)).tolist()]
+        return [rg for rg, osd in self.primaries().items() if osd is None]
+
+    def _placed(self) -> PlacementTable:
+        """Every RG at once, which is many times faster than one by one."""
+        now = self.map
+        return place_all(self._candidates, now.rg_count, now.replicas, now.pins)

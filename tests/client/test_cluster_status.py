@@ -1,0 +1,118 @@
+"""The cluster's status, put together from what OSDs say: rates, lag, the worst, the silent."""
+
+from typing import Any
+
+from eventlog.ids import Boot, Offset, OsdId, Partition, RgId, Topic
+from osd.cli.glances import words
+from osd.client.answers import OsdStatus
+from osd.client.cluster_status import ClusterStatus, put_together
+from projections.cluster_map import ClusterMap, Osd
+from projections.explain import Reason
+
+RGS = 10_000
+MAP = ClusterMap(cluster="c", rg_count=RGS, partitions=RGS)
+IMPORTING = {
+    "rg": 7,
+    "reason": "importing",
+    "explanation": "osd.1 must still import.",
+    "who_acts": ["osd.1"],
+}
+LOST = {
+    "rg": 9,
+    "reason": "no-good-copy",
+    "explanation": "rg 9 lacks an object.",
+    "who_acts": ["operator"],
+}
+
+
+def osd(number: int, *, is_up: bool = True) -> Osd:
+    return Osd(osd=OsdId(number), weight=1, host="h", rack="r", is_up=is_up, boot=Boot(1))
+
+
+def says(number: int, **changed: Any) -> OsdStatus:
+    said = {
+        "name": f"osd.{number}",
+        "leading": {"clean": RGS // 2},
+        "missing": {"objects": 0},
+        "to_erase": 0,
+        "copied": {"objects": 0, "bytes": 0, "busy_ms": 0},
+        "log": {"next_offsets": {"3": 10}, "map_next_offset": 5},
+        "worst": [],
+    }
+    return OsdStatus(osd(number), said | changed, None)
+
+
+def status(*osds: OsdStatus, leaderless: tuple[int, ...] = ()) -> ClusterStatus:
+    ends = {(Topic.RG, Partition(3)): Offset(12), (Topic.MAP, Partition(0)): Offset(5)}
+    return put_together(MAP, osds, [RgId(rg) for rg in leaderless], ends)
+
+
+def test_all_is_well() -> None:
+    found = status(says(1), says(2))
+    assert found.is_healthy
+    assert words(found)[:2] == [
+        "healthy: 2 of 2 OSDs answer, 10000 of 10000 RGs clean",
+        "RGs: 10000 clean",
+    ]
+
+
+def test_what_nobody_says_is_unknown() -> None:
+    silent = OsdStatus(osd(2), None, "it does not answer")
+    found = status(says(1), silent, leaderless=(4, 5))
+    assert found.states == {"clean": RGS // 2, "unknown": RGS // 2}
+    assert not found.is_healthy
+    assert [(worst.rg, worst.reason) for worst in found.worst] == [
+        (None, Reason.SILENT),
+        (4, Reason.ALL_DOWN),
+        (5, Reason.ALL_DOWN),
+    ]
+    assert found.worst[0].sentence == "osd.2 should be up by the map, and does not answer."
+
+
+def test_one_that_is_known_to_be_down_is_not_among_the_worst() -> None:
+    down = OsdStatus(osd(2, is_up=False), None, "it does not answer")
+    assert status(says(1), down).worst == ()
+
+
+def test_the_worst_come_first() -> None:
+    found = status(says(1, worst=[IMPORTING]), says(2, worst=[LOST]))
+    assert [worst.rg for worst in found.worst] == [9, 7]
+    assert words(found)[-3:] == [
+        "worst:",
+        "  rg 9 lacks an object.",
+        "  osd.1 must still import.",
+    ]
+
+
+def test_rate_and_time_to_go() -> None:
+    """Two OSDs import; the slower one decides when all is done."""
+    fast = says(
+        1,
+        missing={"objects": 100},
+        copied={"objects": 50, "bytes": 5_000, "busy_ms": 1_000},
+    )
+    slow = says(
+        2,
+        missing={"objects": 100},
+        copied={"objects": 10, "bytes": 1_000, "busy_ms": 1_000},
+        to_erase=1,
+    )
+    moving = status(fast, slow).moving
+    assert (moving.objects, moving.objects_per_s, moving.bytes_per_s) == (200, 60, 6_000)
+    assert moving.eta_s == 10
+    assert words(status(fast, slow))[2] == (
+        "moving: 200 objects to import, 1 copy to erase; 60.0 objects/s, 6.0 kB/s, about 10 s to go"
+    )
+
+
+def test_no_time_is_guessed_where_one_has_no_rate_yet() -> None:
+    new = says(1, missing={"objects": 100})
+    moving = status(new, says(2)).moving
+    assert (moving.objects, moving.objects_per_s, moving.eta_s) == (100, None, None)
+    assert words(status(new, says(2)))[2] == "moving: 100 objects to import"
+
+
+def test_lag_counts_what_was_there_before_it_was_asked() -> None:
+    behind = says(1, log={"next_offsets": {"3": 2}, "map_next_offset": 4})
+    ahead = says(2, log={"next_offsets": {"3": 20}, "map_next_offset": 9})
+    assert status(behind, ahead).lag == {"osd.1": 11}
