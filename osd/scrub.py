@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 
 from eventlog.ids import RgId, Version
+from osd.blobs import Blob
 from osd.bodies import pieces
 from osd.core.inputs import Damaged, Miscounted, Sound
 from osd.core.scrubbing import (
@@ -260,15 +261,21 @@ class Scrubber:
             await asyncio.sleep(0)
             is_right = content.size == check.size
         else:
-            try:
-                async with aclosing(pieces(content, check.size, check.sha256)) as read:
-                    async for piece in read:
-                        await self._pace(scrub, len(piece))
-                is_right = True
-            except DiskFailed:
-                is_right = False
+            is_right = await self._is_file_right(scrub, check, content)
         is_known_bad = check.is_lost and not is_deep  # only all of its bytes would tell otherwise
         return None if is_right and not is_known_bad else Fault.BAD
+
+    async def _is_file_right(self, scrub: Scrub, check: Check, blob: Blob) -> bool:
+        left = check.size
+        try:
+            async with aclosing(pieces(blob, check.size, check.sha256)) as read:
+                async for piece in read:
+                    left -= len(piece)
+                    await self._pace(scrub, len(piece))
+        except DiskFailed:
+            await self._pace(scrub, left)  # the last piece was read too, and is given to nobody
+            return False
+        return True
 
     async def _pace(self, scrub: Scrub, size: int) -> None:
         """Wait until so much may have been read."""
