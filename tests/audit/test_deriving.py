@@ -102,6 +102,18 @@ def test_a_derivation_that_fails_leaves_no_trace(
     assert differences(log, path) == []
 
 
+def test_sums_are_the_bytes_that_were_said(tmp_path: Path) -> None:
+    path, log = tmp_path / "audit", MemoryLog(IDENTITY)
+    sums = [bytes(32), bytes(range(32)), b"\xff" * 32, bytes(31) + b"\x01"]
+    puts = [replace(put(FIRST, n, f"o{n}"), sha256=each) for n, each in enumerate(sums, 1)]
+    append(log, [claimed(FIRST), *puts])
+    sync(path, log, batch_events=2)
+    with reading(path) as connection:
+        for view in ("object_versions", "ops"):
+            rows = connection.execute(f"SELECT sha256 FROM {view} ORDER BY version").fetchall()
+            assert [text for (text,) in rows] == [each.hex() for each in sums]
+
+
 def test_a_time_that_nobody_can_write_down_hides_nothing(tmp_path: Path) -> None:
     path, log = tmp_path / "audit", MemoryLog(IDENTITY)
     late = replace(put(FIRST, 1, "a"), time=Micros(2**63 - 1))
