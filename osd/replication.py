@@ -1,11 +1,11 @@
 """Replication: a body goes to the RG's other stores while it is received.
 
 Rule: a body goes to every peer of the reservation piece by piece as it comes,
-one that is known to be small at its end. A peer that takes no piece for a while is given
-up, and holds up nobody else. A peer counts if it answers that the body is
-durable there, with the sum that it has here, at most `PATIENCE_SECONDS` after
-the body is durable here. A reservation whose put is never asked for is
-released, however that comes.
+one that is known to be small at its end, by courier. A peer that takes no
+piece for a while is given up, and holds up nobody else. A peer counts if it
+answers that the body is durable there, with the sum that it has here, at most
+`PATIENCE_SECONDS` after the body is durable here. A reservation whose put is
+never asked for is released, however that comes.
 
 What is not here: what becomes of the bodies (see `osd.core.reservations` and
 `osd.core.stagings`).
@@ -25,9 +25,8 @@ from eventlog.ids import Epoch, write_fence
 from osd.bodies import Received
 from osd.core.answers import Peer, Reserved
 from osd.core.inputs import Staging
+from osd.couriers import PATIENCE_SECONDS, Couriers, Parcel
 
-PATIENCE_SECONDS = 2.0
-"""So much later than here a body may be durable at a peer, and so long it may take no piece."""
 QUEUED_PIECES = 4
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=PATIENCE_SECONDS)
 
@@ -42,12 +41,16 @@ class Outgoing:
     def __init__(
         self,
         session: aiohttp.ClientSession,
+        couriers: Couriers,
         reserved: Reserved,
         name: str,
         epoch: Epoch,
         release: Callable[[Reserved], None],
     ) -> None:
         self._session = session
+        self._couriers = couriers
+        self._name = name
+        self._epoch = epoch
         self._reserved = reserved
         self._path = f"staged/{reserved.rg:x}/{reserved.serial}?name={quote(name, safe='')}"
         self._headers = {"Osdlog-Fence": write_fence(reserved.fence), "Osdlog-Epoch": str(epoch)}
@@ -72,15 +75,16 @@ class Outgoing:
     async def write(self, piece: bytes) -> None:
         """Give the peers the next bytes of a body that comes in pieces."""
         if not self._lanes:
-            self._start(lambda lane: lane.pieces())
+            self._start()
         for lane in self._lanes:
             await lane.write(piece)
 
     async def finish(self, body: Received) -> Staging:
         """Who has it, once it is durable here; from now on its put must be asked for."""
-        payload = body.payload
-        if isinstance(payload, bytes) and not self._lanes:
-            self._start(lambda _: payload)
+        if isinstance(body.payload, bytes) and not self._lanes:
+            self._lanes = [
+                self._by_courier(peer, body.payload, body.sha256) for peer in self._peers
+            ]
         for lane in self._lanes:
             await lane.end()
         if self._lanes:
@@ -94,14 +98,24 @@ class Outgoing:
             trouble="; ".join(f"{store}: {why}" for store, why in troubles.items() if why),
         )
 
-    def _start(self, data_of: "Callable[[_Lane], bytes | AsyncGenerator[bytes]]") -> None:
-        for peer in self._reserved.peers:
+    @property
+    def _peers(self) -> tuple[Peer, ...]:
+        return self._reserved.peers
+
+    def _by_courier(self, peer: Peer, data: bytes, sha256: bytes) -> "_Lane":
+        rg, fence, serial, _ = self._reserved
+        parcel = Parcel(peer.boot, rg, self._epoch, fence, serial, self._name, sha256, data)
+        lane = _Lane(peer)
+        lane.task = self._couriers.send(peer.address, parcel)
+        return lane
+
+    def _start(self) -> None:
+        for peer in self._peers:
             lane = _Lane(peer)
-            sending = self._send(peer, data_of(lane))
-            lane.task = asyncio.create_task(sending)
+            lane.task = asyncio.create_task(self._send(peer, lane.pieces()))
             self._lanes.append(lane)
 
-    async def _send(self, peer: Peer, data: bytes | AsyncGenerator[bytes]) -> bytes:
+    async def _send(self, peer: Peer, data: AsyncGenerator[bytes]) -> bytes:
         """The sum of what is durable there."""
         url = URL(f"http://{peer.address}/{self._path}", encoded=True)
         headers = self._headers | {"Osdlog-Boot": str(peer.boot)}
@@ -116,7 +130,7 @@ class Outgoing:
 class _Lane:
     """The way to one peer."""
 
-    task: asyncio.Task[bytes]
+    task: asyncio.Future[bytes]
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
@@ -138,8 +152,9 @@ class _Lane:
             self.cancel()
 
     async def end(self) -> None:
-        """Nothing more comes."""
-        await self.write(b"")
+        """Nothing more comes; what went by courier is whole already."""
+        if isinstance(self.task, asyncio.Task):
+            await self.write(b"")
 
     def cancel(self) -> None:
         """Give the peer up, unless it has answered."""

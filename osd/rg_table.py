@@ -105,6 +105,8 @@ class RgTable:
         self.rg = rg
         self.place = Place()
         self.state: RgState = EMPTY
+        self.is_stored = False
+        """Whether the state has a row, so that a next process knows of the RG."""
         if not is_anew:
             self._load()
 
@@ -126,6 +128,7 @@ class RgTable:
         """Store the state and place; once a step is enough, the overlay is atomic."""
         header = _Header(fold_stamp(), self.place, encode_state(self.state))
         self._overlay.put(keys.prefix(b"H", self.rg), _encode(header))
+        self.is_stored = True
 
     def entry(self, name: str) -> Entry | None:
         """See `RgRows`."""
@@ -200,6 +203,7 @@ class RgTable:
                 "with --rebuild.",
             )
         self.place, self.state = header
+        self.is_stored = True
 
     def _raw_entries(self, after: str, prefix: str) -> Iterator[tuple[str, bytes]]:
         start = keys.by_text(b"E", self.rg, after)

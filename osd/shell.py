@@ -58,6 +58,7 @@ from osd.core.membership import Phase
 from osd.core.node import Node
 from osd.core.pulls import Limits
 from osd.core.room import Room
+from osd.couriers import Couriers
 from osd.disk import Body, Copy
 from osd.errors import DiskError, DiskFailed
 from osd.fetches import Fetcher
@@ -120,6 +121,7 @@ class Shell:
         self._loop = asyncio.get_running_loop()
         self.pump = Pump(log, rows, blobs, Loop(self._loop, self._take, self._confirm, self._fail))
         self.fetcher = Fetcher(blobs, gauge)
+        self.couriers = Couriers(self.fetcher.session)
         self.ready: asyncio.Future[None] = self._loop.create_future()
         """Resolved when the node is booted into the map; fails with what stops it."""
         self.stopped: asyncio.Future[None] = self._loop.create_future()
@@ -152,12 +154,17 @@ class Shell:
 
     async def ask(self, request: Request) -> Answer | Served:
         """The core's answer; the core keeps to the request's deadline."""
-        if self.stopped.done():
-            return NotNow("the node has stopped", 1_000)
+        return await self.begin(request)
+
+    def begin(self, request: Request) -> asyncio.Future[Answer | Served]:
+        """The same, to be waited for later."""
         answer: asyncio.Future[Answer | Served] = self._loop.create_future()
-        self._asked[request.ticket] = answer
-        self.feed(request)
-        return await answer
+        if self.stopped.done():
+            answer.set_result(NotNow("the node has stopped", 1_000))
+        else:
+            self._asked[request.ticket] = answer
+            self.feed(request)
+        return answer
 
     def outgoing(self, reserved: Reserved, name: str) -> Outgoing:
         """The way of a body to the reservation's peers."""
@@ -166,7 +173,7 @@ class Shell:
             self.feed(Release(reserved.rg, reserved.serial))
 
         epoch = self.node.context.map.epoch
-        return Outgoing(self.fetcher.session, reserved, name, epoch, release)
+        return Outgoing(self.fetcher.session, self.couriers, reserved, name, epoch, release)
 
     async def reached(self, epoch: Epoch, patience_s: float) -> bool:
         """Whether the map is read to that epoch, now or before the patience ends."""

@@ -196,7 +196,8 @@ class Group:
 
     def remember(self) -> None:
         """Something of the RG is here: with its header, so that a next process follows it too."""
-        self._is_dirty = True
+        if not self.table.is_stored:
+            self.table.keep_header()
 
     def keep_header(self) -> None:
         """At the end of a step: the state and place join the step's changes."""

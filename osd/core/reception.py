@@ -66,10 +66,10 @@ class Reception:
         elif group is not None:
             if isinstance(given, Get):
                 group.readers.ask(given)
-            elif isinstance(given, Reserve):
-                group.reservations.ask(given)
-            else:
+            elif not isinstance(given, Reserve):
                 group.operations.ask(given)
+            elif group.reservations.is_answered(given):
+                return
             self._agenda.touch(given.rg)
 
     def stage(self, given: Stage) -> None:
@@ -78,8 +78,7 @@ class Reception:
         if given.epoch > self._context.map.epoch:
             self._park(given)
         elif group is not None:
-            group.stagings.take(given)
-            self._agenda.touch(given.rg)
+            group.stagings.take(given)  # which gives the RG nothing to do
         else:
             self._refuse(given, _NOT_PLACED)
 

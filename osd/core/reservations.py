@@ -58,9 +58,14 @@ class Reservations:
             times.append(self._tell_at)
         return min(times, default=None)
 
-    def ask(self, request: Reserve) -> None:
-        """Take a request; it is answered once this process may act for the RG."""
+    def is_answered(self, request: Reserve) -> bool:
+        """Take a request; whether it is answered at once, as where this process leads the RG."""
+        group, fence = self._group, self._group.claims.fence
+        if group.is_primary and fence is not None and group.is_caught_up:
+            self._context.reply(request.ticket, self._reserve(fence))
+            return True
         self._waiting.append(request)
+        return False
 
     def advance(self) -> None:
         """Answer who waits, and tell peers what is settled."""

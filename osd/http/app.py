@@ -55,6 +55,7 @@ class App:
         limits, scrubs = LimitSetting(shell), Scrubs(scrubber)
         self._method_roots: dict[str, dict[str, Handler]] = {
             "limits": {"GET": limits.get, "PUT": limits.put},
+            "staged": {"PUT": self._peers.stage_together},
             "scrub": {"GET": scrubs.report, "POST": scrubs.begin, "DELETE": scrubs.stop},
         }
         self._running: set[asyncio.Future[None]] = set()

@@ -19,6 +19,7 @@ from eventlog.errors import BadName
 from eventlog.ids import Epoch, Fence, RgId, Version, checked_name, parse_fence
 from eventlog.rg_events import MAX_METADATA_BYTES
 from osd.core.inputs import ALWAYS, Condition, Declaration
+from osd.couriers import Parcel
 from osd.errors import Refused
 
 DEADLINE_MS = 10_000
@@ -197,6 +198,14 @@ def condition_of(headers: Headers, rg: RgId) -> Condition:
         match=wanted if match else None,
         none_match=unwanted or frozenset(),
     )
+
+
+def parcels_of(body: bytes) -> list[Parcel]:
+    """Small bodies that another node stages here together."""
+    try:
+        return msgspec.msgpack.decode(body, type=list[Parcel])
+    except msgspec.MsgspecError as error:
+        raise _refused(f"the body is no list of parcels: {error}") from None
 
 
 def asked_copies(body: bytes) -> list[tuple[Version, str]]:
