@@ -395,4 +395,4 @@ class Cluster:
                 self.feed(machine, damaged)
             missing = []
         self.world.after(TICK_MS, lambda: self._tick(machine, pump, missing))
-        self.feed(machine, Tick())
+        self.feed(machine, Tick(machine.room))

@@ -36,9 +36,12 @@ from simulation.observers import Observer, Violation
 from simulation.operator import Operator
 from simulation.pump import AppendFault
 from simulation.scrubs import Scrubs
+from simulation.throttles import Throttles
 
 STEPS = 200
 RGS = 3
+THROTTLED = 7
+"""Of so many seeds one has limits that change, and disks that are nearly full."""
 FIERCE = 3
 """Of so many seeds one is more often ambushed than left in peace."""
 SCRUBBED = 3
@@ -89,6 +92,7 @@ class Run:
             self.cluster, self.clients, self.nemesis, Random(random.getrandbits(64))
         )
         self.scrubs = Scrubs(self.cluster, Random(-1 - seed), self.nemesis.lose_row)
+        self.throttles = Throttles(self.cluster, Random(-1_000_001 - seed))
         self.at_rest: list[Observer] = [CalmBursts(self.cluster)]
         """Looks that change the cluster, and so come last."""
         self.cluster.observers += self._checkers()
@@ -133,6 +137,8 @@ class Run:
         self.nemesis.begin()
         if self.seed % SCRUBBED:
             self.scrubs.begin()
+        if self.seed % THROTTLED == THROTTLED - 1:
+            self.throttles.begin()
         acts: list[Callable[[], None]] = [
             self.clients.act,
             self._wait,
@@ -158,6 +164,7 @@ class Run:
         self.scrubs.end()
         self.cluster.world.run(5_000)
         self.nemesis.end()  # who was just stopping has ended by now
+        self.throttles.end()
         self.cluster.world.run(500)
         self.operator.mend()
         self._settle()

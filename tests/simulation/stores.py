@@ -20,6 +20,7 @@ from osd.core.effects import Effects
 from osd.core.inputs import Damaged, Input
 from osd.core.membership import Rebuild
 from osd.core.node import Node
+from osd.core.room import Room
 from osd.disk import Body, Copy, Disk
 from osd.errors import DiskFull
 from osd.memory_rows import MemoryRows
@@ -59,6 +60,8 @@ class Machine:
         self.skew_micros = 0
         """How far its wall clock is wrong."""
         self.is_full = False
+        self.room: Room | None = None
+        """How full it says its disk is; None: it does not look."""
         self.inbox: list[Input] | None = None
         """What waits while the process stands still; None while it does not."""
         self._uploads = 0
