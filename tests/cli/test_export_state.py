@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from cli.conftest import Cluster
-from cli.programs import Done, osdlog
+from cli.programs import PATIENCE_S, Done, osdlog
 
 
 class Export(NamedTuple):
@@ -30,6 +31,7 @@ def export(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     cluster.client.put("kept/2", b"4567")
     cluster.client.delete("kept/2")
     made = tmp_path_factory.mktemp("made") / "cluster.state"
+    until_clean(cluster)
     done = cluster.run("export-state", made)
     assert (done.code, done.out) == (0, "")
     assert "with what 2 of 2 OSDs say" in done.err
@@ -38,6 +40,14 @@ def export(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     shutil.copy(made, file)
     yield Export(file, f"{cluster.client.stat('kept/1').rg:x}")
     cluster.client.delete("kept/1")
+
+
+def until_clean(cluster: Cluster) -> None:
+    """What tests before this one began may still be moving."""
+    end = time.monotonic() + PATIENCE_S
+    while any(rg.said is None or rg.said["state"] != "clean" for rg in cluster.client.rgs()):
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 READING = (

@@ -44,6 +44,9 @@ def test_a_full_log_is_told_and_reads_go_on(
         assert [client.get(name) for name in "abcdefgh"] == [b"%c" % ord(n) for n in "abcdefgh"]
         stalled = osd.report("/status")["log"]["stalled"]
         assert NO_ROOM_FOR_THE_LOG in stalled["why"]
+        explained = osd.report("/rgs/0")
+        assert (explained["reason"], explained["who_acts"]) == ("log-stalled", ["operator"])
+        assert NO_ROOM_FOR_THE_LOG in explained["explanation"]
         assert "osdlog_log_stalled 1\n" in osd.request("GET", "/metrics").body.decode()
         small_disk.make_room()
         client.put("a", b"new")
