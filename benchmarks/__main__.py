@@ -19,6 +19,7 @@ BENCHMARKS = {
     "copies": "Two copies: three OSD processes (COPIES=write,recovery,failover picks some)",
     "audit": "Audit: SQL over the log, 64 RGs (AUDIT_EVENTS=N for another length)",
     "kafka": "The log on Kafka: one broker in a container on this machine, three OSD processes",
+    "time": "Replay, restart, handover (TIME_EVENTS=N, TIME_OBJECTS=N for other sizes)",
     "demo": "osdlog demo on the standard library",
 }
 
