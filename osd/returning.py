@@ -30,6 +30,11 @@ _REBUILD = (
     "disk: what no other store has is then lost."
 )
 
+_BODY_AT, _NUMBER = -9, 0xCF
+"""The last value of a copy's row is its body: a number of a small one is 8 bytes after this one.
+The id of a file is ASCII, and has no such byte. A node has very many rows of small bodies, and
+reads all at its start."""
+
 
 class Files(Protocol):
     """The files of a disk, as `osd.blobs` keeps them."""
@@ -62,9 +67,8 @@ def sweep(rows: Rows, files: Files) -> list[Damaged]:
     left = set(files.ids())
     named: set[str] = set()
     missing = []
-    for rg, version, copy in _copies(rows):
-        if not isinstance(copy.body, str):
-            continue
+    for rg, version, copy in _copies_in_files(rows):
+        assert isinstance(copy.body, str)
         named.add(copy.body)
         if copy.body not in left and version is not None:
             missing.append(Damaged(rg, version, copy.body))
@@ -72,14 +76,20 @@ def sweep(rows: Rows, files: Files) -> list[Damaged]:
     return missing
 
 
-def _copies(rows: Rows) -> Iterator[tuple[RgId, Version | None, Copy]]:
-    """Every copy that any row names; those of staged bodies have no version."""
-    copy, staged = msgspec.msgpack.Decoder(Copy).decode, msgspec.msgpack.Decoder(Staged).decode
+def _copies_in_files(rows: Rows) -> Iterator[tuple[RgId, Version | None, Copy]]:
+    """Every copy in a file that any row names; those of staged bodies have no version."""
+    decode, staged = msgspec.msgpack.Decoder(Copy).decode, msgspec.msgpack.Decoder(Staged).decode
     for kind in (b"C", b"I"):
         for key, data in rows.scan(kind):
-            yield keys.rg_of_key(key), Version(keys.last_number(key)), copy(data)
+            if data[_BODY_AT] == _NUMBER:
+                continue
+            copy = decode(data)
+            if isinstance(copy.body, str):
+                yield keys.rg_of_key(key), Version(keys.last_number(key)), copy
     for key, data in rows.scan(b"S"):
-        yield keys.rg_of_key(key), None, staged(data).copy
+        copy = staged(data).copy
+        if isinstance(copy.body, str):
+            yield keys.rg_of_key(key), None, copy
 
 
 def _require_record(log: Log, position: Position, digest: bytes) -> None:
