@@ -190,6 +190,10 @@ def ls(
     with_client(log, work, deadline)
 
 
+def _copies(held_by: tuple[str, ...]) -> str:
+    return f"{len(held_by)}, on {' and '.join(held_by)}" if held_by else "none that counts"
+
+
 def stat(
     name: Name,
     deadline: options.Deadline = DEADLINE_S,
@@ -219,6 +223,7 @@ def stat(
             ("etag", found.etag),
             ("type", found.media_type or ""),
             ("modified", found.modified or ""),
+            *([("copies", _copies(found.held_by))] if len(found.held_by) != 1 else []),
             *((f"meta {key}", value) for key, value in sorted(found.metadata.items())),
         ]
     )

@@ -39,6 +39,8 @@ class Stat(NamedTuple):
     metadata: dict[str, str]
     modified: str | None
     """As in HTTP."""
+    held_by: tuple[str, ...] = ()
+    """The OSDs whose copies count, by name."""
 
 
 class Listed(NamedTuple):

@@ -270,6 +270,7 @@ def _stat(name: str, response: aiohttp.ClientResponse) -> Stat:
             if key.lower().startswith(prefix)
         },
         modified=headers.get("Last-Modified"),
+        held_by=tuple(headers.get("Osdlog-Held-By", "").split()),
     )
 
 

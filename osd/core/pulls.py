@@ -23,7 +23,7 @@ MAX_RATE = 1 << 50
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What may be set while a node runs; kept in its store."""
 
-    pulls: int = 8
+    pulls: int = 4
     """Background pulls under way at once; 0: none are started."""
     rate: int = 0
     """Bytes that they may start a second; 0: as many as come."""

@@ -27,6 +27,9 @@ from projections.rg_state import Status
 if TYPE_CHECKING:
     from osd.core.group import Group
 
+IMPORTED_TOGETHER = 100
+"""Said in one event, which every node of the RG folds in one go while clients wait."""
+
 
 class _Head(TypedDict):
     """The fields that every statement begins with."""
@@ -245,7 +248,7 @@ class Speaker:
         self._say(
             ObjectsImported(
                 **self._head(),
-                versions=_batch(versions),
+                versions=_batch(versions, IMPORTED_TOGETHER),
                 serves=claim.fence if claim else None,
                 source=source,
             )
@@ -288,8 +291,8 @@ class Speaker:
                 self.imported(version, None)
 
 
-def _batch(versions: set[Version]) -> tuple[Version, ...]:
-    """Take the lowest versions out, as many as one event may list."""
-    chosen = sorted(versions)[:MAX_ITEMS]
+def _batch(versions: set[Version], most: int = MAX_ITEMS) -> tuple[Version, ...]:
+    """Take the lowest versions out, no more than these, as many as one event may list."""
+    chosen = sorted(versions)[:most]
     versions.difference_update(chosen)
     return tuple(chosen)

@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 
 from eventlog.errors import OsdlogError
-from eventlog.ids import Epoch, RgId, Version, rg_name
+from eventlog.ids import Epoch, RgId, Version, osd_name, rg_name
 from osd.core.answers import (
     Answer,
     ConditionFailed,
@@ -121,6 +121,7 @@ def object_headers(rg: RgId, entry: Entry) -> dict[str, str]:
         "Osdlog-Rg": str(rg),
         "Osdlog-Version": str(entry.version),
         "Osdlog-Sha256": body.sha256.hex(),
+        "Osdlog-Held-By": " ".join(osd_name(store.osd) for store in sorted(entry.holders())),
         "Last-Modified": _http_date(entry.time // 1_000_000),
         "Content-Type": body.media_type or BINARY,
         "Content-Length": str(body.size),
