@@ -44,7 +44,7 @@ from osd.client.planning import AcceptedChange, Planned, Undoing, accepted_chang
 from osd.client.questions import Questions
 from osd.client.settling import Settling, settling
 from osd.client.sinks import FileSink, MemorySink, StreamSink
-from osd.client.surveying import Surveyed, survey
+from osd.client.surveying import Surveyed, put_together
 from osd.client.transport import new_session
 from osd.config import DEADLINE_S, log_url
 from osd.errors import Unavailable
@@ -187,6 +187,8 @@ class AsyncClient:
 
     async def status(self) -> tuple[OsdStatus, ...]:
         """Every OSD of the map, and what it says of itself."""
+        if isinstance(self._log, StateFile):
+            return exporting.statuses(self._log, await self.map())
         return await self._questions.status()
 
     async def cluster_status(self) -> ClusterStatus:
@@ -242,8 +244,9 @@ class AsyncClient:
 
     async def survey(self) -> Surveyed:
         """How much each RG has and how full each disk is, as the OSDs say, else the log."""
+        statuses, rows = await asyncio.gather(self.status(), self.rgs())
         now = await self.map()
-        return await survey(self._questions, self._log, now)
+        return await asyncio.to_thread(put_together, statuses, rows, self._log, now)
 
     async def plan_map(
         self, changes: Sequence[MapChange], *, layout: Layout | None = None

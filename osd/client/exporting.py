@@ -34,6 +34,7 @@ from osd.client.placing import Placing
 from osd.client.questions import Questions
 from osd.errors import Refused
 from osd.rg_reports import detail, explained, row
+from projections.cluster_map import ClusterMap
 from projections.explain import Explanation, Reason
 
 NOTE = "said"
@@ -152,15 +153,19 @@ def status(log: StateFile) -> ClusterStatus:
     """The cluster as it was then."""
     reader = MapReader(log)
     placing = Placing(reader)
-    cluster_map = reader.refresh()
+    osds = statuses(log, reader.refresh())
+    ends = log.end_offsets(followed_places(log))
+    return put_together(placing.map, osds, placing.leaderless(), ends)
+
+
+def statuses(log: StateFile, cluster_map: ClusterMap) -> tuple[OsdStatus, ...]:
+    """What each OSD of the map said then."""
     said = {one.osd: one for one in noted(log).osds}
     silent = OsdNote(OsdId(0), None, "it was not asked")
-    osds = tuple(
+    return tuple(
         OsdStatus(osd, said.get(osd.osd, silent).said, said.get(osd.osd, silent).why)
         for _, osd in sorted(cluster_map.osds.items())
     )
-    ends = log.end_offsets(followed_places(log))
-    return put_together(placing.map, osds, placing.leaderless(), ends)
 
 
 def explain(log: StateFile, rg: RgId, step: Callable[[int], None] = lambda _: None) -> Explained:

@@ -6,14 +6,12 @@ many. What only an OSD knows, its disk and how fast it copies, is left unknown
 where it does not answer.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from eventlog.ids import OsdId, Partition, RgId, parse_store
 from eventlog.log import Log
 from osd.client.answers import Facts, OsdStatus, RgRow
-from osd.client.questions import Questions
 from osd.client.replay import Replay
 from projections.cluster_map import ClusterMap
 from projections.map_plan import Disk, Survey, Transfer
@@ -32,11 +30,12 @@ class Surveyed(NamedTuple):
     """How many RGs the log was asked about."""
 
 
-async def survey(questions: Questions, log: Log, cluster_map: ClusterMap) -> Surveyed:
-    """Ask every OSD, and the log for what they do not say."""
-    statuses, rows = await asyncio.gather(questions.status(), questions.rgs())
+def put_together(
+    statuses: Sequence[OsdStatus], rows: Sequence[RgRow], log: Log, cluster_map: ClusterMap
+) -> Surveyed:
+    """What OSDs and primaries said, and the log of what they did not."""
     unsaid = [row.rg for row in rows if row.said is None or "held" not in row.said]
-    by_log = await asyncio.to_thread(stats_by_log, log, cluster_map, unsaid) if unsaid else []
+    by_log = stats_by_log(log, cluster_map, unsaid) if unsaid else []
     stats = stats_of(cluster_map, [*stats_said(rows), *by_log])
     started = [one for one in statuses if one.osd.store is not None]
     silent = tuple(one.osd.osd for one in started if one.said is None)
@@ -69,7 +68,9 @@ def _disks(statuses: Iterable[OsdStatus]) -> Iterable[tuple[OsdId, Disk]]:
     for one in statuses:
         if one.said is not None:
             disk: Mapping[str, int] = one.said["disk"]
-            yield one.osd.osd, Disk(disk["total"], disk["free"], disk["import_reserve"])
+            # A node of an earlier version keeps one reserve for all.
+            reserve = disk.get("import_reserve", disk["reserve"])
+            yield one.osd.osd, Disk(disk["total"], disk["free"], reserve)
 
 
 def _transfers(statuses: Iterable[OsdStatus]) -> Iterable[tuple[OsdId, Transfer]]:

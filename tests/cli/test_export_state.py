@@ -61,6 +61,8 @@ READING = (
     ("locate", "kept/2"),
     ("history", "kept/2"),
     ("map", "show"),
+    ("map", "plan", "--out", "0"),
+    ("map", "plan", "--weight", "0:2", "--pin", "all"),
     ("map", "log"),
     ("log", "cat"),
     ("sql", "FROM object_versions"),
