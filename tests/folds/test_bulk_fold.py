@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from random import Random
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -21,7 +22,9 @@ from eventlog.memory import MemoryLog
 from eventlog.rg_events import RgEvent
 from folds.generated import history
 from projections.bulk.fold import BulkFold
+from projections.bulk.weights import weights_of
 from projections.encoding import encode_state
+from projections.holdings import weight
 from projections.replica_group import fold
 from projections.rg_memory import RgProjection
 
@@ -138,3 +141,10 @@ def test_logs_of_clusters_with_an_eventful_life(seed: int) -> None:
             both.fold(told[start : start + size])
         both.compare()
         assert both.ordinary  # else nothing was shown
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**31 - 1), st.integers(1, 2**41)), max_size=40))
+def test_weights_in_arrays_are_those_of_single_copies(pairs: list[tuple[int, int]]) -> None:
+    rgs, versions = (np.array([pair[n] for pair in pairs], np.int64) for n in (0, 1))
+    expected = [weight(RgId(rg), Version(version)) for rg, version in pairs]
+    assert weights_of(rgs, versions).tolist() == expected
