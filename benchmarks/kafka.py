@@ -46,7 +46,7 @@ from eventlog.ids import (
     rg_key,
 )
 from eventlog.kafka import KafkaLog
-from eventlog.kafka.batches import decode_batches
+from eventlog.kafka.batches import decode_batches, pieces
 from eventlog.log import Entry, LogIdentity, Record
 from eventlog.memory import MemoryLog
 from eventlog.rg_events import ObjectPut, RgClaimed, RgEvent
@@ -127,11 +127,15 @@ def _events(rg: RgId, count: int) -> Iterator[RgEvent]:
 def _in_memory() -> list[Row]:
     """Raw batches that are in memory already, into columns."""
     raw = b"".join(_raw_batches())
-    begin, log = Position(Topic.RG, Partition(0), Offset(0)), MemoryLog(_identity())
+    log = MemoryLog(_identity())
 
     def columns() -> int:
-        tables = ColumnDecoder(log).decode(decode_batches(raw, begin).chunk)
-        return sum(map(len, tables.values()))
+        decoder, begin, count = ColumnDecoder(log), Position(Topic.RG, Partition(0), Offset(0)), 0
+        for piece in pieces(memoryview(raw)):
+            batches = decode_batches(piece, begin)
+            count += sum(map(len, decoder.decode(batches.chunk).values()))
+            begin = Position(begin.topic, begin.partition, batches.next_offset)
+        return count
 
     def plain() -> int:
         return sum(_plainly(record.value) for batch in MemoryRecords(raw) for record in batch)

@@ -40,7 +40,11 @@ DIGEST_BYTES = 8
 
 def _require(met: bool, what: str) -> None:
     if not met:
-        raise BadRecord(f"the event is not valid: {what}", "It was not appended by this program.")
+        raise _invalid(what)
+
+
+def _invalid(what: str) -> BadRecord:
+    return BadRecord(f"the event is not valid: {what}", "It was not appended by this program.")
 
 
 def _require_items(versions: tuple[Version, ...]) -> None:
@@ -50,8 +54,11 @@ def _require_items(versions: tuple[Version, ...]) -> None:
     _require(ascending, "its versions must ascend")
 
 
-class RgEventBase(msgspec.Struct, frozen=True, kw_only=True):
-    """Every event of an RG says which one, and when by the appender's clock."""
+class RgEventBase(msgspec.Struct, frozen=True):
+    """Every event of an RG says which one, and when by the appender's clock.
+
+    Fields are given by name, but where many are built at once, see `eventlog.typed_events`.
+    """
 
     schema: ClassVar[str]
 
@@ -59,7 +66,7 @@ class RgEventBase(msgspec.Struct, frozen=True, kw_only=True):
     time: Micros
 
 
-class RgClaimed(RgEventBase, frozen=True, kw_only=True):
+class RgClaimed(RgEventBase, frozen=True):
     """A primary took over the RG. Its fence shuts out every older one."""
 
     schema = "RgClaimed"
@@ -84,7 +91,7 @@ class RgClaimed(RgEventBase, frozen=True, kw_only=True):
         _require(len(self.digest) == DIGEST_BYTES, "the digest must be 8 bytes")
 
 
-class OperationBase(RgEventBase, frozen=True, kw_only=True):
+class OperationBase(RgEventBase, frozen=True):
     """An operation on one object, by the RG's primary."""
 
     fence: Fence
@@ -94,11 +101,13 @@ class OperationBase(RgEventBase, frozen=True, kw_only=True):
     """Who asked, as the client says; nobody is authenticated."""
 
     def __post_init__(self) -> None:
-        _require(self.version >= 1, "versions start at 1")
-        _require(bool(self.object), "the object has no name")
+        if self.version < 1:
+            raise _invalid("versions start at 1")
+        if not self.object:
+            raise _invalid("the object has no name")
 
 
-class ObjectPut(OperationBase, frozen=True, kw_only=True):
+class ObjectPut(OperationBase, frozen=True):
     """The object's bytes are durable on `stores`, the primary's own among them."""
 
     schema = "ObjectPut"
@@ -115,13 +124,18 @@ class ObjectPut(OperationBase, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require(self.size >= 0, "the size is negative")
-        _require(len(self.sha256) == 32, "a SHA-256 is 32 bytes")
-        _require(self.fence.store in self.stores, "the primary's own store must be listed")
-        _require(len(set(self.stores)) == len(self.stores), "a store is listed twice")
+        if self.size < 0:
+            raise _invalid("the size is negative")
+        if len(self.sha256) != 32:
+            raise _invalid("a SHA-256 is 32 bytes")
+        stores = self.stores
+        if self.fence.store not in stores:
+            raise _invalid("the primary's own store must be listed")
+        if len(stores) > 1 and len(set(stores)) < len(stores):
+            raise _invalid("a store is listed twice")
 
 
-class ObjectDeleted(OperationBase, frozen=True, kw_only=True):
+class ObjectDeleted(OperationBase, frozen=True):
     """The object is gone from `version` on; older copies are doomed by this."""
 
     schema = "ObjectDeleted"
@@ -130,7 +144,7 @@ class ObjectDeleted(OperationBase, frozen=True, kw_only=True):
     request: str | None
 
 
-class ObjectDeclaredLost(OperationBase, frozen=True, kw_only=True):
+class ObjectDeclaredLost(OperationBase, frozen=True):
     """An operator gave up the object's last version; it is as deleted."""
 
     schema = "ObjectDeclaredLost"
@@ -139,7 +153,7 @@ class ObjectDeclaredLost(OperationBase, frozen=True, kw_only=True):
     reason: str
 
 
-class CopiesDoomed(RgEventBase, frozen=True, kw_only=True):
+class CopiesDoomed(RgEventBase, frozen=True):
     """These copies on `store` may go: every placed store has its own."""
 
     schema = "CopiesDoomed"
@@ -152,7 +166,7 @@ class CopiesDoomed(RgEventBase, frozen=True, kw_only=True):
         _require_items(self.versions)
 
 
-class StoreRetired(RgEventBase, frozen=True, kw_only=True):
+class StoreRetired(RgEventBase, frozen=True):
     """The claimed primary's copy of a map change, so that it has a place in this RG's order."""
 
     schema = "StoreRetired"
@@ -163,7 +177,7 @@ class StoreRetired(RgEventBase, frozen=True, kw_only=True):
     why: str
 
 
-class StatementBase(RgEventBase, frozen=True, kw_only=True):
+class StatementBase(RgEventBase, frozen=True):
     """What a store says about its own copies; (boot, n) grows with each."""
 
     store: Store
@@ -174,7 +188,7 @@ class StatementBase(RgEventBase, frozen=True, kw_only=True):
         _require(self.boot >= 1 and self.n >= 1, "boots and statements are counted from 1")
 
 
-class HoldingsStated(StatementBase, frozen=True, kw_only=True):
+class HoldingsStated(StatementBase, frozen=True):
     """With my fold at `version`, my disk for this RG is exactly this."""
 
     schema = "HoldingsStated"
@@ -196,7 +210,7 @@ class HoldingsStated(StatementBase, frozen=True, kw_only=True):
         _require(self.count >= 0 and self.version >= 0, "a count is negative")
 
 
-class ObjectsImported(StatementBase, frozen=True, kw_only=True):
+class ObjectsImported(StatementBase, frozen=True):
     """These versions are now durable here."""
 
     schema = "ObjectsImported"
@@ -212,7 +226,7 @@ class ObjectsImported(StatementBase, frozen=True, kw_only=True):
         _require_items(self.versions)
 
 
-class CopiesErased(StatementBase, frozen=True, kw_only=True):
+class CopiesErased(StatementBase, frozen=True):
     """No bytes of these objects up to these versions are left here."""
 
     schema = "CopiesErased"
@@ -224,7 +238,7 @@ class CopiesErased(StatementBase, frozen=True, kw_only=True):
         _require_items(self.versions)
 
 
-class CopiesLost(StatementBase, frozen=True, kw_only=True):
+class CopiesLost(StatementBase, frozen=True):
     """Copies believed to be here are bad or perhaps not there; `gone`: surely not there."""
 
     schema = "CopiesLost"
@@ -238,7 +252,7 @@ class CopiesLost(StatementBase, frozen=True, kw_only=True):
         _require_items(self.versions)
 
 
-class ExportClosed(StatementBase, frozen=True, kw_only=True):
+class ExportClosed(StatementBase, frozen=True):
     """Nothing of this RG, stored or staged, is left here."""
 
     schema = "ExportClosed"

@@ -6,12 +6,14 @@ Sums can be kept up copy by copy, in any order, and in SQL.
 """
 
 import hashlib
+import struct
 
 import msgspec
 
 from eventlog.ids import RgId, Version
 
 _MODULUS = 1 << 64
+_FIRST = struct.Struct("<Q").unpack_from
 
 
 class Holdings(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -22,11 +24,15 @@ class Holdings(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def plus(self, rg: RgId, version: Version) -> "Holdings":
         """With one copy more."""
-        return Holdings(self.count + 1, (self.digest + weight(rg, version)) % _MODULUS)
+        return self.moved(1, weight(rg, version))
 
     def minus(self, rg: RgId, version: Version) -> "Holdings":
         """With one copy less."""
-        return Holdings(self.count - 1, (self.digest - weight(rg, version)) % _MODULUS)
+        return self.moved(-1, -weight(rg, version))
+
+    def moved(self, count: int, weights: int) -> "Holdings":
+        """With so many copies more, whose weights are these together."""
+        return Holdings(self.count + count, (self.digest + weights) % _MODULUS)
 
     def digest_bytes(self) -> bytes:
         """The digest as events carry it: 8 bytes, little-endian."""
@@ -38,5 +44,5 @@ NOTHING = Holdings()
 
 def weight(rg: RgId, version: Version) -> int:
     """What one copy adds to the digest."""
-    digest = hashlib.md5(b"%d:%d" % (rg, version), usedforsecurity=False).digest()
-    return int.from_bytes(digest[:8], "little")
+    found: int = _FIRST(hashlib.md5(b"%d:%d" % (rg, version), usedforsecurity=False).digest())[0]
+    return found

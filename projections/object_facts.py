@@ -11,11 +11,65 @@ What is not here: whether an item is accepted (see `projections.replica_group`).
 from msgspec.structs import replace
 
 from eventlog.ids import RgId, Store, Version
-from projections.rg_state import Entry, Fact, Ledger, Memo, RgRows, RgState, Status
+from projections.holdings import weight
+from projections.rg_state import NO_LEDGER, Entry, Fact, Ledger, Memo, RgRows, RgState, Status
+
+
+class _Moves:
+    """What one event adds to the ledger of a store; what it takes away counts below zero."""
+
+    __slots__ = ("copies", "doomed", "gains", "held", "lost", "named", "weights")
+
+    def __init__(self) -> None:
+        self.held = self.doomed = self.lost = 0
+        self.copies = 0
+        self.weights = 0
+        self.gains = False
+        """Whether a copy came, after which nothing is closed."""
+        self.named: Version | None = None
+
+    def count(self, fact: Fact, sign: int) -> None:
+        """One fact more, or one less."""
+        self.held += sign * (fact.status is Status.HELD)
+        self.doomed += sign * (fact.status is Status.DOOMED)
+        self.lost += sign * (fact.status is Status.LOST)
+
+    def weigh(self, weight: int, sign: int) -> None:
+        """One copy more, or one less."""
+        self.copies += sign
+        self.weights += sign * weight
+        self.gains = self.gains or sign > 0
+
+    def after(self, ledger: Ledger) -> Ledger:
+        """The ledger with all of this."""
+        return replace(
+            ledger,
+            held=ledger.held + self.held,
+            doomed=ledger.doomed + self.doomed,
+            lost=ledger.lost + self.lost,
+            holdings=ledger.holdings.moved(self.copies, self.weights),
+            named=ledger.named if self.named is None else self.named,
+            closed=None if self.gains else ledger.closed,
+        )
 
 
 class Draft:
     """The changes of one event, beside the state and rows they start from."""
+
+    __slots__ = (
+        "_live",
+        "_moves",
+        "_size",
+        "_tombstones",
+        "_unheld",
+        "bare",
+        "before",
+        "entries",
+        "ledgers",
+        "memo",
+        "rg",
+        "rows",
+    )
 
     def __init__(self, rg: RgId, before: RgState, rows: RgRows) -> None:
         self.rg = rg
@@ -25,7 +79,9 @@ class Draft:
         """By name: the entry before the event, and after it."""
         self.bare: dict[tuple[Store, Version], bool] = {}
         self.ledgers: dict[Store, Ledger] = dict(before.ledgers)
+        """Those before the event, but for what `finish` adds."""
         self.memo: Memo | None = None
+        self._moves: dict[Store, _Moves] = {}
         self._live = before.live
         self._tombstones = before.tombstones
         self._size = before.size
@@ -41,33 +97,29 @@ class Draft:
         """The object a version belongs to, before this event."""
         return self.rows.name_of(version)
 
-    def put(self, name: str, after: Entry) -> None:
-        """Replace the object; one that is neither live nor held by anybody is forgotten."""
-        before = self.entry(name)
-        first = self.entries[name][0] if name in self.entries else before
+    def put(self, name: str, before: Entry | None, after: Entry) -> None:
+        """Replace the object; one that is neither live nor held by anybody is forgotten.
+
+        `before` is what `entry` gives.
+        """
+        seen = self.entries.get(name)
         kept = after if is_remembered(after) else None
         self._move_facts(before.facts if before else (), after.facts)
         self._count(before, -1)
         self._count(kept, +1)
-        self.entries[name] = (first, kept)
+        self.entries[name] = (seen[0] if seen else before, kept)
 
     def set_fact(self, name: str, entry: Entry, fact: Fact) -> None:
         """Give the object this fact, in place of what the store had of it."""
         others = tuple(other for other in entry.facts if other.store != fact.store)
-        self.put(name, replace(entry, facts=(*others, fact)))
+        self.put(name, entry, replace(entry, facts=(*others, fact)))
 
     def add_bare(self, store: Store, version: Version) -> bool:
         """Note a copy of a forgotten version; False where it is known already."""
         if self._has_bare(store, version):
             return False
         self.bare[store, version] = True
-        ledger = self._ledger(store)
-        self.ledgers[store] = replace(
-            ledger,
-            doomed=ledger.doomed + 1,
-            holdings=ledger.holdings.plus(self.rg, version),
-            closed=None,
-        )
+        self._tally(Fact(store, version, Status.DOOMED), +1)
         return True
 
     def drop_bare(self, store: Store, version: Version) -> bool:
@@ -75,21 +127,18 @@ class Draft:
         if not self._has_bare(store, version):
             return False
         self.bare[store, version] = False
-        ledger = self._ledger(store)
-        self.ledgers[store] = replace(
-            ledger,
-            doomed=ledger.doomed - 1,
-            holdings=ledger.holdings.minus(self.rg, version),
-        )
+        self._tally(Fact(store, version, Status.DOOMED), -1)
         return True
 
     def name_stores(self, stores: list[Store], version: Version) -> None:
         """Remember that the put of this version listed these stores."""
         for store in stores:
-            self.ledgers[store] = replace(self._ledger(store), named=version)
+            self._moved(store).named = version
 
     def finish(self, version: Version | None = None) -> RgState:
         """The state after the event, at a new version if it is an operation."""
+        for store, moves in self._moves.items():
+            self.ledgers[store] = moves.after(self.ledgers.get(store, NO_LEDGER))
         return replace(
             self.before,
             version=self.before.version if version is None else version,
@@ -105,9 +154,11 @@ class Draft:
             return self.bare[store, version]
         return self.rows.is_bare(store, version)
 
-    def _ledger(self, store: Store) -> Ledger:
-        found = self.ledgers.get(store)
-        return found if found is not None else self.before.ledger(store)
+    def _moved(self, store: Store) -> _Moves:
+        moves = self._moves.get(store)
+        if moves is None:
+            moves = self._moves[store] = _Moves()
+        return moves
 
     def _count(self, entry: Entry | None, sign: int) -> None:
         if entry is None:
@@ -128,21 +179,9 @@ class Draft:
                 self._tally(fact, +1)
 
     def _tally(self, fact: Fact, sign: int) -> None:
-        ledger = self._ledger(fact.store)
-        holdings = ledger.holdings
-        moved = (
-            holdings.plus(self.rg, fact.version)
-            if sign > 0
-            else holdings.minus(self.rg, fact.version)
-        )
-        self.ledgers[fact.store] = replace(
-            ledger,
-            held=ledger.held + sign * (fact.status is Status.HELD),
-            doomed=ledger.doomed + sign * (fact.status is Status.DOOMED),
-            lost=ledger.lost + sign * (fact.status is Status.LOST),
-            holdings=moved,
-            closed=None if sign > 0 else ledger.closed,
-        )
+        moves = self._moved(fact.store)
+        moves.count(fact, sign)
+        moves.weigh(weight(self.rg, fact.version), sign)
 
 
 def is_remembered(entry: Entry) -> bool:

@@ -20,6 +20,7 @@ whoever routes records to folds.
 
 from typing import NamedTuple, assert_never
 
+import msgspec
 from msgspec.structs import replace
 
 from eventlog.ids import Offset, Version
@@ -67,7 +68,7 @@ class VoidItem(NamedTuple):
     rule: Void
 
 
-class Folded(NamedTuple):
+class Folded(msgspec.Struct, frozen=True):
     """What an event did: the next state, the rows that change, or the rule that voided it."""
 
     state: RgState
@@ -127,7 +128,7 @@ def _operation(draft: Draft, event: Operation) -> Folded:
         return _void(draft, Void.CLAIM_ENDED)
     if not _is_next(event, state):
         voided = _void(draft, Void.OUT_OF_SEQUENCE)
-        return voided._replace(state=replace(voided.state, claim=_ended(claim)))
+        return replace(voided, state=replace(voided.state, claim=_ended(claim)))
     _apply_operation(draft, event)
     return Folded(draft.finish(event.version), draft)
 
@@ -151,7 +152,7 @@ def _apply_operation(draft: Draft, event: Operation) -> None:
             kind, request = OpKind.PUT, event.request
             body = Body(event.size, event.sha256, event.media_type, event.metadata)
             stores = [store for store in event.stores if store not in draft.before.retired]
-            held = tuple(Fact(store, event.version, Status.HELD) for store in stores)
+            held = tuple([Fact(store, event.version, Status.HELD) for store in stores])
             others = tuple(fact for fact in facts if fact.store not in stores) if facts else ()
             facts = others + held
             draft.name_stores(stores, event.version)
@@ -160,7 +161,8 @@ def _apply_operation(draft: Draft, event: Operation) -> None:
         case ObjectDeclaredLost():
             kind, request = OpKind.DECLARED_LOST, None
     memo = Memo(kind, event.object, event.version, request)
-    draft.put(event.object, Entry(event.version, body, facts, memo, event.time, event.actor))
+    after = Entry(event.version, body, facts, memo, event.time, event.actor)
+    draft.put(event.object, before, after)
     draft.memo = memo
 
 
@@ -208,7 +210,7 @@ def _retire(draft: Draft, event: StoreRetired) -> Folded:
         else:
             entry = draft.entry(name)
             assert entry is not None
-            draft.put(name, without_store(entry, event.store))
+            draft.put(name, entry, without_store(entry, event.store))
     after = draft.finish()
     ledgers = {store: ledger for store, ledger in after.ledgers.items() if store != event.store}
     retired = tuple(sorted((*state.retired, event.store)))
@@ -297,7 +299,7 @@ def _erase_item(draft: Draft, event: CopiesErased, version: Version) -> Void | N
     fact = entry.fact_of(event.store) if entry else None
     if entry is None or fact is None or fact.version > version:
         return Void.NO_SUCH_COPY
-    draft.put(name, without_store(entry, event.store))
+    draft.put(name, entry, without_store(entry, event.store))
     return None
 
 
@@ -311,7 +313,7 @@ def _lose_item(draft: Draft, event: CopiesLost, version: Version) -> Void | None
     if entry is None or fact is None or fact.version != version:
         return Void.NO_SUCH_COPY
     if event.gone:
-        draft.put(name, without_store(entry, event.store))
+        draft.put(name, entry, without_store(entry, event.store))
     elif fact.status is Status.HELD:  # a doomed copy stays doomed: nobody would doom it again
         draft.set_fact(name, entry, Fact(event.store, version, Status.LOST))
     return None

@@ -174,7 +174,7 @@ class RgState(msgspec.Struct, frozen=True, array_like=True):
 
     def ledger(self, store: Store) -> Ledger:
         """What the log says of one store."""
-        return self.ledgers.get(store, _NO_LEDGER)
+        return self.ledgers.get(store, NO_LEDGER)
 
     def stands(self, fence: Fence) -> bool:
         """Whether this fence is the standing one."""
@@ -192,7 +192,7 @@ class RgState(msgspec.Struct, frozen=True, array_like=True):
         return tuple(sorted(s for s, ledger in self.ledgers.items() if ledger.facts))
 
 
-_NO_LEDGER = Ledger()
+NO_LEDGER = Ledger()
 EMPTY = RgState()
 
 

@@ -22,7 +22,7 @@ from kafka.record import MemoryRecords
 from eventlog.chunks import Chunk, chunk_of
 from eventlog.errors import LogUnavailable
 from eventlog.ids import Offset, Partition, Position, Topic
-from eventlog.kafka.batches import Batches, decode_batches
+from eventlog.kafka.batches import Batches, decode_batches, pieces
 from eventlog.kafka.clients import SCAN, make_consumer
 from eventlog.kafka.errors import in_our_words
 from eventlog.kafka.reader import READ_S
@@ -32,6 +32,10 @@ from eventlog.places import ends_before
 
 if TYPE_CHECKING:
     from eventlog.kafka.log import KafkaLog
+
+
+POLL_MS = 5
+"""While nothing is under way yet, the client sleeps for all of a poll's time, 50 ms at most."""
 
 
 class RawFetch:
@@ -46,7 +50,7 @@ class RawFetch:
         self.next_fetch_offset = fetch_offset
         self.leader_epoch = -1
         self.bytes_read = 0
-        self.raw = bytes(records._buffer)
+        self.raw = memoryview(records._buffer)
         self._is_taken = False
 
     def __bool__(self) -> bool:
@@ -101,15 +105,13 @@ def read_chunks(
         nexts = {partition: starts[partition] for partition in wanted.values()}
         for at, answer in _answers(consumer):
             partition = wanted[at]
-            begin = Position(Topic.RG, partition, nexts[partition])
-            if begin.offset >= ends[partition]:
-                continue
-            batches = _batches(answer, begin)
-            nexts[partition] = batches.next_offset
-            chunk = _checked(batches, begin, ends[partition])
-            if len(chunk):
-                yield chunk
-            if batches.next_offset >= ends[partition]:
+            for batches, begin in _batches(answer, Position(Topic.RG, partition, nexts[partition])):
+                if begin.offset < ends[partition]:
+                    nexts[partition] = batches.next_offset
+                    chunk = _checked(batches, begin, ends[partition])
+                    if len(chunk):
+                        yield chunk
+            if nexts[partition] >= ends[partition]:
                 consumer.pause(at)
             if all(nexts[p] >= ends[p] for p in nexts):
                 return
@@ -125,7 +127,7 @@ def _require_ends(log: "KafkaLog", ends: Mapping[Partition, Offset]) -> None:
 def _answers(consumer: KafkaConsumer) -> Iterator[tuple[Place, Answer]]:
     deadline = time.monotonic() + READ_S
     while time.monotonic() < deadline:
-        came = consumer.poll(100)
+        came = consumer.poll(POLL_MS)
         for at, fetched in came.items():
             for answer in fetched if isinstance(fetched[0], RawFetch) else [fetched]:
                 yield at, answer
@@ -137,11 +139,16 @@ def _answers(consumer: KafkaConsumer) -> Iterator[tuple[Place, Answer]]:
     )
 
 
-def _batches(answer: Answer, begin: Position) -> Batches:
+def _batches(answer: Answer, begin: Position) -> Iterator[tuple[Batches, Position]]:
+    """The records of an answer, and where they begin."""
     if isinstance(answer, RawFetch):
-        return decode_batches(answer.raw, begin)
-    chunk = chunk_of(as_records(begin.topic, begin.partition, answer))
-    return Batches(chunk, Offset(answer[-1].offset + 1))
+        for piece in pieces(answer.raw):
+            batches = decode_batches(piece, begin)
+            yield batches, begin
+            begin = Position(begin.topic, begin.partition, batches.next_offset)
+    else:
+        chunk = chunk_of(as_records(begin.topic, begin.partition, answer))
+        yield Batches(chunk, Offset(answer[-1].offset + 1)), begin
 
 
 def _checked(batches: Batches, begin: Position, end: Offset) -> Chunk:

@@ -7,15 +7,16 @@ What is not here: comparing with OSDs.
 """
 
 from collections.abc import Iterable, Iterator
-from hashlib import sha256
 from typing import NamedTuple
 
+import numpy as np
+
 from eventlog.chunk_reading import read_chunks
-from eventlog.codec import Decoder
+from eventlog.chunks import Chunk
 from eventlog.ids import Offset, Partition, Position, RgId, Topic
-from eventlog.log import Log, Record
-from eventlog.map_events import MapChanged
+from eventlog.log import Log
 from eventlog.rg_events import RgEvent
+from eventlog.typed_events import EventDecoder
 from projections.cluster_map import ClusterMap
 from projections.replica_group import Folded
 from projections.rg_memory import RgProjection
@@ -37,8 +38,7 @@ class Replay:
     ) -> None:
         """Of those partitions, or of all."""
         self._log = log
-        self._decoder = Decoder(log)
-        self._skipped = cluster_map.skipped
+        self._decoder = EventDecoder(log, cluster_map.skipped)
         every = map(Partition, range(log.identity.partitions))
         wanted = every if partitions is None else partitions
         self._next_offsets = {partition: Offset(0) for partition in wanted}
@@ -52,11 +52,17 @@ class Replay:
         places = [(Topic.RG, partition) for partition in self._next_offsets]
         ends = {partition: end for (_, partition), end in self._log.end_offsets(places).items()}
         for chunk in read_chunks(self._log, dict(self._next_offsets), ends):
-            for record in chunk.records():
-                told = None if self._is_skipped(record) else self._fold(record)
-                self._next_offsets[record.partition] = Offset(record.offset + 1)
-                if told is not None:
-                    yield told
+            for partition, offset, event in self._decoder.events(chunk):
+                folded = self.rg(event.rg).fold(event, offset)
+                self._next_offsets[partition] = Offset(offset + 1)
+                yield Told(Position(Topic.RG, partition, offset), event, folded)
+            self._pass(chunk)
+
+    def _pass(self, chunk: Chunk) -> None:
+        """What stands last in a partition may have been skipped."""
+        for partition in np.unique(chunk.partitions).tolist():
+            last = int(chunk.offsets[chunk.partitions == partition].max())
+            self._next_offsets[partition] = Offset(last + 1)
 
     def rg(self, rg: RgId) -> RgProjection:
         """What was folded of one RG so far."""
@@ -64,14 +70,3 @@ class Replay:
         if found is None:
             found = self.rgs[rg] = RgProjection(rg)
         return found
-
-    def _fold(self, record: Record) -> Told:
-        event = self._decoder.decode(record)
-        assert not isinstance(event, MapChanged), "the map's events are in their own topic"
-        return Told(record.position, event, self.rg(event.rg).fold(event, record.offset))
-
-    def _is_skipped(self, record: Record) -> bool:
-        if not self._skipped:
-            return False
-        wanted = self._skipped.get(record.position)
-        return wanted is not None and wanted == sha256(record.value).digest()
