@@ -215,7 +215,7 @@ def _reviving_import(patch: MonkeyPatch) -> None:
         held = Fact(event.store, version, Status.HELD)
         others = tuple(fact for fact in entry.facts if fact.store != event.store)
         revived = replace(entry, version=version, body=bodies[draft.rg, version])
-        draft.put(name, replace(revived, facts=(*others, held)))
+        draft.put(name, entry, replace(revived, facts=(*others, held)))
         return None
 
     patch.setattr(replica_group, "_apply_operation", apply_operation)
