@@ -28,17 +28,18 @@ class _Moves:
         """Whether a copy came, after which nothing is closed."""
         self.named: Version | None = None
 
-    def count(self, fact: Fact, sign: int) -> None:
-        """One fact more, or one less."""
-        self.held += sign * (fact.status is Status.HELD)
-        self.doomed += sign * (fact.status is Status.DOOMED)
-        self.lost += sign * (fact.status is Status.LOST)
-
-    def weigh(self, weight: int, sign: int) -> None:
+    def add(self, status: Status, weight: int, sign: int) -> None:
         """One copy more, or one less."""
+        if status is Status.HELD:
+            self.held += sign
+        elif status is Status.DOOMED:
+            self.doomed += sign
+        else:
+            self.lost += sign
         self.copies += sign
         self.weights += sign * weight
-        self.gains = self.gains or sign > 0
+        if sign > 0:
+            self.gains = True
 
     def after(self, ledger: Ledger) -> Ledger:
         """The ledger with all of this."""
@@ -105,8 +106,10 @@ class Draft:
         seen = self.entries.get(name)
         kept = after if is_remembered(after) else None
         self._move_facts(before.facts if before else (), after.facts)
-        self._count(before, -1)
-        self._count(kept, +1)
+        if before is not None:
+            self._count(before, -1)
+        if kept is not None:
+            self._count(kept, +1)
         self.entries[name] = (seen[0] if seen else before, kept)
 
     def set_fact(self, name: str, entry: Entry, fact: Fact) -> None:
@@ -160,9 +163,7 @@ class Draft:
             moves = self._moves[store] = _Moves()
         return moves
 
-    def _count(self, entry: Entry | None, sign: int) -> None:
-        if entry is None:
-            return
+    def _count(self, entry: Entry, sign: int) -> None:
         if entry.body is None:
             self._tombstones += sign
         else:
@@ -179,9 +180,7 @@ class Draft:
                 self._tally(fact, +1)
 
     def _tally(self, fact: Fact, sign: int) -> None:
-        moves = self._moved(fact.store)
-        moves.count(fact, sign)
-        moves.weigh(weight(self.rg, fact.version), sign)
+        self._moved(fact.store).add(fact.status, weight(self.rg, fact.version), sign)
 
 
 def is_remembered(entry: Entry) -> bool:

@@ -145,7 +145,7 @@ def _ended(claim: Claim) -> Claim:
 def _apply_operation(draft: Draft, event: Operation) -> None:
     """Rule 4: a put makes held facts for its stores and dooms the rest; a delete dooms all."""
     before = draft.entry(event.object)
-    facts = _doom_all(before.facts if before else ())
+    facts = _doom_all(before.facts) if before else ()
     body: Body | None = None
     match event:
         case ObjectPut():
