@@ -96,6 +96,10 @@ class Claims:
             self._map_question = None
             self._retry_at = self._context.now + self._context.settings.retry_ms
 
+    def is_awaited(self, fence: Fence) -> bool:
+        """Whether the claim was sent since the RG is followed, and not read back yet."""
+        return fence == self._sent
+
     def folded(self, event: RgClaimed) -> None:
         """A claim was folded, accepted or not."""
         if event.fence == self._sent:

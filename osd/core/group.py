@@ -250,10 +250,7 @@ class Group:
         event = decoded.event
         match event:
             case RgClaimed():
-                self.claims.folded(event)
-                if folded.void is None:
-                    self.operations.claim_folded()
-                    self.reservations.claim_folded()
+                self._claimed(event, folded)
                 return Cause.CLAIM
             case ObjectPut() | ObjectDeleted() | ObjectDeclaredLost():
                 if self._is_mine(event.fence.store, event.fence.boot):
@@ -279,6 +276,16 @@ class Group:
                 return Cause.STATEMENT
             case _:
                 raise AssertionError(f"a map event in {self.partition}")
+
+    def _claimed(self, event: RgClaimed, folded: Folded) -> None:
+        is_awaited = self.claims.is_awaited(event.fence)
+        self.claims.folded(event)
+        if folded.void is not None:
+            return
+        self.operations.claim_folded()
+        self.reservations.claim_folded()
+        if self.claims.mine == event.fence and not is_awaited:
+            self.reservations.read_again(event.placed)
 
     def _is_mine(self, store: Store, boot: int) -> bool:
         return store == self.context.me and boot == self.context.boot

@@ -96,6 +96,16 @@ class Reservations:
         """A claim was accepted: whoever has an older body sweeps it by that."""
         self._open, self._untold, self._telling = {}, {}, {}
 
+    def read_again(self, placed: Iterable[Store]) -> None:
+        """The RG was forgotten and is followed again under the same claim of this process.
+
+        Which peers were told is not known any more: all are.
+        """
+        last = Serial(self._context.next_serial - 1)
+        if last > 0:
+            self._untold = dict.fromkeys((s for s in placed if s != self._context.me), last)
+            self._tell_at = self._context.now
+
     def answered(self, ticket: Ticket, *, is_done: bool) -> None:
         """A peer dropped what it was told, or was not reached."""
         peer, below = self._telling.pop(ticket, (None, Serial(0)))
