@@ -33,6 +33,8 @@ class Running(NamedTuple):
     folder: Path
     log: str
     up: Program
+    copies: int = 1
+    """Of each object."""
 
     def signal(self, osd: int, number: signal.Signals) -> None:
         """To the OSD's process, as soon as there is one."""
@@ -46,17 +48,25 @@ class Running(NamedTuple):
         self.up.send(signal.SIGINT)
         assert self.up.end() == 130
         wait_until_gone(self.folder)
-        assert on_disks(self.folder) == OnDisks(copies=there, unlogged=0, bodies=there)
+        copies = self.copies * there
+        assert on_disks(self.folder) == OnDisks(copies=copies, unlogged=0, bodies=copies)
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    folder = tmp_path / "data"
-    with program("up", "--osds", OSDS, "--rgs", 16, "--data", folder) as up:
+def running(tmp_path: Path, copies: int) -> Iterator[Running]:
+    folder, words = tmp_path / "data", ("--osds", OSDS, "--rgs", 16, "--replicas", copies)
+    with program("up", *words, "--data", folder) as up:
         log = up.wait_for(r"export OSDLOG_LOG=(\S+)")[1]
-        yield Running(folder, log, up)
+        yield Running(folder, log, up, copies)
 
 
+@pytest.fixture
+def copies() -> int:
+    """One, where a test does not ask for more."""
+    return 1
+
+
+@pytest.mark.parametrize("copies", [1, 2])
 async def test_osds_are_killed_one_after_another(running: Running) -> None:
     async with working(running.log) as load:
         for turn in range(KILLS):
@@ -80,6 +90,7 @@ async def test_the_map_changes_while_an_osd_stands_still(running: Running) -> No
     await running.check(load)
 
 
+@pytest.mark.parametrize("copies", [1, 2])
 async def test_what_many_clients_saw_of_the_same_objects_is_linearizable(running: Running) -> None:
     """They put, delete and read the same few objects while OSDs are killed and the map changes."""
     choice = random.Random(1)
