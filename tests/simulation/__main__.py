@@ -6,17 +6,20 @@ the command that shows it again.
     python -m simulation search --seeds 1000 [--first 0] [--jobs 2] [TERMS]
     python -m simulation replay SEED [TERMS]
 
-Terms are `--steps 200`, `--without SAFEGUARD`, `--replicas 2`.
+Terms are `--steps 200`, `--without SAFEGUARD`, `--replicas 2`. In the end the
+search says how many runs came through which situation.
 """
 
 import argparse
 import os
 import sys
 import time
+from collections import Counter
 
-from simulation.ablations import ABLATIONS
-from simulation.search import Terms, failures, run_of, shortest
+from simulation.safeguards import ABLATIONS
+from simulation.search import Terms, outcomes, run_of, shortest
 from simulation.seeds import STEPS, Failure
+from simulation.situations import table
 from simulation.transcript import transcript_of
 
 SHOWN = 5
@@ -36,7 +39,7 @@ def main() -> int:
     for command in (search, replay):
         command.add_argument("--steps", type=int, default=STEPS)
         command.add_argument("--without", choices=sorted(ABLATIONS), help="leave out a safeguard")
-        command.add_argument("--replicas", type=int, default=1)
+        command.add_argument("--replicas", type=int, help="else 1, 2 or 3, by the seed")
     words = parser.parse_args()
     terms = Terms(words.steps, words.without, words.replicas)
     if words.command == "replay":
@@ -52,8 +55,9 @@ def _replay(seed: int, terms: Terms) -> int:
 
 
 def _search(seeds: range, jobs: int, terms: Terms) -> int:
-    began, found = time.monotonic(), list[Failure]()
-    for done, failure in enumerate(failures(seeds, jobs, terms), 1):
+    began, found, situations = time.monotonic(), list[Failure](), Counter[str]()
+    for done, (failure, seen) in enumerate(outcomes(seeds, jobs, terms), 1):
+        situations.update(seen)
         if failure is not None:
             found.append(failure)
             if len(found) <= SHOWN:
@@ -61,6 +65,7 @@ def _search(seeds: range, jobs: int, terms: Terms) -> int:
         if done % 100 == 0 or done == len(seeds):
             per_second = done / (time.monotonic() - began)
             _say(f"{done:,} of {len(seeds):,} seeds, {len(found)} failed, {per_second:.1f}/s")
+    _say(table(situations, len(seeds)))
     return 1 if found else 0
 
 
@@ -73,7 +78,7 @@ def _show(failure: Failure, terms: Terms) -> None:
 
 def _words(terms: Terms) -> str:
     words = [f"--without {terms.without}"] if terms.without else []
-    words += [f"--replicas {terms.replicas}"] if terms.replicas > 1 else []
+    words += [f"--replicas {terms.replicas}"] if terms.replicas else []
     return f" ARGS='{' '.join(words)}'" if words else ""
 
 

@@ -1,12 +1,10 @@
 """Ablations: the product without one of its safeguards, each for the length of a run.
 
 Rule: a safeguard is a named function of the product, and an ablation puts
-another in its place; nothing in the product knows of it. A safeguard that
-nobody misses is not needed, or not tested: `MISSED_WITHIN` says in how many
-first seeds the search misses it, `MISSED_IN` which transcript does, and
-`NOT_MISSED` why none does.
+another in its place; nothing in the product knows of it.
 
-What is not here: the search (see `simulation.search`).
+What is not here: who misses what (see `simulation.safeguards`), and what needs
+several copies or a retired store (see `simulation.copy_ablations`).
 """
 
 from __future__ import annotations
@@ -314,7 +312,7 @@ def _rash_doomer(patch: MonkeyPatch) -> None:
     patch.setattr(speaker.Speaker, "knows_disk", property(_always(True)))
 
 
-ABLATIONS: dict[str, Ablation] = {
+ONE_COPY_ABLATIONS: dict[str, Ablation] = {
     "fence": _fence_without("epoch", "round", "store", "boot"),
     "epoch-of-fence": _fence_without("epoch"),
     "round-of-fence": _fence_without("round"),
@@ -353,59 +351,3 @@ ABLATIONS: dict[str, Ablation] = {
     "disk-known-before-dooming": _rash_doomer,
 }
 """All, by the name of what is missing."""
-
-MISSED_WITHIN: dict[str, int] = {
-    "fence": 60,
-    "epoch-of-fence": 60,
-    "round-of-fence": 150,
-    "rank-of-claims": 150,
-    "new-claim-after-restart": 60,
-    "new-round": 20,
-    "next-version": 20,
-    "settled-before-sweeping": 20,
-    "settled-before-failure": 20,
-    "settled-before-erasing": 60,
-    "read-back": 20,
-    "asked-before-read": 20,
-    "doomed-before-erased": 20,
-    "counted-before-doomed": 20,
-    "dooming-judged-in-place": 150,
-    "dooming": 150,
-    "doubted-claim": 20,
-    "only-puts-revive": 60,
-    "facts-rise": 60,
-    "lost-is-not-doomed": 60,
-    "tombstones-wait": 20,
-    "request-memory": 20,
-    "calm": 20,
-    "exact-placement": 150,
-    "durable-before-appended": 20,
-    "layout-of-change": 20,
-    "swept-files": 20,
-}
-"""In so many first seeds the search finds a violation."""
-
-MISSED_IN: dict[str, tuple[str, str]] = {
-    "asked-before-no": ("transcripts/found_stale_no", "rm b: not found"),
-    "newer-statement": (
-        "hazards/late_statement",
-        "  source osd.2 finishing, remaining none, strays v1",
-    ),
-}
-"""Too seldom missed in random runs: a transcript of the schedule, and a line it then ends with."""
-
-NOT_MISSED: dict[str, str] = {
-    "store-of-fence": """(epoch, round) alone tells two processes apart: every boot of a store, also
-    of a new one, raises the epoch, and of equal pairs only the first claim is accepted""",
-    "boot-of-fence": "the same: no process claims under an epoch below that of its own boot",
-    "end-of-claim": """a process that does not know what became of an append claims anew by itself;
-    the end is for a log that loses an append without a word, and none may""",
-    "fence-of-dooming": """a dooming is judged again at its own place in the log; without both, that
-    is `dooming`, it is missed""",
-    "erased-before-imported-again": "missed too seldom: in about one of 200 seeds",
-    "map-read-before-claim": """it saves a claim that the next map makes void at once; what is safe
-    rests on the rank of claims and on the fence""",
-    "disk-known-before-dooming": """needs a disk that has lost a copy without a word while there is
-    another one: tests/faults/test_two_holders.py shows it with real processes""",
-}
-"""Why the search does not miss these, or not soon enough for a test."""

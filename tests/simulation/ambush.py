@@ -1,21 +1,30 @@
 """Ambushes: several things at once, at the moment that suits them worst.
 
 Rule: nothing happens here that clients, operator and nemesis do not do by
-themselves; only the moment is not left to chance.
+themselves; only the moment is not left to chance. A trap is sprung by what its
+process sends to the log, or brings into it, and by nothing else.
 """
 
+from collections.abc import Callable
 from random import Random
 
-from eventlog.ids import OsdId, RgId, rg_of
-from eventlog.map_events import RgPinned
+from eventlog.codec import Event
+from eventlog.ids import OsdId, RgId, Store, rg_of
+from eventlog.map_events import MapChanged, RgPinned
+from eventlog.rg_events import Statement
+from osd.core.effects import Effects
+from osd.core.inputs import Input
+from projections.replica_group import Folded
 from simulation.clients import Clients
 from simulation.cluster import Cluster
 from simulation.nemesis import Nemesis
-from simulation.pump import AppendFault
+from simulation.observers import Observer
+from simulation.pump import APPEND_MS, FAULTS, AppendFault
+from simulation.reference import Told
 from simulation.stores import Machine
 
 
-class Ambush:
+class Ambush(Observer):
     """Lies in wait in a run."""
 
     def __init__(
@@ -25,6 +34,38 @@ class Ambush:
         self._clients = clients
         self._nemesis = nemesis
         self._random = random
+        self._trapped: Machine | None = None
+        """Struck when it has brought something into the log, before it can read that back."""
+        self._tinder: Machine | None = None
+        """Its disk burns when it has sent something to the log, which comes late."""
+
+    def stepped(self, machine: Machine, given: Input, effects: Effects) -> None:
+        """Spring the other trap."""
+        if machine is self._tinder and effects.appends:
+            self._tinder = None
+            self._nemesis.next_fate(AppendFault.LATE)
+            self._befall(machine, APPEND_MS + 1, self._nemesis.burn)
+
+    def appended(self, told: Told, folded: Folded | None) -> None:
+        """Spring the trap: whoever said this is struck before it can read it back."""
+        machine = self._trapped
+        if machine is not None and _speaker(told.event) == machine.store:
+            self._trapped = None
+            self._befall(machine, 0, self._nemesis.strike)
+
+    def _befall(self, machine: Machine, ms: int, strike: Callable[[Machine], None]) -> None:
+        """This happens to the process so much later, if there still is one."""
+        boot = machine.boot
+
+        def happen() -> None:
+            if machine.node is not None and machine.boot == boot and machine.inbox is None:
+                strike(machine)
+
+        self._cluster.world.after(ms, happen)
+
+    def end(self) -> None:
+        """Nothing lies in wait any more."""
+        self._trapped = self._tinder = None
 
     def act(self) -> None:
         """While operations are under way their RG moves, and something befalls its primary."""
@@ -34,11 +75,16 @@ class Ambush:
         if machine is None or machine.node is None:
             return
         if self._random.randrange(2):
-            self._nemesis.next_fate(self._random.choice(list(AppendFault)))
+            self._nemesis.next_fate(self._random.choice(FAULTS))
+        if self._random.randrange(4) == 0:
+            self._trapped = machine
+        if self._random.randrange(16) == 0:
+            self._tinder = self._random.choice(self._cluster.alive())
         for _ in range(self._random.randint(1, 3)):
             self._ask(rg)
         self._pass()
-        for befalls in self._random.sample([self._strike, self._move, self._ask_there], 3):
+        each = [self._strike, self._move, self._ask_there, self._bounce]
+        for befalls in self._random.sample(each, 3):
             befalls(rg, machine)
             self._pass()
 
@@ -55,7 +101,8 @@ class Ambush:
 
     def _strike(self, _rg: RgId, machine: Machine) -> None:
         if machine.node is not None and machine.inbox is None and self._random.randrange(2):
-            self._nemesis.strike(machine)
+            is_burnt = self._random.randrange(12) == 0
+            (self._nemesis.burn if is_burnt else self._nemesis.strike)(machine)
 
     def _move(self, rg: RgId, machine: Machine) -> None:
         """To another OSD; sometimes it is back before anybody knew."""
@@ -67,6 +114,20 @@ class Ambush:
             self._settle_in(rg)
         if self._random.randrange(4) == 0:
             self._cluster.change_map(RgPinned(rg=rg, osds=(machine.store.osd,)))
+
+    def _bounce(self, rg: RgId, machine: Machine) -> None:
+        """To another OSD for as long as it takes to copy something, and back."""
+        others = [
+            osd
+            for osd, known in sorted(self._cluster.map.osds.items())
+            if known.is_candidate and osd != machine.store.osd
+        ]
+        if not others:
+            return
+        self._cluster.change_map(RgPinned(rg=rg, osds=(self._random.choice(others),)))
+        self._cluster.world.run(self._cluster.settings.calm_ms + self._random.randrange(150))
+        self._cluster.change_map(RgPinned(rg=rg, osds=(machine.store.osd,)))
+        self._cluster.world.run(self._random.choice([0, 20, self._cluster.settings.calm_ms]))
 
     def _settle_in(self, rg: RgId) -> None:
         """The new primary has time for its claim, and then something to do."""
@@ -80,3 +141,12 @@ class Ambush:
 
     def _rg(self, name: str) -> RgId:
         return rg_of(name, len(self._cluster.reference.rgs))
+
+
+def _speaker(event: Event) -> Store | None:
+    """Who said this of an RG."""
+    if isinstance(event, MapChanged):
+        return None
+    if isinstance(event, Statement):
+        return event.store
+    return event.fence.store

@@ -123,12 +123,14 @@ class Cluster:
 
     # What an operator does.
 
-    def change_map(self, *changes: MapChange, layout: Layout | None = None) -> str | None:
+    def change_map(
+        self, *changes: MapChange, layout: Layout | None = None, author: str = "operator"
+    ) -> str | None:
         """Append one map event for the present layout; the refusal's text if it is void."""
         before = self.map
         event = MapChanged(
             time=Micros(START_MICROS + self.world.now * 1_000),
-            author="operator",
+            author=author,
             reason="",
             layout=before.layout if layout is None else layout,
             changes=changes,

@@ -18,7 +18,7 @@ from osd.disk import Copy
 from projections.rg_state import Entry
 from simulation.cluster import Cluster
 from simulation.network import LOG, Weather
-from simulation.pump import AppendFault
+from simulation.pump import FAULTS, AppendFault
 from simulation.stores import Machine
 
 YEAR_MS = 365 * 24 * 3_600_000
@@ -44,6 +44,8 @@ class Nemesis:
         """Disks that are gone with all that was on them."""
         self.spoiled: set[tuple[Store, RgId, Version]] = set()
         """Copies whose bytes were changed."""
+        self.misplaced: set[tuple[Store, RgId, Version]] = set()
+        """Copies that went while their process was dead: the next one finds that out."""
         self._fates: list[AppendFault] = []
         self._destroyed: set[tuple[RgId, Version]] = set()
         """Versions of which every copy that counted was among those."""
@@ -79,6 +81,8 @@ class Nemesis:
             self._say(f"{machine.address} goes on")
             self._cluster.thaw(machine)
         elif machine.node is None:
+            if self._random.randrange(8) == 0:
+                self._misplace(machine)
             self._start(machine)
         else:
             [act] = self._random.choices(self._acts, self.mood.weights)
@@ -126,15 +130,22 @@ class Nemesis:
         machine.vanish(rg, version, copy)
         self._reckon()
 
+    def burn(self, machine: Machine) -> None:
+        """Lose its disk, where other disks have copies too."""
+        if self._cluster.map.replicas > 1:
+            self._lose_disk(machine)
+
     def has_destroyed(self, rg: RgId, entry: Entry) -> bool:
         """Whether all that counted of this version was destroyed, now or before."""
-        holders, version = entry.holders(), entry.version
-        if holders and all(self.is_excused(store, rg, version) for store in holders):
-            self._destroyed.add((rg, version))
-        return (rg, version) in self._destroyed
+        self._look(rg, entry, self._is_silent)
+        return (rg, entry.version) in self._destroyed
 
     def is_excused(self, store: Store, rg: RgId, version: Version) -> bool:
         """Whether this copy was destroyed."""
+        return (store, rg, version) in self.misplaced or self._is_silent(store, rg, version)
+
+    def _is_silent(self, store: Store, rg: RgId, version: Version) -> bool:
+        """Whether it was destroyed, and nobody but a reader can know it."""
         if store in self.lost_stores:
             return True
         return (store, rg, version) in self.spoiled and not self._is_mended(store, rg, version)
@@ -147,11 +158,16 @@ class Nemesis:
         copy = machine.disk(rg).copy_of(version)
         return copy is not None and machine.read_body(rg, copy) is not None
 
+    def _look(self, rg: RgId, entry: Entry, is_bad: Callable[[Store, RgId, Version], bool]) -> None:
+        holders, version = entry.holders(), entry.version
+        if holders and all(is_bad(store, rg, version) for store in holders):
+            self._destroyed.add((rg, version))
+
     def _reckon(self) -> None:
         """Note what was destroyed just now, while the log still says where it was."""
         for rg, projection in self._cluster.reference.rgs.items():
             for _, entry in projection.names():
-                self.has_destroyed(rg, entry)
+                self._look(rg, entry, self.is_excused)
 
     def _draw_mood(self) -> Mood:
         draw, chance = self._random.randrange, self._random.choice
@@ -159,9 +175,10 @@ class Nemesis:
             jitter_ms=chance([0, 3, 20, 120]),
             loss=chance([0, 0, 30, 150]),
             twice=chance([0, 50, 200]),
-            slow=chance([0, 0, 20]),
+            slow=chance([0, 0, 20, 100]),
         )
-        often = (10, 2, 3, 3, 3, 1, 1, 2, 1, 1, 4)
+        several = self._cluster.map.replicas > 1
+        often = (10, 2, 3, 3, 3, 1, 1, 2 + several, 1 + several, 1, 4)
         weights = tuple(weight * (draw(3) > 0) for weight in often)
         weights = (max(weights[0], 1), *weights[1:])
         return Mood(weather, chance([0, 40, 150]), weights)
@@ -171,7 +188,7 @@ class Nemesis:
             return self._fates.pop()
         if self._random.randrange(1_000) >= self.mood.append_faults:
             return None
-        return self._random.choice(list(AppendFault))
+        return self._random.choice(FAULTS)
 
     def _machine(self) -> Machine | None:
         machines = [machine for _, machine in sorted(self._cluster.machines.items())]
@@ -280,6 +297,17 @@ class Nemesis:
         self.spoiled.add((machine.store, rg, version))
         machine.spoil(rg, copy.body)
         self._reckon()
+
+    def _misplace(self, machine: Machine) -> None:
+        """A dead one's disk has lost one copy without a word: its file, or all of it."""
+        copies = self._copies(machine)
+        if not copies:
+            return
+        rg, version, copy = self._random.choice(copies)
+        self._say(f"{machine.address} has nothing of rg {rg:x} v{version} any more")
+        self.misplaced.add((machine.store, rg, version))
+        self._reckon()
+        machine.misplace(rg, version, copy)
 
     def _copies(self, machine: Machine) -> list[tuple[RgId, Version, Copy]]:
         """What is on the disk; only what is elsewhere too, if there is any."""

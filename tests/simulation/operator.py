@@ -9,7 +9,7 @@ What is not here: what breaks by itself (see `simulation.nemesis`).
 from collections.abc import Callable
 from random import Random
 
-from eventlog.ids import WEIGHT_ONE, Layout, OsdId, RgId
+from eventlog.ids import WEIGHT_ONE, Boot, Layout, OsdId, RgId, Store
 from eventlog.map_events import (
     EpochBumped,
     MapChange,
@@ -25,11 +25,14 @@ from eventlog.map_events import (
     RgPinned,
     RgUnpinned,
 )
+from osd.core.membership import MONITOR
 from projections.cluster_map import Osd
 from simulation.cluster import Cluster
 from simulation.observers import Violation
 
 MAX_OSDS = 6
+MAX_REPLACED = 4
+"""So many OSDs at the most are replaced by new ones all at once."""
 MAX_REPLICAS = 3
 
 
@@ -39,6 +42,8 @@ class Operator:
     def __init__(self, cluster: Cluster, random: Random) -> None:
         self._cluster = cluster
         self._random = random
+        self._seen: dict[OsdId, tuple[Store, Boot]] = {}
+        """What a monitor last knew of a process."""
         self._kinds: list[tuple[int, Callable[[], MapChange]]] = [
             (6, self._pin),
             (2, self._unpin),
@@ -84,6 +89,33 @@ class Operator:
             self._say(f"late: {change}")
             if self._cluster.change_map(change, layout=layout) is None:
                 raise Violation("operator", f"{change} was accepted for an older layout")
+
+    def overhaul(self) -> None:
+        """Everything is to go elsewhere: to as many new OSDs, or to as few as can hold it."""
+        present = [osd for _, osd in sorted(self._cluster.map.osds.items()) if osd.is_candidate]
+        if len(self._cluster.map.osds) <= MAX_REPLACED and self._random.randrange(2):
+            for _ in present:
+                self._add()
+            for osd in present:
+                self._change(OsdLeaving(osd=osd.osd))
+                self._cluster.world.run(self._random.choice([0, 30, 300, 1_000]))
+            return
+        for osd in present[self._cluster.map.replicas :]:
+            self._change(OsdOut(osd=osd.osd))
+            self._cluster.world.run(self._random.choice([0, 30, 300]))
+
+    def verdict(self) -> None:
+        """A monitor says that a process is down: the one it saw last, which may be gone."""
+        osd = self._osd()
+        if osd.store is None:
+            return
+        store, boot = self._seen.get(osd.osd, (osd.store, osd.boot))
+        self._seen[osd.osd] = (osd.store, osd.boot)
+        down = OsdDown(store=store, boot=boot, why="does not answer")
+        self._say(f"monitor: {down}")
+        refusal = self._cluster.change_map(down, author=f"{MONITOR} of the simulation")
+        if refusal is None and (store, boot) != (osd.store, osd.boot):
+            raise Violation("operator", f"{down} was accepted, and {osd.store} is at {osd.boot}")
 
     def mend(self) -> None:
         """The last map: whatever is in it is in and up, and something can hold data."""

@@ -40,11 +40,16 @@ class AppendFault(Enum):
     LATE = "unknown, in the log a good while later"
     PART = "unknown, only some of it in the log"
     TWICE = "unknown, in the log, and once more later"
+    UNSAID = "said to be in the log, and never there"
 
     @property
     def is_unknown(self) -> bool:
         """Whether nobody is told what became of it."""
         return self not in (AppendFault.REFUSED, AppendFault.FULL)
+
+
+FAULTS = [fault for fault in AppendFault if fault is not AppendFault.UNSAID]
+"""What a log may do; the last is for a transcript alone."""
 
 
 class Pump:
@@ -189,7 +194,9 @@ class Pump:
             cluster.land_after(cluster.network.delay(0), chosen, self._machine, fault)
         if fault in (AppendFault.LATE, AppendFault.TWICE):
             cluster.land_after(cluster.chance.late_ms(), appends, self._machine, fault)
-        if fault is not None:
+        if fault is AppendFault.UNSAID:
+            self._done()
+        elif fault is not None:
             self._later(0, lambda: self._failed(appends, fault))
 
     def landed(self, fault: AppendFault | None) -> None:

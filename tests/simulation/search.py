@@ -8,14 +8,15 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing import get_context
 from typing import NamedTuple
 
 from pytest import MonkeyPatch  # noqa: PT013
 
 from osd.core import membership
-from simulation.ablations import ABLATIONS
 from simulation.placements import Placements
-from simulation.seeds import STEPS, Failure, Run
+from simulation.safeguards import ABLATIONS
+from simulation.seeds import FIERCE, STEPS, Failure, Run
 
 
 class Terms(NamedTuple):
@@ -24,11 +25,24 @@ class Terms(NamedTuple):
     steps: int = STEPS
     without: str | None = None
     """The safeguard that is left out."""
-    replicas: int = 1
-    """Of each object, to begin with."""
+    replicas: int | None = None
+    """Of each object, to begin with; None: one to three, by the seed."""
 
 
 DEFAULT = Terms()
+
+
+class Outcome(NamedTuple):
+    """What a run came to."""
+
+    failure: Failure | None
+    seen: frozenset[str]
+    """The situations that it came through."""
+
+
+def copies_of(seed: int) -> int:
+    """How many copies a run keeps to begin with, where its terms leave that open."""
+    return 1 + seed // FIERCE % 3
 
 
 @contextmanager
@@ -40,7 +54,7 @@ def run_of(seed: int, terms: Terms = DEFAULT) -> Iterator[Run]:
         patch.setattr(membership, "place_again", placements.again)
         if terms.without is not None:
             ABLATIONS[terms.without](patch)
-        yield Run(seed, terms.steps, terms.replicas)
+        yield Run(seed, terms.steps, terms.replicas or copies_of(seed))
 
 
 def run_seed(seed: int, terms: Terms = DEFAULT) -> Failure | None:
@@ -49,16 +63,22 @@ def run_seed(seed: int, terms: Terms = DEFAULT) -> Failure | None:
         return run.go()
 
 
+def outcome(seed: int, terms: Terms = DEFAULT) -> Outcome:
+    """One run; what must not be, if it was, and what it came through."""
+    with run_of(seed, terms) as run:
+        return Outcome(run.go(), frozenset(run.situations.seen))
+
+
 def first_failure(seeds: Iterable[int], terms: Terms = DEFAULT) -> Failure | None:
     """Run seeds one after another until one fails."""
     runs = (run_seed(seed, terms) for seed in seeds)
     return next((failure for failure in runs if failure is not None), None)
 
 
-def failures(seeds: range, jobs: int, terms: Terms = DEFAULT) -> Iterator[Failure | None]:
-    """Run all seeds on so many processes; one result for each, in the order of seeds."""
-    with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(partial(run_seed, terms=terms), seeds, chunksize=8)
+def outcomes(seeds: range, jobs: int, terms: Terms = DEFAULT) -> Iterator[Outcome]:
+    """Run all seeds on so many processes; one outcome for each, in the order of seeds."""
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        yield from pool.map(partial(outcome, terms=terms), seeds, chunksize=8)
 
 
 def shortest(failure: Failure, terms: Terms = DEFAULT) -> tuple[int, Failure]:

@@ -17,7 +17,7 @@ from osd.core.pulls import Limits
 from simulation.ambush import Ambush
 from simulation.checkers.acknowledged_writes import AcknowledgedWrites
 from simulation.checkers.calm_bursts import CalmBursts
-from simulation.checkers.clean_at_rest import CleanAtRest
+from simulation.checkers.clean_at_rest import CleanAtRest, staged_bodies
 from simulation.checkers.counted_copies_stay import CountedCopiesStay
 from simulation.checkers.dense_versions import DenseVersions
 from simulation.checkers.expected_stops import ExpectedStops
@@ -36,6 +36,7 @@ from simulation.observers import Observer, Violation
 from simulation.operator import Operator
 from simulation.pump import AppendFault
 from simulation.scrubs import Scrubs
+from simulation.situations import Situations
 from simulation.throttles import Throttles
 
 STEPS = 200
@@ -56,6 +57,7 @@ SETTINGS = Settings(
     hint_ms=500,
     retry_ms=100,
     snapshot_ms=0,
+    settle_ms=50,
     is_checked=True,
 )
 
@@ -95,13 +97,15 @@ class Run:
         self.throttles = Throttles(self.cluster, Random(-1_000_001 - seed))
         self.at_rest: list[Observer] = [CalmBursts(self.cluster)]
         """Looks that change the cluster, and so come last."""
-        self.cluster.observers += self._checkers()
+        self.situations = Situations(self.cluster)
+        self.cluster.observers += [self.situations, self.ambush, *self._checkers()]
         for osd in range(random.choice([2, 3, 4])):
             self.cluster.add(OsdId(osd))
         self._weights = [random.choice([10, 20]), 10, random.choice([0, 2, 6]), 1, 1, 1]
         self._weights += [random.choice([0, 3, 6]), random.choice([0, 2, 6])]
+        self._weights += [random.choice([0, 0, 1]), random.choice([0, 1])]
         if is_fierce:
-            self._weights = [8, 8, 1, 0, 2, 0, 2, 8]
+            self._weights = [8, 8, 1, 0, 2, 0, 2, 8, 0, 1]
 
     def go(self) -> Failure | None:
         """Do it all; what must not be, if it was."""
@@ -148,6 +152,8 @@ class Run:
             self.operator.late,
             self.nemesis.act,
             self.ambush.act,
+            self.operator.overhaul,
+            self.operator.verdict,
         ]
         for self.step in range(self.steps):  # noqa: B020
             [act] = self.random.choices(acts, self._weights)
@@ -160,6 +166,7 @@ class Run:
 
     def _rest(self) -> None:
         """Everything is mended; what was destroyed is found out, and deleted."""
+        self.ambush.end()
         self.nemesis.end()
         self.scrubs.end()
         self.cluster.world.run(5_000)
@@ -168,6 +175,8 @@ class Run:
         self.cluster.world.run(500)
         self.operator.mend()
         self._settle()
+        if left := staged_bodies(self.cluster):
+            raise Violation("clean at rest", "\n".join(left))
         self._doubt()
         self.scrubs.everywhere()
         self._settle()

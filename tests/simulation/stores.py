@@ -135,7 +135,7 @@ class Machine:
         self.rows.apply({keys.by_version(b"C", rg, version): None})
         self.rows.sync()
         if isinstance(copy.body, str):
-            del self.files[copy.body]
+            self.files.pop(copy.body, None)
 
     def mend(self, rg: RgId, copy: Copy) -> None:
         """The bytes are again what was written."""
@@ -151,5 +151,15 @@ class Machine:
             return
         overlay = Overlay(self.rows)
         Disk(overlay, rg).keep_body(body, data)
+        self.rows.apply(overlay.take())
+        self.rows.sync()
+
+    def misplace(self, rg: RgId, version: Version, copy: Copy) -> None:
+        """The file of a copy is gone, or, if it is a small one, all that is known of it."""
+        if isinstance(copy.body, str):
+            self.files.pop(copy.body, None)
+            return
+        overlay = Overlay(self.rows)
+        Disk(overlay, rg).drop_copy(version)
         self.rows.apply(overlay.take())
         self.rows.sync()

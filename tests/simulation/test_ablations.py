@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from simulation.ablations import ABLATIONS, MISSED_IN, MISSED_WITHIN, NOT_MISSED
+from simulation.safeguards import ABLATIONS, MISSED_IN, MISSED_WITHIN, NOT_MISSED
 from simulation.search import Terms, first_failure
 from transcripts.runner import read, rewrite
 
@@ -13,7 +13,8 @@ TESTS = Path(__file__).resolve().parents[1]
 
 @pytest.mark.parametrize("name", MISSED_WITHIN)
 def test_the_search_misses(name: str) -> None:
-    failure = first_failure(range(MISSED_WITHIN[name]), Terms(without=name))
+    within, copies = MISSED_WITHIN[name]
+    failure = first_failure(range(within), Terms(without=name, replicas=copies))
     assert failure is not None
     assert not failure.is_crash, failure.what
 
@@ -28,6 +29,5 @@ def test_a_transcript_misses(name: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_of_every_ablation_it_is_known_who_misses_it() -> None:
-    assert [*MISSED_WITHIN, *MISSED_IN, *NOT_MISSED] == sorted(
-        ABLATIONS, key=[*MISSED_WITHIN, *MISSED_IN, *NOT_MISSED].index
-    )
+    known = [*MISSED_WITHIN, *MISSED_IN, *NOT_MISSED]
+    assert sorted(known) == sorted(ABLATIONS)

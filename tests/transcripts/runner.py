@@ -16,6 +16,7 @@ were asked to show. Two runs print the same.
     cut N                no way between osd.N and the log  heal
     freeze N             its process stands still          thaw N
     fates FATE ...       of the next appends: ok or one of refused, full, lost, landed, late, twice
+                         and unsaid: lost without a word, as no log may
     spoil N NAME         other bytes on its disk           vanish N NAME: its copy's row is gone
     mend N NAME          the right bytes again             leap YEARS
     scrub N [light]      it looks at all it has, every byte

@@ -31,6 +31,16 @@ class CleanAtRest(Observer):
             raise Violation(NAME, "\n".join(faults))
 
 
+def staged_bodies(cluster: Cluster) -> list[str]:
+    """What is still staged: nothing, once primaries have told their peers what is settled."""
+    return [
+        f"rg {rg:x} at {machine.address} has staged {staged.copy.name} under {staged.fence}"
+        for machine in cluster.alive()
+        for rg in sorted(cluster.reference.rgs)
+        for staged in machine.disk(rg).staged()
+    ]
+
+
 def faults_of(cluster: Cluster) -> list[str]:
     """Everything that is wrong with a settled cluster; empty if all is well."""
     found = []
