@@ -15,7 +15,7 @@ from queue import Empty, Queue
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "osd.cli")
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 """After so long a test fails; nothing waits so long when all is well."""
 
 
