@@ -25,7 +25,7 @@ from eventlog.map_events import MapChange, MapChanged, OsdDown, OsdIn, OsdOut, R
 from osd.client import AsyncClient
 from osd.demo.stage import Stage, stage
 from osd.demo.telling import Telling
-from osd.errors import Unavailable
+from osd.errors import OutcomeUnknown, Unavailable
 
 SMALL, MIDDLE, LARGE = os.urandom(4096), os.urandom(1 << 20), os.urandom(4 << 20)
 NAMES = 3_000
@@ -204,9 +204,9 @@ async def _after_kill(cluster: Stage, victim: OsdId) -> float:
     name = next(it for it in names if rows[rg_of(it, len(rows))] == victim)
     await client.put(name, SMALL)
     os.kill(_pid(cluster.supervisor.folder_of(victim)), signal.SIGKILL)
-    async with AsyncClient(client.log.url, deadline_s=0.05) as impatient:
+    async with AsyncClient(client.log.url, deadline_s=0.1) as impatient:
         while True:
-            with suppress(Unavailable):
+            with suppress(Unavailable, OutcomeUnknown):
                 await impatient.put(name, SMALL)
                 acknowledged = time.time()
                 break
