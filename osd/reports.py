@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from eventlog.ids import Partition, Position, RgId, Store, Topic, osd_name, rg_name
+from eventlog.ids import Partition, Position, RgId, Topic, osd_name, rg_name
 from osd import rg_reports
 from osd.core.group import Group
 from osd.core.obstacles import explain_here
@@ -122,23 +122,10 @@ def rgs(shell: Shell) -> list[Report]:
 
 def rg_row(group: Group) -> Report:
     """One RG in numbers."""
-    return rg_reports.row(group.rg, group.view) | {
+    view, left = group.view, group.progress.left
+    return rg_reports.row(group.rg, view) | {
         "copies": group.disk.holdings.count,
-        "replicas": [_replica(group, store) for store in group.placed],
-    }
-
-
-def _replica(group: Group, store: Store) -> Report:
-    """How far one placed store is, by this node's fold."""
-    left = group.progress.left(store)
-    return {
-        "store": str(store),
-        "osd": store.osd,
-        "is_up": store in group.acting,
-        "is_complete": left.objects == 0,
-        "objects": group.state.ledger(store).held,
-        "missing_objects": left.objects,
-        "missing_bytes": left.size,
+        "replicas": [rg_reports.replica(view, store, left(store).size) for store in group.placed],
     }
 
 

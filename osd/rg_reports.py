@@ -42,6 +42,21 @@ def row(rg: RgId, view: View) -> Report:
     }
 
 
+def replica(view: View, store: Store, missing_bytes: int | None) -> Report:
+    """How far one placed store is; `missing_bytes` is None where nobody has counted them."""
+    held = view.state.ledger(store).held
+    missing = view.state.live - held
+    return {
+        "store": str(store),
+        "osd": store.osd,
+        "is_up": store in view.acting,
+        "is_complete": missing == 0,
+        "objects": held,
+        "missing_objects": missing,
+        "missing_bytes": missing_bytes,
+    }
+
+
 def detail(view: View, rows: RgRows, mine: Fence | None, next_offset: Offset) -> Report:
     """Its claim, its stores and its sources."""
     state = view.state

@@ -45,6 +45,7 @@ from projections.map_fold import fold
 from projections.placement import place_one
 from projections.replica_group import RULE_SET, Folded
 from projections.rg_memory import RgProjection
+from projections.rg_state import Claim
 from projections.states import State, View, flags
 
 _NOBODY = Store(OsdId(0), Incarnation(0))
@@ -90,6 +91,9 @@ class Story:
         self.stopped: str | None = None
         """Why the RG cannot be folded any further."""
         self._steps: dict[Key, Step] = {}
+        self._judged: tuple[Claim | None, ClusterMap] = (None, EMPTY)
+        """The claim and the map for which `_fence` was found: most questions repeat."""
+        self._fence: Fence | None = None
 
     @property
     def view(self) -> View:
@@ -119,7 +123,7 @@ class Story:
         self.map = after
         self._place()
         if self._concerned() != before:
-            self._tell((position,), Step(position, position, time, tell(event)))
+            self._tell((position,), event, Since(position, time))
 
     def happened(self, event: RgEvent, position: Position, time: Micros) -> None:
         """An event of the RG."""
@@ -130,8 +134,7 @@ class Story:
             return
         folded = self.projection.fold(event, Offset(position.offset))
         if folded.void is None:
-            step = Step(position, position, time, tell(event), copies=_copies(event, folded))
-            self._tell(_key(event), step, is_told=_is_told(event))
+            self._tell(_key(event), event, Since(position, time), folded)
 
     def stop(self, why: str) -> None:
         """A record cannot be understood: nobody folds the RG past it."""
@@ -150,15 +153,19 @@ class Story:
         sentence = f"{me}, by the map its primary, must claim {rg_name(self.rg)}; {last}."
         return Explanation(sentence, Reason.CLAIM_AWAITED, (me,))
 
-    def _tell(self, key: Key, step: Step, *, is_told: bool = True) -> None:
-        if flags(self.view)[0] is State.CLEAN and self.placed and self.acting:
+    def _tell(
+        self, key: Key, event: MapChanged | RgEvent, at: Since, folded: Folded | None = None
+    ) -> None:
+        """Begin anew where it is clean; else keep the event, if it can be a cause."""
+        if self.placed and self.acting and flags(self.view)[0] is State.CLEAN:
             self.since = None
             self._steps.clear()
             return
-        if self.since is None:
-            self.since = Since(step.position, step.time)
-            is_told = True
-        if is_told:
+        is_first = self.since is None
+        self.since = self.since or at
+        if is_first or _is_told(event):
+            copies = _copies(event, folded) if folded is not None else 0
+            step = Step(at.position, at.position, at.time, tell(event), copies=copies)
             earlier = self._steps.pop(key, None)
             self._steps[key] = _joined(earlier, step) if earlier else step
 
@@ -180,7 +187,15 @@ class Story:
 
     def _standing_fence(self, me: Store) -> Fence | None:
         """The fence under which the primary's present process can act, if there is one."""
-        claim, osd = self.projection.state.standing, self.map.osd_of(me)
+        claim = self.projection.state.standing
+        if claim is self._judged[0] and self.map is self._judged[1]:
+            return self._fence
+        self._judged = (claim, self.map)
+        self._fence = self._judge(claim, me)
+        return self._fence
+
+    def _judge(self, claim: Claim | None, me: Store) -> Fence | None:
+        osd = self.map.osd_of(me)
         if claim is None or osd is None or claim.fence.process != (me, osd.boot):
             return None
         now = self.map
@@ -189,7 +204,7 @@ class Story:
         return claim.fence if said == wanted else None
 
 
-def _is_told(event: RgEvent) -> bool:
+def _is_told(event: MapChanged | RgEvent) -> bool:
     """Whether it can be a cause; a put or delete is one only where it ends a clean time."""
     if isinstance(event, HoldingsStated):
         return event.answers is not None
@@ -213,7 +228,7 @@ def _key(event: RgEvent) -> Key:
             return (event.schema, event.store)
 
 
-def _copies(event: RgEvent, folded: Folded) -> int:
+def _copies(event: MapChanged | RgEvent, folded: Folded) -> int:
     match event:
         case ObjectsImported() | CopiesErased() | CopiesLost() | CopiesDoomed():
             return len(event.versions) - len(folded.items)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 import msgspec
 
 from eventlog.errors import LogCorrupt, LogReadOnly
-from eventlog.ids import Micros, OsdId, RgId, osd_name, rg_name
+from eventlog.ids import Micros, OsdId, RgId, Store, osd_name, rg_name
 from eventlog.log import Log
 from eventlog.state_file import StateFile, export
 from osd.client.answers import Facts, OsdStatus, RgRow
@@ -33,9 +33,10 @@ from osd.client.map_reader import MapReader
 from osd.client.placing import Placing
 from osd.client.questions import Questions
 from osd.errors import Refused
-from osd.rg_reports import detail, explained, row
+from osd.rg_reports import detail, explained, replica, row
 from projections.cluster_map import ClusterMap
 from projections.explain import Explanation, Reason
+from projections.rg_memory import RgProjection
 
 NOTE = "said"
 EXPLAINED = 1_000
@@ -187,4 +188,14 @@ def rg_report(log: StateFile, rg: RgId) -> dict[str, Any]:
     told = explain(log, rg)
     view, projection = told.story.view, told.story.projection
     said = detail(view, projection, view.mine, projection.next_offset)
-    return row(rg, view) | said | explained(told.why)
+    replicas = [replica(view, store, _missing(projection, store)) for store in view.placed]
+    return row(rg, view) | {"replicas": replicas} | said | explained(told.why)
+
+
+def _missing(projection: RgProjection, store: Store) -> int:
+    """Bytes of live objects whose copy at the store does not count."""
+    return sum(
+        entry.body.size
+        for _, entry in projection.names()
+        if entry.body is not None and not entry.counts_at(store)
+    )
