@@ -127,12 +127,9 @@ def rg_show(
             ("folded", f"up to offset {said['next_offset']} (exclusive)"),
         ]
     )
-    # Only a node says how far each replica is; an export has nothing of it.
-    replicas = said.get("replicas")
-    progress = {x["store"]: _progress_words(x) for x in replicas or ()}
-    elsewhere = "not placed here" if replicas is not None else ""
+    progress = {x["store"]: _progress_words(x) for x in said["replicas"]}
     stores = [
-        (s, x["held"], x["doomed"], x["lost"], progress.get(s, elsewhere))
+        (s, x["held"], x["doomed"], x["lost"], progress.get(s, "not placed here"))
         for s, x in said["stores"].items()
     ]
     heads = ("store", "held", "doomed", "lost", "note")
