@@ -3,19 +3,22 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from audit.proofs import Proofs
 from audit.test_reports import RIGHT, asked, found
+from eventlog.ids import Serial
 from folds.building import A, stated
 from projections.audit.scripts import script
 from simulation.search import run_of
 
 SEEDS = (0, 4)
-UNSAID = "WHEN q.stores IS NOT NULL OR p.why IS NOT NULL THEN"
+UNSAID = "WHEN d.silent <> [] OR p.why IS NOT NULL THEN"
 STAGED = "AND staged_from IS NULL"
+WITH_STAGED = replace(stated(A, 2, 3, 1), staged_from=Serial(1))
 CONDITIONS = {
     "a store has not stated its holdings": (UNSAID, "WHEN false THEN", RIGHT[:5]),
-    "a body is staged": (STAGED, "", [*RIGHT[:5], stated(A, 2, 3, 1, 2)]),
+    "a body is staged": (STAGED, "", [*RIGHT[:5], WITH_STAGED]),
 }
 """What a proof asks for, how it is left out, and a log in which it is not so."""
 
