@@ -188,7 +188,7 @@ def _import_of_void(patch: MonkeyPatch) -> None:
     folded = custody.Custody.folded
 
     def fold_all(self: custody.Custody, event: Any, done: Folded) -> None:
-        folded(self, event, done._replace(void=None))
+        folded(self, event, replace(done, void=None))
 
     patch.setattr(custody.Custody, "folded", fold_all)
 
@@ -201,7 +201,7 @@ def _retired_speak(patch: MonkeyPatch) -> None:
         retired = draft.before.retired
         draft.before = replace(draft.before, retired=())
         done = statement(draft, event, offset)
-        return done._replace(state=replace(done.state, retired=retired))
+        return replace(done, state=replace(done.state, retired=retired))
 
     patch.setattr(replica_group, "_statement", accept)
 
