@@ -1,4 +1,6 @@
-"""What all tests share: the flag that rewrites golden files."""
+"""What all tests share: the flag that rewrites golden files, and a working Ctrl-C."""
+
+import signal
 
 import pytest
 
@@ -20,6 +22,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write golden files and transcripts anew, to be reviewed as a change",
     )
+
+
+def pytest_configure() -> None:
+    """A shell's background job ignores SIGINT, and so would all programs that tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
