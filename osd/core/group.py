@@ -117,6 +117,14 @@ class Group:
             self._question = self.context.frontier.want(self.partition)
         return self.context.frontier.reached(self.partition, self._question)
 
+    def is_read_to(self, question: int) -> bool:
+        """Whether it is folded as far as that question's answer.
+
+        One that was asked while a snapshot was awaited says by itself only how far the RG's
+        partition is read, which others may share.
+        """
+        return self.is_caught_up and self.context.frontier.reached(self.partition, question)
+
     @property
     def view(self) -> View:
         """All that this RG's state is derived from."""

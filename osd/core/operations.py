@@ -175,10 +175,9 @@ class Operations:
         """Whether the answer may be said: it is in the log for ever, or the log was asked since."""
         if not isinstance(answer, ConditionFailed | NotFound):
             return True
-        frontier, partition = self._context.frontier, self._group.partition
         if waiting.question is None:
-            waiting.question = frontier.want(partition)
-        return frontier.reached(partition, waiting.question)
+            waiting.question = self._context.frontier.want(self._group.partition)
+        return self._group.is_read_to(waiting.question)
 
     def _judge(self, request: Put | Delete) -> Answer | None:
         """The answer without doing anything, or None if it is to be done."""

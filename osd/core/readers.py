@@ -62,15 +62,17 @@ class Readers:
         """Serve those whose question is reached."""
         if not self._waiting:
             return
-        frontier, kept = self._context.frontier, []
+        kept = []
         for reading in self._waiting:
-            question = reading.question
-            is_reached = question is None or frontier.reached(self._group.partition, question)
-            if is_reached and not self._is_bad(reading.request):
+            if self._is_ready(reading) and not self._is_bad(reading.request):
                 self._serve(reading.request)
             else:
                 kept.append(reading)
         self._waiting = kept
+
+    def _is_ready(self, reading: _Reading) -> bool:
+        group, question = self._group, reading.question
+        return question is None or group.stuck is not None or group.is_read_to(question)
 
     def _is_bad(self, request: Get) -> bool:
         """Whether the copy here counts by the log, and is bad or not there."""

@@ -143,7 +143,9 @@ class Reception:
 
     def _is_behind(self, rg: RgId, number: int) -> bool:
         group = self._groups.get(rg)
-        return group is not None and not self._context.frontier.reached(group.partition, number)
+        if group is None or group.stuck is not None:  # whoever asks of it is told why
+            return False
+        return not group.is_read_to(number)
 
     def _park(self, given: Request | Stage) -> None:
         self._parked.append((self._context.frontier.want(MAP_PARTITION), given))

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from eventlog.digest import record_digest
-from eventlog.ids import Offset, OsdId, Partition, RgId, Topic
+from eventlog.ids import Offset, OsdId, Partition, RgId, Topic, rg_of
 from eventlog.map_events import RgPinned
 from osd.core.context import Settings
 from osd.memory_rows import MemoryRows
@@ -59,6 +59,31 @@ def test_an_rg_that_moves_is_handed_over() -> None:
         assert machine.node is not None
         for rg, group in machine.node.groups.items():
             assert group.table.digest() == cluster.reference.rgs[rg].digest()
+
+
+def test_a_read_waits_for_the_snapshot_where_another_rg_shares_the_partition() -> None:
+    cluster = Cluster(2, WITH_SNAPSHOTS, partitions=1)
+    asker = Asker(cluster)
+    for osd in (1, 2):
+        cluster.add(OsdId(osd))
+    assert cluster.settle()
+    first = RgPinned(rg=RG, osds=(OsdId(1),)), RgPinned(rg=RgId(1), osds=(OsdId(2),))
+    assert cluster.change_map(*first) is None
+    assert cluster.settle()
+    name = next(name for name in map(str, range(9)) if rg_of(name, 2) == RG)
+    asker.put(name, b"there")
+    assert cluster.settle()
+    given, taken = (cluster.machines[OsdId(osd)].address for osd in (1, 2))
+    cluster.network.cut(given, taken)
+    cluster.network.cut(taken, given)
+    assert cluster.change_map(RgPinned(rg=RG, osds=(OsdId(2),))) is None
+    cluster.world.run(20)
+    asked = [asker.get(name, at=OsdId(2))]
+    cluster.world.run(200)
+    assert not asker.answers.keys() & set(asked)
+    cluster.network.heal()
+    cluster.world.run(5_000)
+    assert [asker.bytes[ticket] for ticket in asked] == [b"there"]
 
 
 def test_what_it_takes_over_is_what_the_log_says() -> None:

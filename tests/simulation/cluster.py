@@ -78,12 +78,15 @@ class Cluster:
         settings: Settings = SETTINGS,
         random: Random | None = None,
         copies: Copies = ONE_COPY,
+        partitions: int | None = None,
     ) -> None:
+        """As many partitions as RGs unless said otherwise; fewer are shared."""
+        partitions = partitions or rgs
         self.world = World()
         self.network = Network(self.world, random or Random(0))
         self.chance = Chance(random)
         self.settings = settings
-        identity = LogIdentity("simulated", rgs, "unlimited", "none")
+        identity = LogIdentity("simulated", partitions, "unlimited", "none")
         self.log = MemoryLog(identity, lambda: Micros(START_MICROS + self.world.now * 1_000))
         self.machines: dict[OsdId, Machine] = {}
         self.returned: list[Machine] = []
@@ -112,7 +115,7 @@ class Cluster:
             ClusterCreated(
                 cluster="simulated",
                 rg_count=rgs,
-                partitions=rgs,
+                partitions=partitions,
                 retention="unlimited",
                 cleanup="none",
                 replicas=copies.replicas,

@@ -259,8 +259,8 @@ class Nemesis:
 
     def _lag(self, machine: Machine) -> None:
         """One node reads the map late, or the RGs, or all."""
-        rgs = range(len(self._cluster.reference.rgs))
-        places: list[TopicPartition] = [(Topic.RG, Partition(rg)) for rg in rgs]
+        numbers = range(self._cluster.log.identity.partitions)
+        places: list[TopicPartition] = [(Topic.RG, Partition(number)) for number in numbers]
         places.insert(0, (Topic.MAP, Partition(0)))
         chosen = self._random.choice([places, places, places[:1], [self._random.choice(places)]])
         ms = self._random.choice([20, 200, 2_000])

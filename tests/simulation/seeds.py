@@ -48,7 +48,8 @@ FIERCE = 3
 SCRUBBED = 3
 """Of so many seeds one has no scrub before the end."""
 SNAPSHOTS_FROM = 200
-"""From here on in every second seed RGs that come to a store wait for a snapshot."""
+"""From here on in every second seed RGs that come to a store wait for a snapshot, and in two
+of three some RGs share a partition."""
 NAMES = [f"object-{n}" for n in range(9)]
 SETTINGS = Settings(
     calm_ms=200,
@@ -82,10 +83,13 @@ class Run:
         random = Random(seed)
         self.random = random
         copies = Copies(replicas, random.randint(1, replicas)) if replicas > 1 else ONE_COPY
-        settings = SETTINGS
+        settings, partitions = SETTINGS, RGS
+        if seed >= SNAPSHOTS_FROM:
+            partitions = 1 + seed % RGS
         if seed >= SNAPSHOTS_FROM and seed % 2:
             settings = SETTINGS._replace(snapshot_ms=random.choice([5, 100, 400]))
-        self.cluster = Cluster(RGS, settings, Random(random.getrandbits(64)), copies)
+        chance = Random(random.getrandbits(64))
+        self.cluster = Cluster(RGS, settings, chance, copies, partitions)
         self.clients = Clients(self.cluster, NAMES, Random(random.getrandbits(64)))
         self.operator = Operator(self.cluster, Random(random.getrandbits(64)))
         is_fierce = seed % FIERCE == 0
