@@ -1,9 +1,8 @@
 """Couriers: small bodies on their way to peers, those that come meanwhile together.
 
-Rule: to each peer at most `AT_ONCE` requests are under way; what comes
-meanwhile goes with the next, so that a request costs the more bodies the more
-there are. Nobody waits for others to come. What is not waited for any more is
-not sent.
+Rule: to each peer one request at most is under way; what comes meanwhile goes
+with the next, so that a request carries the more bodies the more there are.
+Nobody else is waited for. What is not waited for any more is not sent.
 
 What is not here: large bodies, and who counts as having one (see
 `osd.replication`).
@@ -18,7 +17,6 @@ import msgspec
 
 from eventlog.ids import Boot, Epoch, Fence, RgId, Serial
 
-AT_ONCE = 2
 TOGETHER_BYTES = 512 * 1024
 """Sent at once; with its head a request is below what a node reads into memory."""
 PATIENCE_SECONDS = 2.0
@@ -67,7 +65,7 @@ class _Courier:
         self._session = session
         self._url = f"http://{address}/staged"
         self._waiting: deque[_Waiting] = deque()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: asyncio.Task[None] | None = None
 
     def send(self, parcel: Parcel) -> asyncio.Future[bytes]:
         loop = asyncio.get_running_loop()
@@ -78,16 +76,15 @@ class _Courier:
         return answer
 
     def _set_out(self) -> None:
-        if len(self._under_way) >= AT_ONCE:
+        if self._under_way is not None:
             return
         chosen = self._take()
         if chosen:
-            task = asyncio.create_task(self._carry(chosen))
-            self._under_way.add(task)
-            task.add_done_callback(self._returned)
+            self._under_way = asyncio.create_task(self._carry(chosen))
+            self._under_way.add_done_callback(self._returned)
 
-    def _returned(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
+    def _returned(self, _task: asyncio.Task[None]) -> None:
+        self._under_way = None
         self._set_out()
 
     def _take(self) -> list[_Waiting]:
