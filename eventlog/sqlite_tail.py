@@ -39,7 +39,7 @@ _AFTER = (
     "SELECT seq, topic, partition, offset, timestamp, key, value, crc FROM records"
     " WHERE seq > ? ORDER BY seq"
 )
-_BUSY_PAUSE_S = 0.004
+_BUSY_PAUSE_S = 0.010
 _IDLE_PAUSE_S = 0.020
 _PAUSE_GROWTH = 1.25
 

@@ -5,8 +5,9 @@ first, once for all of it; then files are unlinked, then events appended. Then
 ends are asked, then records read, and all that came of it goes back to the
 loop in one call. So a put costs one hop each way, however many came together,
 and what was just appended is read back in the same turn. While puts come together,
-a turn waits a little for more of them, for a turn costs two syncs however many
-it carries (PostgreSQL's `commit_delay`); a lone put and a read are not kept.
+a turn waits for more of them about as long as the last one took, for a turn costs
+two syncs however many it carries (PostgreSQL's `commit_delay`); a lone put and a
+read are not kept.
 
 A log that cannot be reached is asked again, slower and slower; a log, record
 or disk that cannot be trusted stops the node with that error. Records that
@@ -41,8 +42,8 @@ IDLE_MS = 1_000
 BATCH_RECORDS = 500
 """Records given to the loop at once: some tens of milliseconds of folding."""
 IN_FLIGHT_RECORDS = 4 * BATCH_RECORDS
-GATHER_S = 0.002
-"""About what the two syncs of a turn take."""
+GATHER_S = (0.002, 0.010)
+"""At least what the two syncs of a turn take; on a busy machine as long as the last turn took."""
 FIRST_BACKOFF_S = 0.02
 LAST_BACKOFF_S = 2.0
 STANDSTILL_S = 2.0
@@ -110,6 +111,8 @@ class Pump:
         self._closing = False
         self._together = 0
         """Events appended, and bodies confirmed, by the last turn."""
+        self._took_s = 0.0
+        """How long the last turn with a job took, what it waited not counted."""
         self._handed = 0
         """Records given to the loop so far; the pump's thread counts."""
         self._taken = 0
@@ -164,6 +167,7 @@ class Pump:
 
     def _turn(self) -> None:
         self._gather()
+        began = time.monotonic()
         job = self._merge()
         self._together = len(job.appends) + len(job.confirms)
         inputs: list[Input] = []
@@ -179,6 +183,8 @@ class Pump:
         except LogUnavailable as error:
             self._reading = _stalled(self._reading, error)
             self._backoff_s = min(max(2 * self._backoff_s, FIRST_BACKOFF_S), LAST_BACKOFF_S)
+        if job:
+            self._took_s = time.monotonic() - began
         if inputs or job.done:
             self._call(self._hand_over, inputs, job.done)
         if self._undelivered is not None:
@@ -190,7 +196,8 @@ class Pump:
         """Let others join the first job, unless it is alone or somebody waits to read."""
         waiting = tuple(self._jobs)
         if self._together > 1 and waiting and not any(job.asks for job in waiting):
-            time.sleep(GATHER_S)
+            least, most = GATHER_S
+            time.sleep(min(max(self._took_s, least), most))
 
     def _merge(self) -> Job:
         self._nudged.clear()
