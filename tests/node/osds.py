@@ -27,7 +27,7 @@ from eventlog.open import create_log, open_log
 from projections.cluster_map import EMPTY, ClusterMap
 from projections.map_fold import fold
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 RGS = 8
 
 Value = TypeVar("Value")
