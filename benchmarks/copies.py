@@ -21,11 +21,12 @@ import uvloop
 from benchmarks.table import Row
 from eventlog.codec import Decoder
 from eventlog.ids import Offset, OsdId, Partition, Topic, osd_name, rg_of
-from eventlog.map_events import MapChange, MapChanged, OsdDown, OsdIn, OsdOut, ReplicasSet
+from eventlog.map_events import MapChange, MapChanged, OsdDown, OsdIn, OsdOut
 from osd.client import AsyncClient
 from osd.demo.stage import Stage, stage
 from osd.demo.telling import Telling
 from osd.errors import OutcomeUnknown, Unavailable
+from osd.founding import Shape
 
 SMALL, MIDDLE, LARGE = os.urandom(4096), os.urandom(1 << 20), os.urandom(4 << 20)
 NAMES = 3_000
@@ -56,9 +57,8 @@ async def _run() -> list[Row]:
 
 @asynccontextmanager
 async def _two_copies(folder: Path) -> AsyncIterator[Stage]:
-    async with stage(folder, 3, Telling()) as cluster:
-        await _change(cluster.client, ReplicasSet(replicas=2, min_replicas=1))
-        await cluster.until_clean()
+    shape = Shape(replicas=2, min_replicas=1)
+    async with stage(folder, 3, Telling(), shape=shape) as cluster:
         yield cluster
 
 

@@ -17,6 +17,7 @@ from eventlog.map_events import OsdReweighted
 from osd.client import AsyncClient
 from osd.demo.stage import Stage, stage
 from osd.demo.telling import Telling
+from osd.founding import Shape
 
 OBJECTS = 2_000
 CHANGES = 7
@@ -30,7 +31,7 @@ def run() -> list[Row]:
 
 async def _run() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
-        async with stage(Path(folder), 3, Telling()) as cluster:
+        async with stage(Path(folder), 3, Telling(), shape=Shape()) as cluster:
             await _fill(cluster.client)
             burst = await _burst(cluster)
             return [*await _changes(cluster), *burst]

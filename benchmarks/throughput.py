@@ -20,6 +20,7 @@ from benchmarks.table import Row
 from osd.client import AsyncClient
 from osd.demo.stage import stage
 from osd.demo.telling import Telling
+from osd.founding import Shape
 
 BODY = os.urandom(4096)
 NAMES = 3_000
@@ -43,7 +44,7 @@ def run() -> list[Row]:
 async def _run() -> list[Row]:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
-        async with stage(Path(folder), 3, Telling()) as cluster:
+        async with stage(Path(folder), 3, Telling(), shape=Shape()) as cluster:
             client = cluster.client
             await _fill(client)
             for clients in (16, 64):
@@ -58,7 +59,7 @@ async def _run() -> list[Row]:
 async def put_rows(url: str | None, kind: str) -> list[Row]:
     """PUT with 16 clients on another log, or on one of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        async with stage(Path(folder), 3, Telling(), url) as cluster:
+        async with stage(Path(folder), 3, Telling(), url, Shape()) as cluster:
             await _fill(cluster.client)
             puts = [await _drive(cluster.client, 16, _put) for _ in range(ROUNDS)]
     return _rows(f"PUT 4 KiB, 16 clients, log {kind}", puts, "")

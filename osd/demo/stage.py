@@ -23,7 +23,7 @@ from osd.supervisor import Supervisor
 from projections.cluster_map import ClusterMap
 
 AUTHOR = "osdlog demo"
-COPIES = 2
+TWO_COPIES = Shape(replicas=2, min_replicas=2)
 """Of each object; a put is done when as many are durable, so that any one disk may be lost."""
 CLEAN_S = 120.0
 """How long the RGs may take to become clean."""
@@ -124,12 +124,11 @@ def folder(keep: Path | None) -> Iterator[Path]:
 
 @asynccontextmanager
 async def stage(
-    data: Path, osds: int, telling: Telling, log: str | None = None
+    data: Path, osds: int, telling: Telling, log: str | None = None, shape: Shape = TWO_COPIES
 ) -> AsyncIterator[Stage]:
     """A new cluster of so many OSDs, up and running, on that log or on a file of its own."""
     if log is not None and is_founded(log):
         raise Refused(f"there is a cluster at {log} already", "Name a log for the demo alone.")
-    shape = Shape(replicas=COPIES, min_replicas=COPIES)
     url = cluster_in(data, log, osds, shape, AUTHOR)
     said: list[str] = []
     async with Supervisor(url, data, said.append) as supervisor:
