@@ -260,19 +260,17 @@ class Node:
 
     def _begin(self, group: Group) -> None:
         """Read the RG's records from where its fold is."""
-        group.is_waiting = True
-        partition, start = group.partition, group.place.next_offset
-        others = (self.groups[rg] for rg in self._by_partition[partition])
-        is_read = not all(other.is_waiting for other in others)
         group.is_waiting = False
+        self._agenda.touch(group.rg)
+        partition, start = group.partition, group.place.next_offset
+        others = (self.groups[rg] for rg in self._by_partition[partition] if rg != group.rg)
+        is_read = any(not other.is_waiting for other in others)
         reading = self.context.frontier.next_offset(partition)
         if is_read and reading is not None and start >= reading:
-            self._agenda.touch(group.rg)
             return
         self.context.effects.follows.append(Follow(*partition, start))
         if self.context.frontier.follow(partition, start):
             self._reached(partition)
-        self._agenda.touch(group.rg)
 
     def _forget(self, group: Group) -> None:
         """Nothing of the RG is left here: to this OSD it is undef again."""
