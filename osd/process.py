@@ -32,7 +32,6 @@ from eventlog.open import open_log
 from osd.blobs import BlobFiles
 from osd.bodies import Gauge
 from osd.core.context import Settings
-from osd.core.inputs import Damaged
 from osd.core.membership import Rebuild
 from osd.core.node import Node
 from osd.core.scrubbing import Rhythm
@@ -119,14 +118,14 @@ async def run_osd(
         refold_foreign(rows, log)
         node = Node(directory.store, boot, rows, config.settings, config.rebuild)
         require_same_log(node, rows, log)
-        missing = sweep(rows, blobs)
+        node.lack(sweep(rows, blobs))
         gc.freeze()
         shell = Shell(node, rows, blobs, log, Gauge(directory.path))
         address = f"{config.advertise or config.host}:{sock.getsockname()[1]}"
         ready = Ready(config.osd, address, str(directory.store), boot, log.caution)
         scrubber = Scrubber(shell, directory.scrub, config.rhythm)
         running = _Running(config, shell, scrubber, stopping)
-        await running.run(sock, ready, on_ready, missing)
+        await running.run(sock, ready, on_ready)
 
 
 class _Running:
@@ -141,11 +140,7 @@ class _Running:
         self._stopping = stopping
 
     async def run(
-        self,
-        sock: socket.socket,
-        ready: Ready,
-        on_ready: Callable[[Ready], None],
-        missing: list[Damaged],
+        self, sock: socket.socket, ready: Ready, on_ready: Callable[[Ready], None]
     ) -> None:
         shell = self._shell
         app = App(shell, self._scrubber, self._config.max_object_bytes)
@@ -156,8 +151,6 @@ class _Running:
             shell.start(ready.address)
             await self._first(shell.ready)
             if shell.ready.done() and not shell.stopped.done():
-                for damaged in missing:
-                    shell.feed(damaged)
                 self._scrubber.start()
                 on_ready(ready)
             await self._first(shell.stopped)

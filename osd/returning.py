@@ -3,7 +3,7 @@
 Rule: every stored position is found in the log as it was read, or the store
 does not start: a log that was truncated or replaced, also one refilled by
 others since, is another log. No file is left that no row names, and a copy
-whose file is missing is named.
+whose file is missing is named before the first step.
 
 What is not here: whose directory it is (see `osd.data_dir`).
 """
@@ -15,7 +15,7 @@ import msgspec
 
 from eventlog.digest import record_digest
 from eventlog.errors import LogReplaced
-from eventlog.ids import Offset, Partition, Position, RgId, Topic, Version
+from eventlog.ids import Offset, Partition, Position, Topic, Version
 from eventlog.log import Log
 from osd import keys
 from osd.blobs import BlobId
@@ -63,21 +63,30 @@ def require_same_log(node: Node, rows: Rows, log: Log) -> None:
 
 
 def sweep(rows: Rows, files: Files) -> list[Damaged]:
-    """Remove files that no row names; returns the copies whose file is missing."""
+    """Remove files that no row names; returns the copies whose file is missing.
+
+    A body that is no copy yet, staged or imported, is forgotten where its file is missing: if
+    the log makes it a copy, that copy is then missed as any other.
+    """
     left = set(files.ids())
     named: set[str] = set()
-    missing = []
-    for rg, version, copy in _copies_in_files(rows):
-        assert isinstance(copy.body, str)
-        named.add(copy.body)
-        if copy.body not in left and version is not None:
-            missing.append(Damaged(rg, version, copy.body))
+    missing, void = [], {}
+    for key, file in _bodies_in_files(rows):
+        named.add(file)
+        if file in left:
+            continue
+        if key.startswith(b"C"):
+            missing.append(Damaged(keys.rg_of_key(key), Version(keys.last_number(key)), file))
+        else:
+            void[key] = None
+    if void:
+        rows.apply(void)
     files.unlink(sorted(left - named))
     return missing
 
 
-def _copies_in_files(rows: Rows) -> Iterator[tuple[RgId, Version | None, Copy]]:
-    """Every copy in a file that any row names; those of staged bodies have no version."""
+def _bodies_in_files(rows: Rows) -> Iterator[tuple[bytes, BlobId]]:
+    """Every row that names a file, by its key, and the file."""
     decode, staged = msgspec.msgpack.Decoder(Copy).decode, msgspec.msgpack.Decoder(Staged).decode
     for kind in (b"C", b"I"):
         for key, data in rows.scan(kind):
@@ -85,11 +94,11 @@ def _copies_in_files(rows: Rows) -> Iterator[tuple[RgId, Version | None, Copy]]:
                 continue
             copy = decode(data)
             if isinstance(copy.body, str):
-                yield keys.rg_of_key(key), Version(keys.last_number(key)), copy
+                yield key, copy.body
     for key, data in rows.scan(b"S"):
         copy = staged(data).copy
         if isinstance(copy.body, str):
-            yield keys.rg_of_key(key), None, copy
+            yield key, copy.body
 
 
 def _require_record(log: Log, position: Position, digest: bytes) -> None:

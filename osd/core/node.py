@@ -8,7 +8,7 @@ What is not here: what one RG does (see `osd.core.group`), and the shell that
 carries out effects (see `osd.shell`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,8 @@ class Node:
         self._by_partition: dict[TopicPartition, list[RgId]] = {}
         self._handover = Handover(self.context)
         self._fetches: dict[Ticket, RgId] = {}
+        self._missing: dict[RgId, list[Damaged]] = {}
+        """Copies without their file, of RGs that are not followed yet."""
         self._numbers = (0, 0, 0)
         """What claims name of the map beside placed: where it changes, all are made anew."""
 
@@ -101,6 +103,14 @@ class Node:
             header = read_header(data)
             if header is not None:
                 yield keys.rg_of_key(key), header[0]
+
+    def lack(self, missing: Iterable[Damaged]) -> None:
+        """Before the first step: the file of these copies was not found.
+
+        No step comes in between, or this node, as a primary, may doom the other copies first.
+        """
+        for damaged in missing:
+            self._missing.setdefault(damaged.rg, []).append(damaged)
 
     def _take(self, given: Input) -> None:
         handler = _HANDLERS[type(given)]
@@ -249,6 +259,8 @@ class Node:
     def _follow(self, rg: RgId) -> None:
         group = Group(self.context, rg)
         self.groups[rg] = group
+        for damaged in self._missing.pop(rg, ()):
+            found_bad(group, damaged.version, damaged.body)
         sharing = self._by_partition.setdefault(group.partition, [])
         if not sharing:
             self.context.frontier.follow(group.partition, group.place.next_offset)

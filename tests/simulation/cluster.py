@@ -34,7 +34,6 @@ from osd.core.inputs import (
     Started,
     Tick,
 )
-from osd.core.membership import Phase
 from osd.core.pulls import Limits
 from osd.disk import Copy
 from osd.errors import DiskFull
@@ -158,7 +157,7 @@ class Cluster:
     def start_machine(self, machine: Machine, *, may_rebuild: bool = False) -> None:
         """Start a process on this disk, unless it refuses."""
         try:
-            missing = machine.start(self.log, may_rebuild=may_rebuild)
+            machine.start(self.log, may_rebuild=may_rebuild)
         except OsdlogError as error:
             self.stopped[machine.store] = error
             return
@@ -166,7 +165,7 @@ class Cluster:
         for observer in self.observers:
             observer.started(machine)
         self.feed(machine, Started(machine.address))
-        self._tick(machine, pump, missing)
+        self._tick(machine, pump)
 
     def kill(self, osd: OsdId, keep: int | None = 0) -> None:
         """Kill -9: what was not durable is gone, but for the first `keep` changes."""
@@ -391,13 +390,8 @@ class Cluster:
         partition = Partition(event.rg % self.log.identity.partitions)
         return Entry(Topic.RG, partition, rg_key(event.rg), encode(event))
 
-    def _tick(self, machine: Machine, pump: Pump, missing: list[Damaged]) -> None:
+    def _tick(self, machine: Machine, pump: Pump) -> None:
         if not pump.is_open:
             return
-        node = machine.node
-        if missing and node is not None and node.membership.phase is Phase.RUNNING:
-            for damaged in missing:
-                self.feed(machine, damaged)
-            missing = []
-        self.world.after(TICK_MS, lambda: self._tick(machine, pump, missing))
+        self.world.after(TICK_MS, lambda: self._tick(machine, pump))
         self.feed(machine, Tick(machine.room))

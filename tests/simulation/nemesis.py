@@ -102,14 +102,15 @@ class Nemesis:
         self._cluster.network.weather = Weather()
         self._cluster.network.heal()
         self._cluster.fault = lambda: None
+        for frozen in self._cluster.alive():
+            if frozen.inbox is not None:
+                self._cluster.thaw(frozen)
         for osd in sorted(self._cluster.map.osds):
             machine = self._cluster.machines.get(osd)
             if machine is None or machine.store in self._cluster.map.retired:
                 self._renew(osd)
                 continue
             machine.is_full = False
-            if machine.inbox is not None:
-                self._cluster.thaw(machine)
             if machine.node is None:
                 self._restart(machine)
 

@@ -17,7 +17,7 @@ from osd import keys, returning
 from osd.blobs import BlobId
 from osd.core.context import Clock, Settings
 from osd.core.effects import Effects
-from osd.core.inputs import Damaged, Input
+from osd.core.inputs import Input
 from osd.core.membership import Rebuild
 from osd.core.node import Node
 from osd.core.room import Room
@@ -66,8 +66,8 @@ class Machine:
         """What waits while the process stands still; None while it does not."""
         self._uploads = 0
 
-    def start(self, log: Log, *, may_rebuild: bool = False) -> list[Damaged]:
-        """A new process on the same disk; returns the copies whose file is missing."""
+    def start(self, log: Log, *, may_rebuild: bool = False) -> None:
+        """A new process on the same disk."""
         assert self.node is None
         self.boot = Boot(self.boot + 1)
         self.inbox = None
@@ -75,9 +75,8 @@ class Machine:
         rebuild = Rebuild("operator", "its disk is lost") if may_rebuild else None
         node = Node(self.store, self.boot, self.rows, self.settings, rebuild)
         returning.require_same_log(node, self.rows, log)
-        missing = returning.sweep(self.rows, self.files)
+        node.lack(returning.sweep(self.rows, self.files))
         self.node = node
-        return missing
 
     def crash(self, keep: int | None = None) -> None:
         """The process dies; of what was not durable, the first `keep` changes are left."""

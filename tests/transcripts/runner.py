@@ -18,6 +18,7 @@ were asked to show. Two runs print the same.
     fates FATE ...       of the next appends: ok or one of refused, full, lost, landed, late, twice
                          and unsaid: lost without a word, as no log may
     spoil N NAME         other bytes on its disk           vanish N NAME: its copy's row is gone
+    misplace N NAME      its copy's file is gone
     mend N NAME          the right bytes again             leap YEARS
     scrub N [light]      it looks at all it has, every byte
     run MS               let time pass                     settle
@@ -57,6 +58,7 @@ from osd.core.answers import (
     UpToDate,
 )
 from osd.core.effects import Ticket
+from osd.disk import Copy
 from osd.core.inputs import Condition
 from osd.core.scrubbing import Depth
 from projections.explain import explain
@@ -136,6 +138,7 @@ class Runner:
             "fates": self._fates,
             "spoil": self._spoil,
             "vanish": self._vanish,
+            "misplace": self._misplace,
             "mend": self._mend,
             "copies": self._copies,
             "scrub": self._scrub,
@@ -236,15 +239,23 @@ class Runner:
     def _mend(self, osd: str, name: str) -> None:
         """What `spoil` did is undone, as where a disk could not be read for a while."""
         machine = self._machine(osd)
-        for _, copy in machine.disk(RG).copies():
-            if copy.name == name:
-                machine.mend(RG, copy)
+        for _, copy in self._copies_of(machine, name):
+            machine.mend(RG, copy)
 
     def _vanish(self, osd: str, name: str) -> None:
         machine = self._machine(osd)
-        for version, copy in list(machine.disk(RG).copies()):
-            if copy.name == name:
-                machine.vanish(RG, version, copy)
+        for version, copy in self._copies_of(machine, name):
+            machine.vanish(RG, version, copy)
+
+    def _misplace(self, osd: str, name: str) -> None:
+        machine = self._machine(osd)
+        for version, copy in self._copies_of(machine, name):
+            machine.misplace(RG, version, copy)
+
+    def _copies_of(self, machine: Machine, name: str) -> list[tuple[Version, Copy]]:
+        disk = machine.disk(RG)
+        each = [*disk.copies(), *disk.imported()]
+        return [(version, copy) for version, copy in each if copy.name == name]
 
     def _scrub(self, osd: str, depth: str = "deep") -> None:
         Scrubs(self.cluster, Random(0), lambda *_: None).all_of(self._machine(osd), Depth(depth))
