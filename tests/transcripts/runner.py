@@ -58,9 +58,9 @@ from osd.core.answers import (
     UpToDate,
 )
 from osd.core.effects import Ticket
-from osd.disk import Copy
 from osd.core.inputs import Condition
 from osd.core.scrubbing import Depth
+from osd.disk import Copy
 from projections.explain import explain
 from projections.plans import Source, import_plan
 from simulation.asking import Asker, Options
