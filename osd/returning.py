@@ -70,7 +70,8 @@ def sweep(rows: Rows, files: Files) -> list[Damaged]:
     """
     left = set(files.ids())
     named: set[str] = set()
-    missing, void = [], {}
+    missing: list[Damaged] = []
+    void: dict[bytes, None] = {}
     for key, file in _bodies_in_files(rows):
         named.add(file)
         if file in left:
@@ -85,7 +86,7 @@ def sweep(rows: Rows, files: Files) -> list[Damaged]:
     return missing
 
 
-def _bodies_in_files(rows: Rows) -> Iterator[tuple[bytes, BlobId]]:
+def _bodies_in_files(rows: Rows) -> Iterator[tuple[bytes, str]]:
     """Every row that names a file, by its key, and the file."""
     decode, staged = msgspec.msgpack.Decoder(Copy).decode, msgspec.msgpack.Decoder(Staged).decode
     for kind in (b"C", b"I"):
