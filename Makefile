@@ -24,8 +24,9 @@ help:
 demo: $(READY)
 	@exec $(BIN)/osdlog demo $(DIR)
 
+# Most tests wait for processes, disks and brokers: two at a time take half as long.
 test: $(READY) kafka
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff format --check

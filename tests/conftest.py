@@ -1,8 +1,9 @@
-"""What all tests share: the flag that rewrites golden files, and a working Ctrl-C."""
+"""What all tests share: the flag that rewrites golden files, a working Ctrl-C, no deadlines."""
 
 import signal
 
 import pytest
+from hypothesis import settings
 
 from brokers.fixtures import (  # noqa: F401 - fixtures of all tests
     _frail_broker,
@@ -14,6 +15,9 @@ from brokers.fixtures import (  # noqa: F401 - fixtures of all tests
     kafka_image,
     three_brokers,
 )
+
+settings.register_profile("osdlog", deadline=None)
+settings.load_profile("osdlog")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

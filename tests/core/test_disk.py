@@ -183,7 +183,7 @@ class TestCopies:
 VERBS = ("stage", "unstage", "put", "import", "drop import", "take", "drop", "open")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.sampled_from(VERBS), st.integers(1, 4)), max_size=40))
 def test_sums_and_bytes_are_those_of_what_is_here(told: list[tuple[str, int]]) -> None:
     """No byte is kept that nothing names, and none is missing."""

@@ -123,7 +123,7 @@ _operations = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(_operations, st.sampled_from(PREFIXES), st.sampled_from([b"", *KEYS]))
 def test_it_is_a_sorted_dict(
     operations: list[tuple[str, bytes, bytes]], prefix: bytes, after: bytes

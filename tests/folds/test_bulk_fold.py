@@ -112,7 +112,7 @@ def cut(told: Told, random: Random) -> list[Told]:
 
 
 @pytest.mark.parametrize("only_accepted", [True, False])
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(random=st.randoms(use_true_random=False))
 def test_histories_made_by_chance(random: Random, only_accepted: bool) -> None:
     both = Both()

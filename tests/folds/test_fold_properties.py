@@ -58,7 +58,7 @@ def test_property(holds: Callable[[Step], None]) -> None:
             raise
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(histories())
 def test_all_properties(events: list[RgEvent]) -> None:
     for step in steps(events):
@@ -104,7 +104,7 @@ def _bytes(entry: Entry | None) -> bytes | None:
 
 
 class TestOrders:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(histories())
     def test_a_fold_does_not_depend_on_the_order_in_which_it_reads(
         self, events: list[RgEvent]
@@ -116,7 +116,7 @@ class TestOrders:
             backwards = fold(turned, Backwards(projection), event, Offset(at))
             assert outcome(backwards) == outcome(projection.fold(event, Offset(at)))
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(histories(), st.randoms(use_true_random=False))
     def test_a_digest_does_not_depend_on_what_came_first_into_memory(
         self, events: list[RgEvent], random: Random

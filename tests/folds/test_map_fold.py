@@ -238,7 +238,7 @@ def placing(of: ClusterMap) -> list[list[Store | None]]:
     return [[of.osds[osd].store for osd in table.placed(RgId(rg))] for rg in range(of.rg_count)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.randoms(use_true_random=False), st.integers(1, 25))
 def test_whatever_is_folded(random: Random, length: int) -> None:
     before = CLUSTER

@@ -146,7 +146,7 @@ class TestWhatCannotBeBroughtBack:
 
 
 @given(maps(), maps())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_changes_are_accepted_and_make_the_map_as_it_was(
     now: ClusterMap, then: ClusterMap
 ) -> None:
@@ -161,7 +161,7 @@ def test_the_changes_are_accepted_and_make_the_map_as_it_was(
 
 
 @given(maps(), maps())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_change_and_its_undoing_move_nothing(before: ClusterMap, other: ClusterMap) -> None:
     changes = changes_to(before, intent_of(other), "ann").changes
     after = changed(before, *changes) if changes else before

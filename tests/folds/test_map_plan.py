@@ -118,7 +118,7 @@ class TestTimeAndRoom:
 
 
 @given(maps(), maps(), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_plan_moves_the_difference_of_the_placements(
     before: ClusterMap, after: ClusterMap, data: st.DataObject
 ) -> None:
@@ -139,7 +139,7 @@ def test_a_plan_moves_the_difference_of_the_placements(
 
 
 @given(maps(), maps(), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_never_less_than_the_minimum_and_every_byte_is_accounted_for(
     before: ClusterMap, after: ClusterMap, data: st.DataObject
 ) -> None:
@@ -163,7 +163,7 @@ def _sum(*numbers: int) -> int:
 
 
 @given(maps())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_tables_are_those_of_the_rule(cluster_map: ClusterMap) -> None:
     table, chosen = table_of(cluster_map), candidates(cluster_map)
     for rg in map(RgId, range(RGS)):

@@ -38,7 +38,7 @@ def test_a_single_map_moves_nothing() -> None:
 
 
 @given(st.lists(maps(), min_size=2, max_size=4), st.data())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_each_step_is_the_plan_of_a_cluster_at_rest(
     row: list[ClusterMap], data: st.DataObject
 ) -> None:

@@ -141,7 +141,7 @@ class TestScarcities:
         state = rg(*TAKEN, lost(A, 1, 1, 2, 3)).state
         assert (lacking(state, B), list(scarcities(state, B))) == (0, [])
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(histories())
     def test_they_are_those_of_everything_that_is_imported(self, events: list[RgEvent]) -> None:
         projection = fold_all(events)
@@ -190,7 +190,7 @@ class TestDoomable:
         gone = (*START, deleted(F1, 4, "a"), erased(A, 1, 1), claimed(F2), imported(C, 1, 1))
         assert may_go(rg(*gone, imported(B, 1, 2, 3)), B) == [(1, 2), (1, 3)]
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(histories(), st.randoms(use_true_random=False))
     def test_the_fold_accepts_every_dooming_of_what_the_plan_names(
         self, events: list[RgEvent], random: Random
@@ -275,7 +275,7 @@ class TestImportPlan:
     def test_no_source_no_plan(self) -> None:
         assert self.plan(*START, placed=(A,)) == {}
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(histories(), st.randoms(use_true_random=False))
     def test_the_sets_are_what_the_words_say(self, events: list[RgEvent], random: Random) -> None:
         projection, placed = fold_all(events), seat(random).placed

@@ -115,7 +115,7 @@ def stored_in(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rows]:
 
 
 class TestTwins:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(events=histories())
     def test_they_are_alike_after_every_event(self, events: list[RgEvent]) -> None:
         stored, projection = Stored(MemoryRows()), RgProjection(RG)
@@ -140,7 +140,7 @@ class TestTwins:
         )
         assert stored.table.digest() == projection.digest()
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(events=histories())
     def test_no_row_is_left_over_and_none_lacks(self, events: list[RgEvent]) -> None:
         stored = Stored(MemoryRows())
@@ -173,7 +173,7 @@ class TestTwins:
 
 
 class TestCuts:
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(events=histories(30))
     def test_snapshot_and_rest_are_the_full_replay(self, events: list[RgEvent]) -> None:
         rows = MemoryRows()

@@ -139,9 +139,7 @@ _keys = st.binary(max_size=3)
 _changes = st.dictionaries(_keys, st.none() | st.binary(max_size=4), max_size=6)
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=st.lists(_changes, max_size=12), prefix=_keys, after=_keys)
 def test_rows_are_a_sorted_dict(
     make_rows: MakeRows, batches: list[Changes], prefix: bytes, after: bytes
