@@ -20,15 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, NewType, Self
 
-from osd.durable import (
-    REBUILD_HINT,
-    disk_error,
-    disk_errors,
-    make_folder,
-    require_room,
-    sync_folder,
-)
-from osd.errors import DiskFailed
+from osd.durable import disk_errors, make_folder, reading_error, require_room, sync_folder
 
 SMALL_BODY_BYTES = 64 * 1024
 """A body up to this size is a row; a larger one is a blob."""
@@ -76,14 +68,12 @@ class BlobFiles:
         return BlobWriter(self._folder / "tmp" / fresh, path)
 
     def open(self, blob: BlobId) -> Blob:
-        """The blob for reading. Raises `DiskFailed` if it is not there."""
+        """The blob for reading. Raises `BytesDamaged` if it is not there, `DiskError` else."""
         path = self._path(blob)
         try:
             file = open(path, "rb", buffering=0)  # noqa: SIM115
-        except FileNotFoundError as error:
-            raise DiskFailed(f"the file {path} is missing", REBUILD_HINT) from error
         except OSError as error:
-            raise disk_error(error, f"cannot open {path}") from error
+            raise reading_error(error, f"cannot open {path}") from error
         return Blob(path, os.fstat(file.fileno()).st_size, file)
 
     def unlink(self, blobs: Iterable[BlobId]) -> None:

@@ -19,8 +19,8 @@ from typing import NamedTuple, Protocol, TypeVar
 from osd.blobs import SMALL_BODY_BYTES, Blob, BlobFiles, BlobId, BlobWriter
 from osd.core.inputs import Payload
 from osd.core.room import Room
-from osd.durable import FULL_HINT, room
-from osd.errors import DiskFailed, DiskFull
+from osd.durable import FULL_HINT, reading_error, room
+from osd.errors import BytesDamaged, DiskFull
 
 PIECE_BYTES = 256 * 1024
 ROOM_SECONDS = 0.2
@@ -156,9 +156,9 @@ class _Writing:
 
 
 async def pieces(blob: Blob, size: int, expected: bytes) -> AsyncGenerator[bytes]:
-    """A file's bytes; raises `DiskFailed` before its last ones if they are not as expected.
+    """A file's bytes; raises `BytesDamaged` before its last ones if they are not as expected.
 
-    The file is closed at the end, however that comes.
+    The file is closed at the end, however that comes. Raises `DiskFailed` where it cannot be read.
     """
     try:
         if blob.size != size:
@@ -178,15 +178,15 @@ def _read(blob: Blob, digest: _Sum, left: int) -> bytes:
     try:
         piece = blob.file.read(min(PIECE_BYTES, left))
     except OSError as error:
-        raise _damaged(blob, str(error.strerror)) from error
+        raise reading_error(error, f"cannot read {blob.path}") from error
     if not piece:
         raise _damaged(blob, "it ends early")
     digest.update(piece)
     return piece
 
 
-def _damaged(blob: Blob, why: str) -> DiskFailed:
-    return DiskFailed(
+def _damaged(blob: Blob, why: str) -> BytesDamaged:
+    return BytesDamaged(
         f"the file {blob.path} is damaged: {why}", "It is fetched again if another store has it."
     )
 

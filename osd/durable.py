@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from osd.core.room import Room
-from osd.errors import DiskError, DiskFailed, DiskFull
+from osd.errors import BytesDamaged, DiskError, DiskFailed, DiskFull
 
 REBUILD_HINT = (
     "Restore the disk's files from a copy. As a last resort `osdlog osd --rebuild` empties it: "
@@ -25,6 +25,7 @@ REBUILD_HINT = (
 FULL_HINT = "Free space on that disk or delete objects; the OSD then goes on by itself."
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_DAMAGE = {errno.ENOENT, errno.EIO, errno.EBADMSG}
 
 
 def room(path: Path) -> Room:
@@ -60,6 +61,16 @@ def disk_error(error: OSError, doing: str) -> DiskError:
     if error.errno in _NO_SPACE:
         return DiskFull(what, FULL_HINT)
     return DiskFailed(what, "Check the disk and its mount, then start the OSD again.")
+
+
+def reading_error(error: OSError, doing: str) -> DiskError:
+    """The same of bytes that were written: only a missing file or a failing medium is damage.
+
+    Whatever else, such as a process that has too many files open, says nothing about them.
+    """
+    if error.errno in _DAMAGE:
+        return BytesDamaged(f"{doing}: {os.strerror(error.errno)}", REBUILD_HINT)
+    return disk_error(error, doing)
 
 
 def write_durably(path: Path, content: bytes) -> None:

@@ -5,7 +5,8 @@ Rule: as there, an error says what happened and what to do next.
     OsdlogError
     ├── DiskError
     │   ├── DiskFull         no room for this write; nothing was written
-    │   ├── DiskFailed       the disk refused, or gave back damaged bytes
+    │   ├── DiskFailed       the disk refused to read or write
+    │   │   └── BytesDamaged what was written is not there, or is other bytes
     │   └── DirectoryRefused the data directory is in use, or another's
     └── RequestError
         ├── Unavailable      nobody can serve this now
@@ -25,7 +26,11 @@ class DiskFull(DiskError):
 
 
 class DiskFailed(DiskError):
-    """The disk refused to read or write, or gave back damaged bytes."""
+    """The disk refused to read or write; what is on it may be well."""
+
+
+class BytesDamaged(DiskFailed):
+    """What was written is missing, cannot be read from the medium, or is other bytes."""
 
 
 class DirectoryRefused(DiskError):

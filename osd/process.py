@@ -12,6 +12,7 @@ What is not here: the command line, and how the node works.
 import asyncio
 import gc
 import os
+import resource
 import signal
 import socket
 import sys
@@ -49,6 +50,8 @@ REQUEST_PATIENCE_S = 5.0
 SWITCH_SECONDS = 0.000_5
 """The loop and the pump share one interpreter; the default of 5 ms would be seen in every put."""
 GC_THRESHOLD = 50_000
+DESCRIPTORS = 65_536
+"""Files and connections that may be open at once, as far as the system allows."""
 
 _FULL = "Free space on that disk, then start the OSD again; `osdlog up` does so by itself."
 
@@ -89,10 +92,19 @@ def run(config: OsdConfig, on_ready: Callable[[Ready], None]) -> None:
     """Run an OSD until it is told to stop. Raises the `OsdlogError` that stopped it."""
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(GC_THRESHOLD, 20, 100)
+    _raise_descriptors()
     try:
         uvloop.run(run_osd(config, on_ready))
     except DiskFull as error:
         raise DiskFull(error.what, _FULL) from error
+
+
+def _raise_descriptors() -> None:
+    """What a shell gives, often 1,024, is few for files, clients and other OSDs together."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def run_osd(

@@ -19,7 +19,7 @@ from eventlog.ids import Partition, Position, RgId, Topic, osd_name, rg_name
 from osd import rg_reports
 from osd.core.group import Group
 from osd.core.obstacles import explain_here
-from osd.core.progress import Left
+from osd.core.progress import Left, Walk
 from osd.core.room import Room
 from osd.glance import glance
 from osd.rg_table import RgTable
@@ -101,7 +101,8 @@ def limits(shell: Shell) -> Report:
 
 def missing(shell: Shell) -> Report:
     """What this store must still import, of all RGs that are placed here."""
-    left = [group.progress.left(group.context.me) for group in _lacking(shell)]
+    walk = Walk()
+    left = [group.progress.left(group.context.me, walk) for group in _lacking(shell)]
     return {"rgs": len(left), "objects": sum(x.objects for x in left), "bytes": _sum(left)}
 
 
@@ -117,15 +118,18 @@ def _sum(left: list[Left]) -> int | None:
 
 def rgs(shell: Shell) -> list[Report]:
     """Every RG followed here, in numbers."""
-    return [rg_row(group) for _, group in sorted(shell.node.groups.items())]
+    walk = Walk()
+    return [rg_row(group, walk) for _, group in sorted(shell.node.groups.items())]
 
 
-def rg_row(group: Group) -> Report:
+def rg_row(group: Group, walk: Walk) -> Report:
     """One RG in numbers."""
     view, left = group.view, group.progress.left
     return rg_reports.row(group.rg, view) | {
         "copies": group.disk.holdings.count,
-        "replicas": [rg_reports.replica(view, store, left(store).size) for store in group.placed],
+        "replicas": [
+            rg_reports.replica(view, store, left(store, walk).size) for store in group.placed
+        ],
     }
 
 
@@ -136,7 +140,8 @@ def rg(shell: Shell, group: Group) -> Report:
         "copied": {"objects": group.importer.objects_copied, "bytes": group.importer.copied},
         "stuck": group.stuck,
     }
-    return rg_row(group) | detail | own | rg_reports.explained(explanation(shell, group))
+    row = rg_row(group, Walk())
+    return row | detail | own | rg_reports.explained(explanation(shell, group))
 
 
 def explanation(shell: Shell, group: Group) -> Explanation:

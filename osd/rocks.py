@@ -36,7 +36,7 @@ from osd.durable import (
     room,
     sync_folder,
 )
-from osd.errors import DirectoryRefused, DiskError, DiskFailed, DiskFull
+from osd.errors import BytesDamaged, DirectoryRefused, DiskError, DiskFailed, DiskFull
 from osd.rocks_wal import cut_unsynced_tail
 from osd.rows import Changes
 
@@ -60,6 +60,7 @@ REOPEN_BYTES = 3 * MEMTABLES * MEMTABLE_BYTES // 2
 _NO_SPACE = ("No space left on device", "Disk quota exceeded", "NoSpace", "Space limit reached")
 _READ_WRITE = rocksdict.AccessType.read_write()
 _STALLED = "Result incomplete"
+_UNREADABLE = os.strerror(errno.EIO)
 _LOCKED = ("While lock file", "lock hold by current process")
 
 
@@ -258,8 +259,8 @@ class RocksRows:
             return DiskFull(what, FULL_HINT)
         if any(sign in text for sign in _LOCKED):
             return DirectoryRefused(what, "Stop the process that has it open.")
-        if text.startswith("Corruption"):
-            return DiskFailed(what, REBUILD_HINT)
+        if text.startswith("Corruption") or _UNREADABLE in text:
+            return BytesDamaged(what, REBUILD_HINT)
         return DiskFailed(what, f"Check the disk and start again. If it stays so: {REBUILD_HINT}")
 
 

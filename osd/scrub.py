@@ -37,7 +37,7 @@ from osd.core.scrubbing import (
     window,
 )
 from osd.durable import write_durably
-from osd.errors import DiskError, DiskFailed
+from osd.errors import BytesDamaged, DiskError
 from osd.shell import Shell
 
 LOOK_S = 5.0
@@ -272,7 +272,7 @@ class Scrubber:
                 async for piece in read:
                     left -= len(piece)
                     await self._pace(scrub, len(piece))
-        except DiskFailed:
+        except BytesDamaged:
             await self._pace(scrub, left)  # the last piece was read too, and is given to nobody
             return False
         return True

@@ -60,7 +60,7 @@ from osd.core.pulls import Limits
 from osd.core.room import Room
 from osd.couriers import Couriers
 from osd.disk import Body, Copy
-from osd.errors import DiskError, DiskFailed
+from osd.errors import BytesDamaged, DiskError
 from osd.fetches import Fetcher
 from osd.pump import Job, Loop, Pump, failure_of
 from osd.replication import Outgoing
@@ -252,13 +252,16 @@ class Shell:
         return group.disk.copy_of(version) or group.disk.import_of(version)
 
     def content(self, rg: RgId, body: Body) -> bytes | Blob | None:
-        """A body's bytes, or its file opened; None if they cannot be read."""
+        """A body's bytes, or its file opened; None if they are damaged or not there.
+
+        Raises `DiskError` where that cannot be known, as with too many files open.
+        """
         group = self.node.groups.get(rg)
         try:
             if isinstance(body, str):
                 return self.blobs.open(BlobId(body))
             return group.disk.read_body(body) if group is not None else None
-        except DiskFailed:
+        except BytesDamaged:
             return None
 
     def _tick(self) -> None:
@@ -359,10 +362,13 @@ class Shell:
         asked = self._asked.pop(ticket, None)
         if asked is None or asked.done():
             return
-        if isinstance(answer, Found):
-            asked.set_result(Served(answer, self.content(answer.rg, answer.body)))
-        else:
+        if not isinstance(answer, Found):
             asked.set_result(answer)
+            return
+        try:
+            asked.set_result(Served(answer, self.content(answer.rg, answer.body)))
+        except DiskError as error:
+            asked.set_exception(error)
 
     def _spawn_fetch(self, fetch: Fetch) -> None:
         self._spawn(self._fetch(fetch))

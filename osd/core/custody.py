@@ -5,7 +5,8 @@ Rule: bytes leave this disk only so:
 - (a) a committed copy goes when this store's own fold has its fact doomed;
 - (b) a staged body goes when the fold has an accepted claim newer than the
   body's fence and no accepted put took it, or when its own process says that
-  it is settled; an import goes when it is unlogged and not wanted;
+  it is settled; an import goes when it is unlogged and not wanted, or, whatever
+  is unsettled, when its bytes are bad: should the log make it a copy, it is missed;
 - (c) a committed copy goes when a newer committed version replaced it.
 - (a) and (b) only while no statement of this store about this RG is unsettled.
 - Never by age, never because something is missing elsewhere, never because a
@@ -29,7 +30,7 @@ from eventlog.rg_events import (
     RgEvent,
     StoreRetired,
 )
-from osd.disk import Staged
+from osd.disk import Body, Staged
 from projections.replica_group import Folded
 from projections.rg_state import Claim, Entry, Fact, Status
 
@@ -124,6 +125,13 @@ class Custody:
             group.speaker.imported(version, None)
         else:
             self._unlink(group.disk.drop_import(version))
+
+    def bad_import(self, version: Version, body: Body) -> None:
+        """An import whose bytes are bad is no copy: not said, or said and then lost."""
+        if self._group.speaker.withdraw(version):
+            self._unlink(self._group.disk.drop_import(version))
+        else:
+            self._group.speaker.lost(version, body)
 
     def _is_lacked(self, entry: Entry) -> bool:
         """Whether this store should have a copy of the live object, has none, and may take one."""

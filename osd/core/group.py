@@ -117,6 +117,11 @@ class Group:
             self._question = self.context.frontier.want(self.partition)
         return self.context.frontier.reached(self.partition, self._question)
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether something of the RG is folded, or there is nothing of it in the log."""
+        return self.place.last_offset is not None or self.is_caught_up
+
     def is_read_to(self, question: int) -> bool:
         """Whether it is folded as far as that question's answer.
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from osd.core.group import Group
 
 WALKED_OBJECTS = 20_000
+"""By one report: an RG that has more is not walked, and other RGs are by the next report."""
 
 
 class Left(NamedTuple):
@@ -34,6 +35,19 @@ class Left(NamedTuple):
 NOTHING_LEFT = Left(0, 0)
 
 
+class Walk:
+    """How many objects may still be looked at in this turn: clients wait meanwhile."""
+
+    def __init__(self) -> None:
+        self._left = WALKED_OBJECTS
+
+    def may_take(self, objects: int) -> bool:
+        """Whether an RG of so many may be walked; it then is."""
+        is_taken = objects <= self._left
+        self._left -= objects if is_taken else 0
+        return is_taken
+
+
 class Progress:
     """Of one RG."""
 
@@ -42,14 +56,14 @@ class Progress:
         self._held: dict[Store, int] = {}
         """Bytes of the counted copies of stores that have some but not all."""
 
-    def left(self, store: Store) -> Left:
-        """What the store still lacks."""
+    def left(self, store: Store, walk: Walk) -> Left:
+        """What the store still lacks; `walk` is shared by what asks of many RGs in one turn."""
         state = self._group.state
         objects = state.live - state.ledger(store).held
         if objects == 0:
             return NOTHING_LEFT
         held = self._known(state, store)
-        if held is None and state.live <= WALKED_OBJECTS:
+        if held is None and walk.may_take(state.live):
             held = self._held[store] = self._walked(store)
         return Left(objects, None if held is None else state.size - held)
 

@@ -1,7 +1,8 @@
 """Reads at the primary: linearizable, also while importing.
 
 Rule: a read is served once the RG is folded up to where the log ended after
-the read arrived; `local` reads ask nothing. What is served is the current
+the read arrived; `local` reads ask nothing, and wait only where nothing of
+the RG is folded yet: absence is no evidence. What is served is the current
 version, from this disk if it counts here, else fetched first from any store
 that holds it. If none of those is up the answer names them. While a copy here
 is known to be bad and the log does not say so yet, its readers wait for that.
@@ -72,7 +73,9 @@ class Readers:
 
     def _is_ready(self, reading: _Reading) -> bool:
         group, question = self._group, reading.question
-        return question is None or group.stuck is not None or group.is_read_to(question)
+        if group.stuck is not None:
+            return True
+        return group.is_begun if question is None else group.is_read_to(question)
 
     def _is_bad(self, request: Get) -> bool:
         """Whether the copy here counts by the log, and is bad or not there."""

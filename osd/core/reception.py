@@ -24,6 +24,7 @@ Request = Put | Delete | Get | Reserve
 """What only the primary answers."""
 
 _NOT_PLACED = NotNow("the RG is not placed here")
+_NO_SUCH_CLAIM = NotNow("there is no map of that claim's epoch")
 
 
 class Reception:
@@ -47,7 +48,7 @@ class Reception:
     def admit(self, rg: RgId, epoch: Epoch) -> Elsewhere | NotNow | None:
         """Whether to take a request's body at all: None, or the answer without it."""
         if self._membership.phase is not Phase.RUNNING:
-            return NotNow(f"{osd_name(self._context.me.osd)} is {self._membership.phase}")
+            return self._not_running()
         if epoch > self._context.map.epoch:
             return None
         group = self._groups.get(rg)
@@ -77,6 +78,8 @@ class Reception:
         group = self._groups.get(given.rg)
         if given.epoch > self._context.map.epoch:
             self._park(given)
+        elif given.fence.epoch > self._context.map.epoch:
+            self._refuse(given, _NO_SUCH_CLAIM)
         elif group is not None:
             group.stagings.take(given)  # which gives the RG nothing to do
         else:
@@ -99,7 +102,13 @@ class Reception:
             self._agenda.touch(given.rg)
 
     def barrier(self, given: Barrier) -> None:
-        """Every RG led here is to be folded up to the log's present end."""
+        """Every RG led here is to be folded up to the log's present end.
+
+        Which those are is not known before this process is in the map.
+        """
+        if self._membership.phase is not Phase.RUNNING:
+            self._context.reply(given.ticket, self._not_running())
+            return
         frontier = self._context.frontier
         questions = {
             rg: frontier.want(group.partition)
@@ -140,6 +149,9 @@ class Reception:
         for barrier, _ in [b for b in self._barriers if b[0].deadline <= self._context.now]:
             self._barriers = [b for b in self._barriers if b[0] is not barrier]
             self._context.reply(barrier.ticket, NotNow("the log's end is not read yet"))
+
+    def _not_running(self) -> NotNow:
+        return NotNow(f"{osd_name(self._context.me.osd)} is {self._membership.phase}")
 
     def _is_behind(self, rg: RgId, number: int) -> bool:
         group = self._groups.get(rg)

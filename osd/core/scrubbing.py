@@ -142,8 +142,13 @@ def is_here(group: Group, version: Version, body: Body) -> bool:
 
 def found_bad(group: Group, version: Version, body: Body) -> None:
     """The bytes are damaged, missing or unreadable."""
-    if is_here(group, version, body) and group.holds(version):
-        group.speaker.lost(version, body)
+    if is_here(group, version, body):
+        if group.holds(version):
+            group.speaker.lost(version, body)
+        return
+    waiting = group.disk.import_of(version)
+    if waiting is not None and waiting.body == body:
+        group.custody.bad_import(version, body)
 
 
 def found_right(group: Group, version: Version, body: Body) -> None:

@@ -99,6 +99,12 @@ class Speaker:
         """A copy of this version is durable here."""
         self._imported.setdefault(source, set()).add(version)
 
+    def withdraw(self, version: Version) -> bool:
+        """Do not say that this version was imported; False where that is under way."""
+        for versions in self._imported.values():
+            versions.discard(version)
+        return not self.is_saying(version)
+
     def erased(self, versions: list[Version]) -> None:
         """These copies' bytes are gone from here."""
         self._erased.update(versions)

@@ -105,6 +105,8 @@ class App:
             response = refusal(failure, self._shell.node.context.map.epoch)
         except DiskError as failure:
             response = error(503, failure.what, failure.hint)
+        except web.HTTPRequestEntityTooLarge as failure:
+            response = error(413, f"the body is too large: {failure.text}", "Send it in parts.")
         except (ConnectionError, TimeoutError, aiohttp.ClientError, web.RequestPayloadError):
             response = _gone(request)
         except OsdlogError as failure:
@@ -119,6 +121,8 @@ class App:
 
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
         path, _, query = request.raw_path.partition("?")
+        if not path.startswith("/"):
+            return error(404, f"there is no {path[:200]}", "See docs/http.md for what there is.")
         if path.startswith("/objects/"):
             return await self._object(request, path[len("/objects/") :])
         _, root, *rest = path.split("/")

@@ -12,6 +12,7 @@ from aiohttp import web
 from osd.core.pulls import MAX_PULLS, MAX_RATE
 from osd.errors import Refused
 from osd.http.answers import error, json_response
+from osd.http.uploads import whole
 from osd.reports import limits
 from osd.shell import Shell
 
@@ -34,7 +35,7 @@ class LimitSetting:
     async def put(self, request: web.BaseRequest, _query: str) -> web.Response:
         """Set those that are named."""
         try:
-            wanted = msgspec.json.decode(await request.read(), type=_Wanted)
+            wanted = msgspec.json.decode(await whole(request), type=_Wanted)
         except msgspec.MsgspecError as failure:
             what = f"the limits are not understood: {failure}"
             raise Refused(what, "Give pulls and rate as whole numbers, 0 or more.") from None

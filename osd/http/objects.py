@@ -11,6 +11,7 @@ What is not here: what requests may say (`osd.http.requests`), which status
 says what (`osd.http.answers`).
 """
 
+import asyncio
 from contextlib import aclosing
 from hashlib import sha256
 from typing import NamedTuple
@@ -23,7 +24,7 @@ from osd.bodies import TooLarge, pieces
 from osd.core.answers import Answer, Done, Known, NotNow, OutcomeUnknown, Reserved
 from osd.core.inputs import Condition, Damaged, Delete, Get, Put, Reserve
 from osd.disk import Body, Copy
-from osd.errors import DiskFailed
+from osd.errors import BytesDamaged, DiskFailed
 from osd.http.answers import (
     About,
     error,
@@ -44,10 +45,13 @@ from osd.http.requests import (
     sender_of,
     sum_of,
 )
-from osd.http.uploads import Uploads
+from osd.http.uploads import SILENCE_SECONDS, Uploads, whole
 from osd.packing import pack
 from osd.reports import with_stall
 from osd.shell import Served, Shell
+
+ATTEMPTS = 4
+"""Reads of one request: each bad copy that was met is told to the core, which avoids it."""
 
 
 class Target(NamedTuple):
@@ -154,9 +158,13 @@ class Objects:
             is_head=request.method == "HEAD",
         )
         answer = await self._shell.ask(asked)
-        while isinstance(answer, Served) and not _is_right(answer):
+        for _ in range(ATTEMPTS):
+            if not isinstance(answer, Served) or _is_right(answer):
+                break
             self._damaged(target.rg, answer.found.entry.version, answer.found.body)
             answer = await self._shell.ask(asked._replace(ticket=self._shell.ticket()))
+        else:
+            answer = NotNow("copies of it are bad; they are fetched again if any store has it")
         if isinstance(answer, Served):
             return await self._serve(request, target, answer, condition)
         if isinstance(answer, Known) and not condition.admits(answer.entry.version):
@@ -179,7 +187,7 @@ class Objects:
 
     async def copies(self, request: web.BaseRequest, rg: RgId) -> web.StreamResponse:
         """Give another node several small copies at once; each is checked by who asks."""
-        asked = asked_copies(await request.read())
+        asked = asked_copies(await whole(request))
         return web.Response(body=pack(self._small_copy(rg, *each) for each in asked))
 
     def _small_copy(self, rg: RgId, version: Version, name: str) -> bytes | None:
@@ -251,9 +259,11 @@ class Objects:
             async with aclosing(pieces(content, copy.size, copy.sha256)) as checked:
                 await response.prepare(request)
                 async for piece in checked:
-                    await response.write(piece)
-        except DiskFailed:
-            self._damaged(target.rg, version, copy.body)
+                    async with asyncio.timeout(SILENCE_SECONDS):
+                        await response.write(piece)
+        except (DiskFailed, TimeoutError) as error:
+            if isinstance(error, BytesDamaged):
+                self._damaged(target.rg, version, copy.body)
             if request.transport is not None:  # it was all but sent; whoever asks again gets it
                 request.transport.abort()
         return response

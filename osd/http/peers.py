@@ -16,7 +16,7 @@ from osd.core.inputs import Settled, Stage
 from osd.couriers import Parcel
 from osd.http.answers import About, error, json_response, refusal, to_response
 from osd.http.requests import checked_object_name, fence_of, number, parcels_of, sender_of
-from osd.http.uploads import Uploads
+from osd.http.uploads import Uploads, whole
 from osd.shell import Served, Shell
 from osd.snapshots import snapshot_of
 
@@ -65,7 +65,7 @@ class Peers:
 
     async def stage_together(self, request: web.BaseRequest, _query: str) -> web.StreamResponse:
         """Keep small bodies that came together; says of each why not, or nothing."""
-        parcels = parcels_of(await request.read())
+        parcels = parcels_of(await whole(request))
         if full := self._shell.gauge.refusal(sum(len(parcel.data) for parcel in parcels)):
             return refusal(full, self._shell.node.context.map.epoch)
         begun = [self._begin(parcel) for parcel in parcels]
@@ -83,7 +83,7 @@ class Peers:
             deadline=self._shell.now_ms() + STAGE_MS,
             fence=parcel.fence,
             serial=parcel.serial,
-            name=checked_object_name(parcel.name),
+            name=parcel.name,
             payload=parcel.data,
             size=len(parcel.data),
             sha256=parcel.sha256,

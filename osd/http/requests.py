@@ -9,7 +9,7 @@ What is not here: answers (see `osd.http.answers`), and bodies.
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -27,12 +27,17 @@ MAX_DEADLINE_MS = 600_000
 MAX_TEXT = 255
 """Characters of an actor, a media type, a request id."""
 
+MAX_COPIES = 256
+"""Small ones, asked for together."""
+
 META_PREFIX = "osdlog-meta-"
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
 _MEDIA_TYPE = re.compile(r"[\x20-\x7e]{1,255}")
 _NUMBER = re.compile(r"[0-9]{1,18}")
+_MOST = 10**18
+_Number = Annotated[int, msgspec.Meta(ge=0, lt=_MOST)]
 _SUM = re.compile(r"[0-9A-Fa-f]{64}")
 _ETAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e]*)"\s*')
 _OUR_ETAG = re.compile(r"([0-9]{1,10})\.([0-9]{1,18})")
@@ -203,17 +208,33 @@ def condition_of(headers: Headers, rg: RgId) -> Condition:
 def parcels_of(body: bytes) -> list[Parcel]:
     """Small bodies that another node stages here together."""
     try:
-        return msgspec.msgpack.decode(body, type=list[Parcel])
+        parcels = msgspec.msgpack.decode(body, type=list[Parcel])
     except msgspec.MsgspecError as error:
         raise _refused(f"the body is no list of parcels: {error}") from None
+    for parcel in parcels:
+        checked_object_name(parcel.name)
+        if not _has_possible_numbers(parcel):
+            raise _refused(f"the parcel of {parcel.name!r} has numbers that cannot be")
+    return parcels
+
+
+def _has_possible_numbers(parcel: Parcel) -> bool:
+    """Those of a path or a header cannot be others; these would fit no key and no event."""
+    fence, store = parcel.fence, parcel.fence.store
+    numbers: list[int] = [parcel.boot, parcel.rg, parcel.epoch, parcel.serial]
+    numbers += [fence.epoch, fence.round, fence.boot]
+    are_decimal = all(0 <= each < _MOST for each in numbers)
+    return are_decimal and 0 <= store.osd < 10**9 and 0 <= store.incarnation < 1 << 64
 
 
 def asked_copies(body: bytes) -> list[tuple[Version, str]]:
-    """The versions and names of copies that another node asks for."""
+    """The versions and names of copies that another node asks for, each once."""
     try:
-        asked = msgspec.json.decode(body, type=list[tuple[int, str]])
+        asked = msgspec.json.decode(body, type=list[tuple[_Number, str]])
     except msgspec.MsgspecError as error:
         raise _refused(f"the body is no list of versions and names: {error}") from None
+    if len(asked) > MAX_COPIES or len(asked) != len({version for version, _ in asked}):
+        raise _refused(f"more than {MAX_COPIES} copies are asked for, or one of them twice")
     return [(Version(version), name) for version, name in asked]
 
 

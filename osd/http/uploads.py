@@ -55,7 +55,7 @@ class Uploads:
             request.writer.output_size = 0
         size = request.content_length
         if size is not None and size <= SMALL_BODY_BYTES:
-            body = small(await request.read())
+            body = small(await whole(request))
         else:
             async with aclosing(_patient_chunks(request.content, outgoing)) as chunks:
                 body = await receive(chunks, self._shell.blobs, self.limit)
@@ -81,6 +81,12 @@ class Uploads:
         if isinstance(body.payload, str):
             unlink, blob = self._shell.blobs.unlink, BlobId(body.payload)
             await asyncio.get_running_loop().run_in_executor(None, unlink, [blob])
+
+
+async def whole(request: web.BaseRequest) -> bytes:
+    """A body that is small; raises `TimeoutError` where it does not come."""
+    async with asyncio.timeout(SILENCE_SECONDS):
+        return await request.read()
 
 
 async def _patient_chunks(stream: StreamReader, outgoing: Outgoing | None) -> AsyncGenerator[bytes]:

@@ -1,8 +1,10 @@
-"""What is asked of a node by a newer map than its own."""
+"""What is asked of a node that cannot answer yet."""
 
 from eventlog.ids import Epoch, OsdId, RgId
-from osd.core.answers import Answer, NotNow
-from osd.core.inputs import Get, Put
+from eventlog.map_events import RgPinned
+from osd.core.answers import Answer, Found, NotNow
+from osd.core.inputs import Barrier, Get, Put
+from simulation.asking import Asker
 from simulation.cluster import Cluster
 from simulation.network import LOG
 from simulation.stores import Machine
@@ -32,3 +34,42 @@ def test_who_waits_for_the_map_is_answered_in_time() -> None:
     cluster.world.run(300)
     assert heard == [NotNow("the map is not read to epoch 99 yet")] * 2
     assert not machine.files
+
+
+def test_before_it_is_in_the_map_a_node_leads_nothing_that_it_knows_of() -> None:
+    cluster = Cluster()
+    cluster.add(OsdId(0))
+    cluster.world.run(100)
+    cluster.kill(OsdId(0), None)
+    machine = cluster.machines[OsdId(0)]
+    cluster.network.cut(machine.address, LOG)  # so its boot does not get there
+    cluster.start(OsdId(0))
+    cluster.world.run(100)
+    heard: list[Answer] = []
+    cluster.asked[2] = lambda _machine, answer, _data: heard.append(answer)
+    cluster.feed(machine, Barrier(2, machine.now(cluster.world.now) + 500))
+    assert heard == [NotNow("osd.0 is reading the map")]
+
+
+def test_a_local_read_waits_where_nothing_is_folded_yet() -> None:
+    cluster = Cluster(rgs=1)
+    for osd in (OsdId(1), OsdId(2)):
+        cluster.add(osd)
+    cluster.change_map(RgPinned(rg=RgId(0), osds=(OsdId(1),)))
+    cluster.world.run(100)
+    asker = Asker(cluster)
+    asker.put("a", b"one")
+    cluster.world.run(100)
+    machine, heard = cluster.machines[OsdId(2)], []
+    cluster.change_map(RgPinned(rg=RgId(0), osds=(OsdId(2),)))
+    cluster.world.run_until(lambda: machine.node is not None and RgId(0) in machine.node.groups)
+
+    def answered(_machine: Machine, answer: Answer, _data: bytes | None) -> None:
+        heard.append(type(answer))
+
+    cluster.asked[-2] = answered
+    deadline = machine.now(cluster.world.now) + 1_000
+    cluster.feed(machine, Get(-2, RgId(0), "a", cluster.map.epoch, deadline, is_local=True))
+    assert not heard
+    cluster.world.run(1_000)
+    assert heard == [Found]

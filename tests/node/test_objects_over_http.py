@@ -1,16 +1,20 @@
 """Objects over HTTP: one real OSD, real files, and what docs/http.md promises."""
 
-import hashlib
 import json
 import os
 import socket
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
-from eventlog.ids import rg_of
+from eventlog.ids import Boot, Epoch, Fence, Incarnation, OsdId, RgId, Round, Serial, Store, rg_of
 from node.osds import RGS, Cluster, OsdProcess, until
+from osd.couriers import Parcel
+from osd.packing import unpack
 
 LIMIT = 8 * 1024 * 1024
 LARGE = os.urandom(3 * 1024 * 1024 + 17)
@@ -39,7 +43,7 @@ def test_put_get_head_overwrite_delete(osd: OsdProcess) -> None:
     for reply in (got, head):
         assert reply.headers["Content-Length"] == "3"
         assert reply.headers["Content-Type"] == "text/plain"
-        assert reply.headers["Osdlog-Sha256"] == hashlib.sha256(b"two").hexdigest()
+        assert reply.headers["Osdlog-Sha256"] == sha256(b"two").hexdigest()
         assert reply.headers["ETag"] == f'"{rg}.{version + 1}"'
         assert reply.headers["Last-Modified"].endswith("GMT")
 
@@ -56,7 +60,7 @@ def test_bodies_of_every_kind_come_back(osd: OsdProcess, size: int, is_chunked: 
     body, name = LARGE[:size], f"size/{size}/{is_chunked}"
     sent = iter([body[:1000], body[1000:]]) if is_chunked else body
     path = "/objects/" + name.replace("/", "%2F")
-    headers = {"Osdlog-Sha256": hashlib.sha256(body).hexdigest()}
+    headers = {"Osdlog-Sha256": sha256(body).hexdigest()}
     assert osd.request("PUT", path, sent, headers).status == 201
     assert osd.get(name).body == body
 
@@ -111,7 +115,7 @@ def test_a_wrong_sum_leaves_nothing(osd: OsdProcess) -> None:
     before = set(osd.files())
     for body in (b"small", LARGE):
         reply = osd.put("wrong", body, Osdlog_Sha256="0" * 64)
-        found = hashlib.sha256(body).hexdigest()
+        found = sha256(body).hexdigest()
         assert (reply.status, reply.error) == (
             400,
             f"the body's SHA-256 is {found}, not {'0' * 64}",
@@ -264,10 +268,50 @@ def test_reports(osd: OsdProcess) -> None:
         ("GET", "/objects/never-was/facts", 404),
         ("POST", "/hints/0", 204),
         ("PUT", "/status", 405),
+        ("OPTIONS", "*", 404),
     ],
 )
 def test_other_requests(osd: OsdProcess, method: str, path: str, status: int) -> None:
     assert osd.request(method, path).status == status
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/limits"), ("PUT", "/staged")])
+def test_what_is_read_into_memory_is_bounded(osd: OsdProcess, method: str, path: str) -> None:
+    reply = osd.request(method, path, bytes(2 << 20))
+    assert reply.status == 413
+    assert reply.json["error"].startswith("the body is too large: ")
+
+
+def test_copies_asked_for_together_are_few_and_different(osd: OsdProcess) -> None:
+    put = osd.put("small", b"one").json
+    path, asked = f"/copies/{put['rg']:x}", [put["version"], "small"]
+    reply = osd.request("POST", path, json.dumps([asked]).encode())
+    assert unpack(reply.body) == [b"one"]
+    many = [[version, "small"] for version in range(257)]
+    for refused in ([asked, asked], many):
+        reply = osd.request("POST", path, json.dumps(refused).encode())
+        assert reply.status == 400
+        assert reply.json["error"] == "more than 256 copies are asked for, or one of them twice"
+
+
+def test_parcels_whose_numbers_cannot_be_are_refused_all_together(osd: OsdProcess) -> None:
+    alive = osd.report("/alive")
+    fence = Fence(Epoch(1), Round(1), Store(OsdId(0), Incarnation(1)), Boot(1))
+    good = Parcel(
+        alive["boot"], RgId(0), Epoch(1), fence, Serial(1), "a", sha256(b"").digest(), b""
+    )
+    later = replace(fence, epoch=Epoch(10**17))
+    for bad in (
+        replace(good, serial=Serial(-1)),
+        replace(good, serial=Serial(2**64 - 1)),
+        replace(good, fence=replace(fence, store=Store(OsdId(2**32), Incarnation(1)))),
+    ):
+        reply = osd.request("PUT", "/staged", msgspec.msgpack.encode([good, bad]))
+        assert reply.status == 400
+        assert reply.json["error"] == "the parcel of 'a' has numbers that cannot be"
+    reply = osd.request("PUT", "/staged", msgspec.msgpack.encode([replace(good, fence=later)]))
+    assert reply.json == ["there is no map of that claim's epoch"]
+    assert osd.report("/alive") == alive
 
 
 def test_copies_are_given_by_version(osd: OsdProcess) -> None:
@@ -276,7 +320,7 @@ def test_copies_are_given_by_version(osd: OsdProcess) -> None:
         path = f"/copies/{put['rg']:x}/{put['version']}"
         reply = osd.request("GET", f"{path}?name=copied")
         assert (reply.status, reply.body) == (200, body)
-        assert reply.headers["Osdlog-Sha256"] == hashlib.sha256(body).hexdigest()
+        assert reply.headers["Osdlog-Sha256"] == sha256(body).hexdigest()
         assert osd.request("GET", f"{path}?name=another").status == 404
 
 
