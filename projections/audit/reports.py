@@ -71,8 +71,9 @@ KINDS: Mapping[str, Kind] = {
     "deletions": Kind(
         "Is what was deleted really gone?",
         "every deletion is proven",
-        "not every deletion is proven",
+        "it is not proven that all of it is gone",
         (
+            Check("asked about, and not deleted", "not_deleted"),
             Check("deletions", "deletions", True, lambda row: row["state"] != "proven"),
             Check("every copy there ever was", "deletion_copies", is_fault=False),
         ),
@@ -112,6 +113,7 @@ KINDS: Mapping[str, Kind] = {
         "it is safe to destroy",
         "it is not safe to destroy",
         (
+            Check("asked about, and unknown", "retire_unknown"),
             Check("copies that are there still", "retire_copies"),
             Check("RGs that the map places there still", "retire_map"),
             Check("RGs it has not said to be empty", "retire_silent"),

@@ -164,6 +164,27 @@ def test_deletions_can_be_chosen(tmp_path: Path) -> None:
         assert len(found(asked(folder, RIGHT, "deletions", **values), "deletions")) == count
 
 
+@pytest.mark.parametrize(
+    ("name", "what", "at"),
+    [("a", "it is live", "rg/2@1"), ("never", "it was never stored", None), ("b", None, None)],
+)
+def test_only_what_was_deleted_is_proven_to_be_gone(
+    name: str, what: str | None, at: str | None, tmp_path: Path
+) -> None:
+    said = asked(tmp_path, [*RIGHT[:6], stated(A, 3, 3, 1)], "deletions", object=name)
+    assert said.verdict == (what is None)
+    rows = found(said, "asked about, and not deleted")
+    assert [(row["what"], row["position"]) for row in rows] == ([(what, at)] if what else [])
+
+
+def test_an_osd_that_never_was_is_not_safe_to_destroy(tmp_path: Path) -> None:
+    said = asked(tmp_path, RIGHT, "retire", osd=9)
+    assert not said.verdict
+    assert found(said, "asked about, and unknown") == [
+        {"osd": "osd.9", "what": "no map ever had it"}
+    ]
+
+
 def test_a_time_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AuditError, match=r"'soon' is no time.*Write it as 2026-11-22"):
         asked(tmp_path, RIGHT, "deletions", since="soon")
@@ -264,7 +285,7 @@ def test_a_page_says_what_the_report_says_and_no_name_becomes_markup(tmp_path: P
 def test_every_kind_of_report_can_be_asked_of_an_empty_log(tmp_path: Path) -> None:
     for name in KINDS:
         (tmp_path / name).mkdir()
-        assert asked(tmp_path / name, [], name, osd=1).verdict
+        assert asked(tmp_path / name, [], name, osd=1).verdict == (name != "retire")
 
 
 def test_random_histories_are_dense(tmp_path: Path) -> None:
