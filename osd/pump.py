@@ -4,7 +4,8 @@ Rule: what the loop queued is carried out in its order: rows are made durable
 first, once for all of it; then files are unlinked, then events appended. Then
 ends are asked, then records read, and all that came of it goes back to the
 loop in one call. So a put costs one hop each way, however many came together,
-and what was just appended is read back in the same turn. While puts come together,
+and what was just appended is read back in the same turn; where nothing was appended
+and nothing asked, there is nothing to read at once. While puts come together,
 a turn waits for more of them about as long as the last one took, for a turn costs
 two syncs however many it carries (PostgreSQL's `commit_delay`); a lone put and a
 read are not kept.
@@ -176,17 +177,15 @@ class Pump:
         for follow in job.follows:
             self._follow(follow)
         self._asks += job.asks
-        try:
-            self._answer(inputs)
-            self._read(0 if job or inputs else IDLE_MS, inputs)
-            self._backoff_s, self._reading = 0.0, None
-        except LogUnavailable as error:
-            self._reading = _stalled(self._reading, error)
-            self._backoff_s = min(max(2 * self._backoff_s, FIRST_BACKOFF_S), LAST_BACKOFF_S)
-        if job:
+        is_due, done = bool(job.appends or self._asks), job.done
+        if done and not is_due:
+            self._call(self._hand_over, (), done)
+            done = []
+        self._read_on(0 if is_due else IDLE_MS, inputs)
+        if is_due:
             self._took_s = time.monotonic() - began
-        if inputs or job.done:
-            self._call(self._hand_over, inputs, job.done)
+        if inputs or done:
+            self._call(self._hand_over, inputs, done)
         if self._undelivered is not None:
             raise self._undelivered
         if self._backoff_s and not self._jobs:
@@ -260,6 +259,16 @@ class Pump:
             ends = self._log.end_offsets(wanted)
         asks, self._asks = self._asks, []
         inputs += [Ended(ask.number, {at: ends[at] for at in ask.partitions}) for ask in asks]
+
+    def _read_on(self, wait_ms: int, inputs: list[Input]) -> None:
+        """Answer what was asked, and read; a log that cannot be reached is asked again later."""
+        try:
+            self._answer(inputs)
+            self._read(wait_ms, inputs)
+            self._backoff_s, self._reading = 0.0, None
+        except LogUnavailable as error:
+            self._reading = _stalled(self._reading, error)
+            self._backoff_s = min(max(2 * self._backoff_s, FIRST_BACKOFF_S), LAST_BACKOFF_S)
 
     def _read(self, wait_ms: int, inputs: list[Input]) -> None:
         room = IN_FLIGHT_RECORDS - (self._handed - self._taken)

@@ -34,6 +34,8 @@ LAST_BACKOFF_MS = 1_000
 FETCH_WAIT_MS = 100
 """So long a broker holds a fetch that finds nothing. Records end it at once; a partition that is
 followed anew waits for its end, and an idle tail asks ten times a second."""
+MOVING_WAIT_MS = 5
+"""The same while the map changes, when partitions are followed anew one after the other."""
 FETCH_BYTES = 16 * 1024 * 1024
 """Of one answer: about 80,000 events, decoded well within a second, so nothing waits long."""
 PARTITION_BYTES = 1024 * 1024

@@ -121,7 +121,12 @@ class KafkaLog:
                 for each in entries
             ]
         )
-        self._tell_tails(entries, offsets)
+        self._tell_tails(
+            {
+                Place(self._names[entry.topic], entry.partition): Offset(offset + 1)
+                for entry, offset in zip(entries, offsets, strict=True)
+            }
+        )
         return [
             Position(entry.topic, entry.partition, offset)
             for entry, offset in zip(entries, offsets, strict=True)
@@ -140,9 +145,15 @@ class KafkaLog:
 
     def end_offsets(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, Offset]:
         """Where each partition ends; see `Log.end_offsets`."""
-        self._require_open()
         wanted = {self.place(*place): place for place in partitions}
-        return {wanted[at]: end for at, end in self._reader.ends(wanted).items()}
+        ends = self.ask_ends(wanted)
+        self._tell_tails(ends)
+        return {wanted[at]: end for at, end in ends.items()}
+
+    def ask_ends(self, places: Iterable[Place]) -> Mapping[Place, Offset]:
+        """The same in Kafka's words, and no tail is told."""
+        self._require_open()
+        return self._reader.ends(places)
 
     def tail(self) -> KafkaTail:
         """A new reader that follows nothing yet."""
@@ -198,14 +209,10 @@ class KafkaLog:
     ) -> None:
         self.close()
 
-    def _tell_tails(self, entries: Sequence[Entry], offsets: Sequence[Offset]) -> None:
-        ends = {
-            Place(self._names[entry.topic], entry.partition): Offset(offset + 1)
-            for entry, offset in zip(entries, offsets, strict=True)
-        }
+    def _tell_tails(self, ends: Mapping[Place, Offset]) -> None:
         with self._lock:
             for tail in self._tails:
-                tail.appended(ends)
+                tail.learned(ends)
 
     def _require_open(self) -> None:
         if self._closed:

@@ -6,9 +6,11 @@ followed, when its leader epoch changed and when the brokers were away. So a log
 that lost its end is found out, also when others have filled it again since.
 Nothing is read past a record that is missing.
 
-A poll that must not wait asks first where the partitions end, and returns
-empty only if nothing was there. One that waits asks when it has heard nothing
-for a while, so that brokers that are away are never taken for silence.
+A poll that must not wait reads up to the ends that this process has learned
+since the last one, by its own appends and questions; where it learned of none,
+it asks first where the partitions end, and returns empty only if nothing was
+there. One that waits asks when it has heard nothing for a while, so that brokers
+that are away are never taken for silence.
 
 What is not here: what anybody does with the records.
 """
@@ -27,8 +29,9 @@ from kafka.errors import LogTruncationError, OffsetOutOfRangeError
 from eventlog.digest import record_digest
 from eventlog.errors import LogCorrupt, LogError, LogReplaced, LogUnavailable
 from eventlog.ids import Offset, Partition, Position, Topic
-from eventlog.kafka.clients import TAIL, make_consumer
+from eventlog.kafka.clients import FETCH_WAIT_MS, MOVING_WAIT_MS, TAIL, make_consumer
 from eventlog.kafka.errors import in_our_words
+from eventlog.kafka.listening import Listener
 from eventlog.kafka.records import as_records
 from eventlog.log import Record
 from eventlog.places import ends_before
@@ -36,11 +39,10 @@ from eventlog.places import ends_before
 if TYPE_CHECKING:
     from eventlog.kafka.log import KafkaLog
 
-BUSY_SLICE_MS = 1
-IDLE_SLICE_MS = 10
-"""The client's own wait cannot be ended from outside, so it is cut in slices."""
-BUSY_S = 0.2
-"""After the last record or wake-up."""
+SLICE_S = 0.005
+"""While no fetch is under way, of whose answer we would be told."""
+MOVING_S = 1.0
+"""After a record of the map or a follow, others are followed soon."""
 PROBE_S = 2.0
 """After so much silence the brokers are asked where the partitions end."""
 PROBE_PARTITIONS = 256
@@ -106,10 +108,14 @@ class KafkaTail:
         self._ready: deque[_Followed] = deque()
         """Those that hold records, the one whose turn is next first."""
         self._held = 0
+        self._listener: Listener | None = None
+        """To the consumer, as long as there is one."""
         self._woken = threading.Event()
-        self._appended: Mapping[Place, Offset] = {}
-        """Where partitions end at least, by our own appends; replaced, never changed."""
-        self._busy_until = 0.0
+        self._stirred = threading.Event()
+        """Somebody woke us, or a fetch was answered."""
+        self._learned: Mapping[Place, Offset] = {}
+        """Where partitions end at least, since the last poll; replaced, never changed."""
+        self._moving_until = 0.0
         self._heard = time.monotonic()
         self._probed: deque[Place] = deque()
 
@@ -119,6 +125,7 @@ class KafkaTail:
         self.unfollow(topic, partition)
         self._followed[at] = _Followed(topic, partition, next_offset)
         self._moved.add(at)
+        self._moving_until = time.monotonic() + MOVING_S
 
     def unfollow(self, topic: Topic, partition: Partition) -> None:
         """Read that partition no more."""
@@ -148,10 +155,11 @@ class KafkaTail:
     def wake(self) -> None:
         """Make a waiting (or the next) `poll` return without waiting."""
         self._woken.set()
+        self._stirred.set()
 
-    def appended(self, ends: Mapping[Place, Offset]) -> None:
-        """This process has appended up to there; any thread may say so."""
-        self._appended = {**self._appended, **ends}
+    def learned(self, ends: Mapping[Place, Offset]) -> None:
+        """This process knows that partitions go up to there; any thread may say so."""
+        self._learned = {**self._learned, **ends}
 
     def close(self) -> None:
         """Give back the connection."""
@@ -165,7 +173,7 @@ class KafkaTail:
     def _gather(self, timeout_ms: int) -> None:
         if self._held >= HELD_RECORDS:
             return
-        if timeout_ms <= 0 or (timeout_ms > GLANCE_MS and self._woken.is_set()):
+        if timeout_ms <= 0:
             self._catch_up()
         elif self._followed:
             self._wait(time.monotonic() + timeout_ms / 1_000)
@@ -175,7 +183,7 @@ class KafkaTail:
 
     def _wait(self, deadline: float) -> None:
         """Until something came, somebody woke us, or the time is over."""
-        self._collect(0)
+        self._collect()
         is_glance = deadline - time.monotonic() <= GLANCE_MS / 1_000
         while not self._held and (is_glance or not self._woken.is_set()):
             now = time.monotonic()
@@ -183,29 +191,37 @@ class KafkaTail:
                 return
             if now - self._heard > PROBE_S:
                 self._probe()
-            slice_ms = BUSY_SLICE_MS if now < self._busy_until else IDLE_SLICE_MS
-            self._collect(max(1, min(slice_ms, int(1_000 * (deadline - now)))))
+            self._listen(min(deadline, now + PROBE_S) - now)
+            self._collect()
             self._require_open()
-        self._busy_until = time.monotonic() + BUSY_S
+
+    def _listen(self, wait_s: float) -> None:
+        """Until a fetch was answered or somebody woke us, at most so long."""
+        hears = self._listener is not None and self._listener.hears()
+        self._stirred.wait(wait_s if hears else min(wait_s, SLICE_S))
+        self._stirred.clear()
 
     def _catch_up(self) -> None:
         """Until every partition that had more than was read holds some of it."""
         deadline = time.monotonic() + PATIENCE_S
-        behind = self._known_behind() or self._ask(list(self._followed))
+        learned, self._learned = self._learned, {}
+        behind = self._behind(learned) if learned else self._ask(list(self._followed))
         while behind := [each for each in behind if not each.held and each.fault is None]:
-            self._collect(BUSY_SLICE_MS)
+            self._collect()
+            if any(each.held or each.fault for each in behind):
+                continue
             if time.monotonic() > deadline:
                 raise LogUnavailable(
                     f"the log {self._log.url} has more, and gives nothing at {behind[0].position}",
                     "See the brokers' own log; it is tried again.",
                 )
+            self._listen(SLICE_S * 10)
 
-    def _known_behind(self) -> list[_Followed]:
-        """Those to which this process has itself appended more than was read."""
-        appended, self._appended = self._appended, {}
+    def _behind(self, ends: Mapping[Place, Offset]) -> list[_Followed]:
+        """Those that end after what was read of them."""
         return [
             followed
-            for at, end in appended.items()
+            for at, end in ends.items()
             if (followed := self._followed.get(at)) and followed.next_offset < end
         ]
 
@@ -218,23 +234,27 @@ class KafkaTail:
 
     def _ask(self, places: Sequence[Place]) -> list[_Followed]:
         """Those of which there is more; notes which end before what was read."""
-        asked = [self._followed[at] for at in places if self._followed[at].fault is None]
-        ends = self._log.end_offsets([(each.topic, each.partition) for each in asked])
+        asked = [at for at in places if self._followed[at].fault is None]
+        ends = self._log.ask_ends(asked)
         self._heard = time.monotonic()
-        for each in asked:
-            end = ends[each.topic, each.partition]
+        for at, end in ends.items():
+            each = self._followed[at]
             if end < each.next_offset:
                 each.fault = ends_before((each.topic, each.partition), end, each.next_offset)
-        return [each for each in asked if ends[each.topic, each.partition] > each.next_offset]
+        return self._behind(ends)
 
-    def _collect(self, timeout_ms: int) -> None:
-        """Take what the consumer has, or gets in this time."""
-        consumer = self._told()
-        if not self._assigned:
-            self._woken.wait(timeout_ms / 1_000)
+    def _collect(self) -> None:
+        """Take what the consumer has got, if there is news of it; and have it ask for more."""
+        is_told_anew = self._tell()
+        consumer, listener = self._consumer, self._listener
+        assert consumer is not None
+        assert listener is not None
+        if not self._assigned or (listener.hears() and not is_told_anew):
             return
+        is_moving = time.monotonic() < self._moving_until
+        listener.hold(MOVING_WAIT_MS if is_moving else FETCH_WAIT_MS)
         try:
-            fetched = consumer.poll(timeout_ms)
+            fetched = consumer.poll(0)
         except OffsetOutOfRangeError as error:
             for at in error.args[0]:
                 self._out_of_range(at)
@@ -248,21 +268,24 @@ class KafkaTail:
             self._heard = time.monotonic()
             if (followed := self._followed.get(at)) and followed.fault is None:
                 self._take(at, followed, records)
+        listener.listen()
 
-    def _told(self) -> KafkaConsumer:
-        """The consumer, reading what is followed and nothing else."""
+    def _tell(self) -> bool:
+        """Have the consumer read what is followed and nothing else; whether that was news to it."""
         if self._consumer is None:
             self._consumer = make_consumer(self._log.address, TAIL)
+            self._listener = Listener(self._consumer, self._stirred.set)
             self._moved.update(self._followed)
             self._assigned = frozenset()
         wanted = frozenset(at for at, each in self._followed.items() if each.fault is None)
+        is_news = wanted != self._assigned or bool(self._moved)
         if wanted != self._assigned:
             self._consumer.assign(list(wanted))
             self._assigned = wanted
         for at in self._moved & wanted:
             self._consumer.seek(at, self._followed[at].fetch_offset)
         self._moved.clear()
-        return self._consumer
+        return is_news
 
     def _take(self, at: Place, followed: _Followed, fetched: Sequence[Any]) -> None:
         """Hold records, once the anchor before them is known to be the one that was read."""
@@ -303,6 +326,8 @@ class KafkaTail:
         if is_dense:
             followed.anchor = Anchor(last.offset, record_digest(last.value or b""))
         self._held += len(fetched)
+        if followed.topic is Topic.MAP:
+            self._moving_until = time.monotonic() + MOVING_S
 
     def _deal(self, max_records: int) -> list[Record]:
         """What is held, a fair share of each partition first."""
@@ -324,8 +349,7 @@ class KafkaTail:
         followed = self._followed.get(at)
         if followed is None:
             return
-        end = self._log.end_offsets([(followed.topic, followed.partition)])
-        [at_end] = end.values()
+        at_end = self._log.ask_ends([at])[at]
         if at_end < followed.next_offset:
             place = (followed.topic, followed.partition)
             followed.fault = ends_before(place, at_end, followed.next_offset)
@@ -348,7 +372,7 @@ class KafkaTail:
             followed.due = followed.anchor is not None
 
     def _drop(self) -> None:
-        consumer, self._consumer = self._consumer, None
+        consumer, self._consumer, self._listener = self._consumer, None, None
         if consumer is not None:
             with suppress(Exception):  # it is of no use any more, whatever it says
                 consumer.close()
