@@ -8,8 +8,8 @@ Nothing is read past a record that is missing.
 
 A poll that must not wait reads up to the ends that this process has learned
 since the last one, by its own appends and questions; where it learned of none,
-it asks first where the partitions end, and returns empty only if nothing was
-there. One that waits asks when it has heard nothing for a while, so that brokers
+or something is followed anew, it asks first where the partitions end, and returns
+empty only if nothing was there. One that waits asks when it has heard nothing for a while, so that brokers
 that are away are never taken for silence.
 
 What is not here: what anybody does with the records.
@@ -205,7 +205,8 @@ class KafkaTail:
         """Until every partition that had more than was read holds some of it."""
         deadline = time.monotonic() + PATIENCE_S
         learned, self._learned = self._learned, {}
-        behind = self._behind(learned) if learned else self._ask(list(self._followed))
+        is_enough = bool(learned) and not self._moved
+        behind = self._behind(learned) if is_enough else self._ask(list(self._followed))
         while behind := [each for each in behind if not each.held and each.fault is None]:
             self._collect()
             if any(each.held or each.fault for each in behind):
