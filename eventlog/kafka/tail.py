@@ -9,8 +9,9 @@ Nothing is read past a record that is missing.
 A poll that must not wait reads up to the ends that this process has learned
 since the last one, by its own appends and questions; where it learned of none,
 or something is followed anew, it asks first where the partitions end, and returns
-empty only if nothing was there. One that waits asks when it has heard nothing for a while, so that brokers
-that are away are never taken for silence.
+empty only if nothing was there; so does one that is woken before it waits, where
+there is reason to. One that waits asks when it has heard nothing for a while, so
+that brokers that are away are never taken for silence.
 
 What is not here: what anybody does with the records.
 """
@@ -173,7 +174,8 @@ class KafkaTail:
     def _gather(self, timeout_ms: int) -> None:
         if self._held >= HELD_RECORDS:
             return
-        if timeout_ms <= 0:
+        is_woken = timeout_ms > GLANCE_MS and self._woken.is_set()
+        if timeout_ms <= 0 or (is_woken and (self._moved or self._learned)):
             self._catch_up()
         elif self._followed:
             self._wait(time.monotonic() + timeout_ms / 1_000)
