@@ -3,12 +3,12 @@
 Rule: what the loop queued is carried out in its order: rows are made durable
 first, once for all of it; then files are unlinked, then events appended. Then
 ends are asked, then records read, and all that came of it goes back to the
-loop in one call. So a put costs one hop each way, however many came together,
-and what was just appended is read back in the same turn; where nothing was appended
-and nothing asked, there is nothing to read at once. While puts come together,
-a turn waits for more of them about as long as the last one took, for a turn costs
-two syncs however many it carries (PostgreSQL's `commit_delay`); a lone put and a
-read are not kept.
+loop in one call, which takes many records in portions (`osd.portions`). So a put
+costs one hop each way, however many came together, and what was just appended is
+read back in the same turn; where nothing was appended and nothing asked, there is
+nothing to read at once. While puts come together, a turn waits for more of them
+about as long as the last one took, for a turn costs two syncs however many it
+carries (PostgreSQL's `commit_delay`); a lone put and a read are not kept.
 
 A log that cannot be reached is asked again, slower and slower; a log, record
 or disk that cannot be trusted stops the node with that error. Records that
@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -36,6 +37,7 @@ from eventlog.map_events import MapChanged
 from osd.blobs import BlobFiles, BlobId
 from osd.core.effects import Append, Ask, Effects, Follow, Reply
 from osd.core.inputs import AppendFailed, Decoded, Ended, Input, Read, Skipped
+from osd.portions import Portions
 from osd.rows import Rows
 
 IDLE_MS = 1_000
@@ -92,7 +94,7 @@ class Loop(NamedTuple):
     """How the pump reaches the loop; all are called on the loop's thread."""
 
     loop: asyncio.AbstractEventLoop
-    take: Callable[[Sequence[Input]], None]
+    take: Callable[[Input], None]
     confirm: Callable[[Sequence[Reply]], None]
     fail: Callable[[Exception], None]
 
@@ -105,6 +107,7 @@ class Pump:
         self._rows = rows
         self._blobs = blobs
         self._loop = loop
+        self._portions = Portions(loop.loop)
         self._tail = log.tail()
         self._decoder = Decoder(log)
         self._jobs: deque[Job] = deque()
@@ -162,7 +165,7 @@ class Pump:
             while not (self._closing and not self._jobs):
                 self._turn()
         except Exception as error:  # noqa: BLE001 - whatever it is, the node must not go on without
-            self._call(self._loop.fail, error)
+            self._call(self._fail_after, error)
         finally:
             self._tail.close()
 
@@ -315,22 +318,39 @@ class Pump:
 
     def _hand_over(self, inputs: Sequence[Input], done: Sequence[asyncio.Future[None]]) -> None:
         """On the loop's thread."""
-        self._loop.take(inputs)
         for given in inputs:
             if isinstance(given, Read):
-                was_full = self._handed - self._taken >= IN_FLIGHT_RECORDS
-                self._taken += len(given.records)
-                if was_full:
-                    self._nudged.set()
-        for future in done:
-            if not future.done():
-                future.set_result(None)
+                self._portions.add_records(given, self._give)
+            else:
+                self._portions.add(partial(self._loop.take, given))
+        if done:
+            self._portions.add(partial(_resolve, done))
+        self._portions.give()
+
+    def _give(self, read: Read) -> None:
+        """Some records; the pump reads on when it had stopped for want of room."""
+        self._loop.take(read)
+        was_full = self._handed - self._taken >= IN_FLIGHT_RECORDS
+        self._taken += len(read.records)
+        if was_full:
+            self._nudged.set()
+
+    def _fail_after(self, error: Exception) -> None:
+        """On the loop's thread: what was read before is folded first."""
+        self._portions.add(partial(self._loop.fail, error))
+        self._portions.give()
 
     def _call(self, function: Callable[..., None], *args: object) -> None:
         try:
             self._loop.loop.call_soon_threadsafe(function, *args)
         except RuntimeError:
             assert self._loop.loop.is_closed()  # the process ends; nobody is left to hear
+
+
+def _resolve(done: Sequence[asyncio.Future[None]]) -> None:
+    for future in done:
+        if not future.done():
+            future.set_result(None)
 
 
 def _stalled(before: Stall | None, error: OsdlogError) -> Stall:

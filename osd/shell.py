@@ -316,13 +316,12 @@ class Shell:
                 self.pump.submit(Job())
             self.feed(Ended(ask.number, ends))
 
-    def _take(self, inputs: Sequence[Input]) -> None:
+    def _take(self, given: Input) -> None:
         """What came from the pump."""
-        for given in inputs:
-            if isinstance(given, Read):
-                self._read(given)
-            else:
-                self.feed(given)
+        if isinstance(given, Read):
+            self._read(given)
+        else:
+            self.feed(given)
 
     def _confirm(self, replies: Sequence[Reply]) -> None:
         """What these say is durable now."""

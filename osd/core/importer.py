@@ -186,17 +186,17 @@ class Importer:
 
     def _take(self) -> tuple[Wanted, ...]:
         """The next objects of the plan that can be fetched together and have room."""
-        chosen: list[Wanted] = []
-        size = 0
+        pulls, chosen, size = self._context.pulls, list[Wanted](), 0
+        together = pulls.together(self._context.settings.together, self._context.now)
         while (wanted := self._next_wanted()) is not None:
             size += wanted.size
             is_alike = not chosen or wanted.holders == chosen[0].holders
             is_small = not chosen or (wanted.size <= SMALL_BYTES and size <= TOGETHER_BYTES)
-            if not (is_alike and is_small and self._context.pulls.fits(size)):
+            if not (is_alike and is_small and pulls.fits(size)):
                 self._ahead = wanted
                 break
             chosen.append(wanted)
-            if wanted.size > SMALL_BYTES or len(chosen) == self._context.settings.together:
+            if wanted.size > SMALL_BYTES or len(chosen) == together:
                 break
         return tuple(chosen)
 
@@ -253,5 +253,5 @@ class Importer:
         pull = self._under_way.pop(ticket)
         self._coming.difference_update(wanted.version for wanted in pull.wanted)
         if pull.is_background:
-            self._context.pulls.finish(pull.size)
+            self._context.pulls.finish(pull.size, self._context.now)
         return pull

@@ -68,17 +68,19 @@ def _importing(group: Group, said: Explanation) -> Explanation:
 
 
 def _limited(group: Group, said: Explanation) -> Explanation:
-    pulls = group.context.pulls
+    pulls, now = group.context.pulls, group.context.now
     if pulls.limits.pulls == 0:
         stopped = "`osdlog limits` lets it import nothing in the background"
         return _but(said._replace(who=(OPERATOR,)), Reason.LIMITED, stopped)
     if pulls.under_way >= pulls.limits.pulls:
         under_way = f"all {pulls.limits.pulls:,} places for imports are taken by other RGs"
         return _but(said, Reason.LIMITED, under_way)
-    if not pulls.may_start(group.context.now):
-        held = f"it imports no more than {pulls.limits.rate:,} bytes a second"
-        return _but(said, Reason.LIMITED, held)
-    return said
+    if pulls.may_start(now):
+        return said
+    if pulls.is_giving_way(now):
+        return _but(said, Reason.LIMITED, "imports give way to what clients ask here")
+    held = f"it imports no more than {pulls.limits.rate:,} bytes a second"
+    return _but(said, Reason.LIMITED, held)
 
 
 def _holders(group: Group) -> tuple[str, ...]:

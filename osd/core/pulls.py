@@ -7,6 +7,9 @@ so in any time the bytes of the pulls that were started are at most the rate's,
 and `BURST_MS` more, and one pull more. What a client waits for has no place
 and takes from no bucket.
 
+While clients ask something of this node, the background gives way: one pull is
+under way at once, a small one, and as long as it took nothing is started after it.
+
 What is not here: which objects are pulled (see `osd.core.importer`).
 """
 
@@ -16,6 +19,10 @@ from osd.core.room import Room
 
 BURST_MS = 250
 """Above the time between two ticks, or they would be what limits."""
+GIVE_WAY_MS = 300
+"""So long after a client's last request; above the time between two ticks."""
+GIVE_WAY_SHARE = 4
+"""So many times fewer small objects are fetched together meanwhile."""
 MAX_PULLS = 1_000
 MAX_RATE = 1 << 50
 
@@ -42,6 +49,10 @@ class Pulls:
         """What is in the bucket, in thousandths of a byte; below 0 after a large pull."""
         self._filled_at: int | None = None
         """When that was so; None before the first pull."""
+        self._asked_at: int | None = None
+        """When a client last asked something of this node."""
+        self._started_at = 0
+        self._rests_until = 0
 
     def limit(self, limits: Limits, now: int) -> None:
         """Keep to these from now on; what is under way goes on."""
@@ -51,9 +62,24 @@ class Pulls:
 
     def may_start(self, now: int) -> bool:
         """Whether there is a place, and anything in the bucket; `now` in milliseconds."""
-        if self.under_way >= self.limits.pulls:
+        is_giving_way = self.is_giving_way(now)
+        if is_giving_way and now < self._rests_until:
+            return False
+        if self.under_way >= (min(1, self.limits.pulls) if is_giving_way else self.limits.pulls):
             return False
         return not self.limits.rate or self._filled(now) > 0
+
+    def asked(self, now: int) -> None:
+        """A client asks something of this node."""
+        self._asked_at = now
+
+    def is_giving_way(self, now: int) -> bool:
+        """Whether a client asked something of late."""
+        return self._asked_at is not None and now - self._asked_at < GIVE_WAY_MS
+
+    def together(self, most: int, now: int) -> int:
+        """How many small objects to fetch at once, where `most` is as many as there may be."""
+        return max(1, most // GIVE_WAY_SHARE) if self.is_giving_way(now) else most
 
     def fits(self, size: int) -> bool:
         """Whether the disk takes that many bytes beside those that are on their way."""
@@ -61,13 +87,15 @@ class Pulls:
 
     def start(self, size: int, now: int) -> None:
         """A pull of that many bytes begins."""
+        self._started_at = now
         self.under_way += 1
         self.bytes_under_way += size
         if self.limits.rate:
             self._milli_bytes, self._filled_at = self._filled(now) - 1_000 * size, now
 
-    def finish(self, size: int) -> None:
+    def finish(self, size: int, now: int) -> None:
         """It came to its end, whatever it brought."""
+        self._rests_until = 2 * now - self._started_at
         self.under_way -= 1
         self.bytes_under_way -= size
 

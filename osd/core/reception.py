@@ -58,6 +58,7 @@ class Reception:
 
     def ask(self, given: Request) -> None:
         """A request that the primary answers."""
+        self._context.pulls.asked(self._context.now)
         refusal = self.admit(given.rg, given.epoch)
         group = self._groups.get(given.rg)
         if refusal is not None:

@@ -7,7 +7,7 @@ import pytest
 from eventlog.ids import Boot
 from folds.building import A
 from osd.core.context import Context, Settings
-from osd.core.pulls import BURST_MS, Limits, Pulls
+from osd.core.pulls import BURST_MS, GIVE_WAY_MS, Limits, Pulls
 from osd.core.room import Room
 from osd.memory_rows import MemoryRows
 
@@ -19,7 +19,7 @@ def started(pulls: Pulls, now: int, size: int) -> bool:
     if not pulls.may_start(now):
         return False
     pulls.start(size, now)
-    pulls.finish(size)
+    pulls.finish(size, now)
     return True
 
 
@@ -31,7 +31,7 @@ class TestPlaces:
             pulls.start(10, 0)
         assert not pulls.may_start(10**9)
         assert (pulls.under_way, pulls.bytes_under_way) == (2, 20)
-        pulls.finish(10)
+        pulls.finish(10, 0)
         assert pulls.may_start(10**9)
 
     def test_none_starts_none(self) -> None:
@@ -42,10 +42,53 @@ class TestPlaces:
         pulls.start(1, 0)
         pulls.start(1, 0)
         pulls.limit(Limits(pulls=1), 0)
-        pulls.finish(1)
+        pulls.finish(1, 0)
         assert not pulls.may_start(0)
-        pulls.finish(1)
+        pulls.finish(1, 0)
         assert pulls.may_start(0)
+
+
+class TestGivingWay:
+    def test_one_at_once_while_clients_ask(self) -> None:
+        pulls = Pulls(Limits(pulls=4))
+        pulls.asked(1_000)
+        assert started_and_left(pulls, 1_000)
+        assert not pulls.may_start(1_000)
+        assert not pulls.may_start(1_000 + GIVE_WAY_MS - 1)
+        assert pulls.may_start(1_000 + GIVE_WAY_MS)
+
+    def test_a_pull_rests_as_long_as_it_took(self) -> None:
+        pulls = Pulls(Limits(pulls=4))
+        pulls.asked(1_000)
+        pulls.start(10, 1_000)
+        pulls.asked(1_050)
+        pulls.finish(10, 1_050)
+        assert not pulls.may_start(1_099)
+        assert pulls.may_start(1_100)
+
+    def test_nobody_rests_when_nobody_asks(self) -> None:
+        pulls = Pulls(Limits(pulls=1))
+        pulls.start(10, 1_000)
+        pulls.finish(10, 1_050)
+        assert pulls.may_start(1_050)
+
+    def test_fewer_go_together(self) -> None:
+        pulls = Pulls(Limits())
+        assert pulls.together(64, 1_000) == 64
+        pulls.asked(1_000)
+        assert [pulls.together(most, 1_001) for most in (64, 3)] == [16, 1]
+
+    def test_none_are_none(self) -> None:
+        pulls = Pulls(Limits(pulls=0))
+        pulls.asked(1_000)
+        assert not pulls.may_start(1_001)
+
+
+def started_and_left(pulls: Pulls, now: int) -> bool:
+    """Whether a pull started; it goes on."""
+    may = pulls.may_start(now)
+    pulls.start(10, now)
+    return may
 
 
 class TestRate:
