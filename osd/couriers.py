@@ -1,11 +1,13 @@
-"""Couriers: small bodies on their way to peers, those that come meanwhile together.
+"""Couriers: small bodies on their way to peers, over one kept connection to each.
 
-Rule: to each peer one request at most is under way; what comes meanwhile goes
-with the next, so that a request carries the more bodies the more there are.
-Nobody else is waited for. What is not waited for any more is not sent.
+Rule: what is sent in one turn of the loop goes in one message, at once; each
+message has a number, and its answer names it, so nobody waits for an earlier
+answer. A connection that breaks, or is silent for `SILENCE_SECONDS` to a ping,
+fails all that is under way on it; the next body makes another. What is not
+waited for any more is not sent.
 
 What is not here: large bodies, and who counts as having one (see
-`osd.replication`).
+`osd.replication`); and the peer's side (see `osd.http.parcels`).
 """
 
 import asyncio
@@ -18,9 +20,14 @@ import msgspec
 from eventlog.ids import Boot, Epoch, Fence, RgId, Serial
 
 TOGETHER_BYTES = 512 * 1024
-"""Sent at once; with its head a request is below what a node reads into memory."""
+"""In one message."""
+MESSAGE_BYTES = 1024 * 1024
+"""More than a message has with its head, and the most that a peer takes."""
+HEAD_BYTES = 256
+"""What a parcel says beside its name and its body takes less."""
 PATIENCE_SECONDS = 2.0
-_TIMEOUT = aiohttp.ClientTimeout(total=2 * PATIENCE_SECONDS, sock_connect=PATIENCE_SECONDS)
+SILENCE_SECONDS = 2.0
+_TIMEOUT = aiohttp.ClientTimeout(total=PATIENCE_SECONDS, sock_connect=PATIENCE_SECONDS)
 
 
 class Parcel(msgspec.Struct, array_like=True, frozen=True):
@@ -35,6 +42,26 @@ class Parcel(msgspec.Struct, array_like=True, frozen=True):
     name: str
     sha256: bytes
     data: bytes
+
+    @property
+    def size(self) -> int:
+        """At least what it adds to a message."""
+        return HEAD_BYTES + 4 * len(self.name) + len(self.data)
+
+
+class Delivery(msgspec.Struct, array_like=True, frozen=True):
+    """A message to a peer."""
+
+    number: int
+    parcels: list[Parcel]
+
+
+class Receipt(msgspec.Struct, array_like=True, frozen=True):
+    """Its answer, once all is durable there or refused."""
+
+    number: int
+    troubles: list[str]
+    """Of each parcel why it is not kept; empty if it is."""
 
 
 class _Waiting(NamedTuple):
@@ -57,41 +84,81 @@ class Couriers:
             courier = self._by_address[address] = _Courier(self._session, address)
         return courier.send(parcel)
 
+    async def close(self) -> None:
+        """Hang up; what is under way fails."""
+        for courier in self._by_address.values():
+            await courier.close()
+
 
 class _Courier:
     """To one address."""
 
     def __init__(self, session: aiohttp.ClientSession, address: str) -> None:
         self._session = session
-        self._url = f"http://{address}/staged"
+        self._url = f"http://{address}/parcels"
         self._waiting: deque[_Waiting] = deque()
-        self._under_way: asyncio.Task[None] | None = None
+        self._sent: dict[int, list[_Waiting]] = {}
+        """By number, what is not answered yet."""
+        self._number = 0
+        self._stirred = asyncio.Event()
+        self._connected: asyncio.Task[None] | None = None
 
     def send(self, parcel: Parcel) -> asyncio.Future[bytes]:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[bytes] = loop.create_future()
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(parcel, answer))
-        if len(self._waiting) == 1:
-            loop.call_soon(self._set_out)  # with what else comes in this turn of the loop
+        self._stirred.set()
+        if self._connected is None:
+            self._connected = asyncio.create_task(self._connect())
         return answer
 
-    def _set_out(self) -> None:
-        if self._under_way is not None:
-            return
-        chosen = self._take()
-        if chosen:
-            self._under_way = asyncio.create_task(self._carry(chosen))
-            self._under_way.add_done_callback(self._returned)
+    async def close(self) -> None:
+        if self._connected is not None:
+            self._connected.cancel()
+            await asyncio.gather(self._connected, return_exceptions=True)
+        self._fail(aiohttp.ClientError("the node is stopping"))
 
-    def _returned(self, _task: asyncio.Task[None]) -> None:
-        self._under_way = None
-        self._set_out()
+    async def _connect(self) -> None:
+        """Send and hear until the connection breaks; then all that is not answered fails."""
+        error: Exception = aiohttp.ClientError("the node is stopping")
+        try:
+            async with (
+                asyncio.timeout(PATIENCE_SECONDS) as opening,
+                self._session.ws_connect(
+                    self._url, heartbeat=2 * SILENCE_SECONDS, max_msg_size=MESSAGE_BYTES
+                ) as line,
+            ):
+                opening.reschedule(None)
+                await self._exchange(line)
+        except (aiohttp.ClientError, TimeoutError, OSError, msgspec.MsgspecError) as broken:
+            error = broken
+        finally:
+            self._connected = None
+            self._fail(error)
+
+    async def _exchange(self, line: aiohttp.ClientWebSocketResponse) -> None:
+        sending = asyncio.create_task(self._send_on(line))
+        try:
+            async for message in line:
+                self._answered(msgspec.msgpack.decode(message.data, type=Receipt))
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+        raise line.exception() or aiohttp.ClientError("the connection was closed there")
+
+    async def _send_on(self, line: aiohttp.ClientWebSocketResponse) -> None:
+        while await self._stirred.wait():
+            self._stirred.clear()
+            while chosen := self._take():
+                self._number += 1
+                self._sent[self._number] = chosen
+                parcels = [waiting.parcel for waiting in chosen]
+                await line.send_bytes(msgspec.msgpack.encode(Delivery(self._number, parcels)))
 
     def _take(self) -> list[_Waiting]:
         chosen: list[_Waiting] = []
         size = 0
         while self._waiting:
-            size += len(self._waiting[0].parcel.data)
+            size += self._waiting[0].parcel.size
             if chosen and size > TOGETHER_BYTES:
                 break
             waiting = self._waiting.popleft()
@@ -99,31 +166,24 @@ class _Courier:
                 chosen.append(waiting)
         return chosen
 
-    async def _carry(self, chosen: list[_Waiting]) -> None:
-        try:
-            said = await self._ask([waiting.parcel for waiting in chosen])
-            if len(said) != len(chosen):
-                raise aiohttp.ClientError(f"it answered for {len(said)} of {len(chosen)} bodies")
-        except (aiohttp.ClientError, TimeoutError, OSError, msgspec.MsgspecError) as error:
-            _fail(chosen, error)
-            return
-        except BaseException:
-            _fail(chosen, aiohttp.ClientError("the node is stopping"))
-            raise
-        for waiting, trouble in zip(chosen, said, strict=True):
+    def _answered(self, receipt: Receipt) -> None:
+        sent = self._sent.get(receipt.number, [])
+        if not sent or len(sent) != len(receipt.troubles):
+            raise aiohttp.ClientError(
+                f"it answered for {len(receipt.troubles)} of {len(sent)} bodies"
+            )
+        del self._sent[receipt.number]
+        for waiting, trouble in zip(sent, receipt.troubles, strict=True):
             if trouble:
                 _fail([waiting], aiohttp.ClientError(trouble))
             elif not waiting.answer.done():
                 waiting.answer.set_result(waiting.parcel.sha256)
 
-    async def _ask(self, parcels: list[Parcel]) -> list[str]:
-        """Why each is not durable there; empty if it is."""
-        data = msgspec.msgpack.encode(parcels)
-        async with self._session.put(self._url, data=data, timeout=_TIMEOUT) as response:
-            content = await response.read()
-            if response.status != 201:
-                raise aiohttp.ClientError(f"it answered {response.status} {content[:300]!r}")
-            return msgspec.json.decode(content, type=list[str])
+    def _fail(self, error: Exception) -> None:
+        waiting, self._waiting = self._waiting, deque()
+        sent, self._sent = self._sent, {}
+        for each in (*sent.values(), list(waiting)):
+            _fail(each, error)
 
 
 def _fail(chosen: list[_Waiting], error: Exception) -> None:

@@ -102,6 +102,8 @@ class Counters:
         self.doubts = 0
         """Snapshots that were thrown away."""
         self.appends = 0
+        self.parcels = 0
+        """Small bodies that primaries sent, to be staged here."""
         self.requests: dict[tuple[str, int], int] = {}
         """By method and status."""
 
@@ -226,6 +228,7 @@ class Shell:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.couriers.close()
         await self.fetcher.close()
         await self._loop.run_in_executor(None, self.pump.close, STOP_PATIENCE_S)
 

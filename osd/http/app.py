@@ -21,6 +21,7 @@ from osd.http.answers import error, refusal
 from osd.http.limits import LimitSetting
 from osd.http.malformed import Connections
 from osd.http.objects import Objects
+from osd.http.parcels import Parcels
 from osd.http.peers import Peers
 from osd.http.reports import Reports
 from osd.http.requests import number, number_in_path, query_of, rg_in_path
@@ -51,11 +52,12 @@ class App:
         uploads = Uploads(shell, max_object_bytes)
         self._objects = Objects(shell, uploads)
         self._peers = Peers(shell, uploads)
+        self._parcels = Parcels(shell)
         self._reports = Reports(shell, scrubber)
         limits, scrubs = LimitSetting(shell), Scrubs(scrubber)
         self._method_roots: dict[str, dict[str, Handler]] = {
             "limits": {"GET": limits.get, "PUT": limits.put},
-            "staged": {"PUT": self._peers.stage_together},
+            "parcels": {"GET": self._parcels.receive},
             "scrub": {"GET": scrubs.report, "POST": scrubs.begin, "DELETE": scrubs.stop},
         }
         self._running: set[asyncio.Future[None]] = set()
@@ -93,6 +95,7 @@ class App:
 
     async def drain(self, patience_s: float) -> None:
         """Until every request that runs now is answered, but no longer than this."""
+        await self._parcels.hang_up()
         if self._running:
             await asyncio.wait(set(self._running), timeout=patience_s)
 

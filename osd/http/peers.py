@@ -1,31 +1,27 @@
-"""What nodes ask of each other but for copies: bodies to be staged, what is settled, snapshots.
+"""What nodes ask of each other: large bodies to be staged, what is settled, snapshots.
 
 Rule: as everywhere between nodes, a request may be lost, repeated or late. A
 yes is given once it is durable here.
-"""
 
-import asyncio
-from hashlib import sha256
+What is not here: copies (`osd.http.objects`), and small bodies (`osd.http.parcels`).
+"""
 
 from aiohttp import web
 
 from eventlog.ids import Boot, Offset, RgId, Serial, rg_name
 from osd.bodies import TooLarge
-from osd.core.answers import Answer, Kept, NotNow
+from osd.core.answers import Answer, Kept
 from osd.core.inputs import Settled, Stage
-from osd.couriers import Parcel
 from osd.http.answers import About, error, json_response, refusal, to_response
-from osd.http.requests import checked_object_name, fence_of, number, parcels_of, sender_of
-from osd.http.uploads import Uploads, whole
+from osd.http.parcels import STAGE_MS
+from osd.http.requests import checked_object_name, fence_of, number, sender_of
+from osd.http.uploads import Uploads
 from osd.shell import Served, Shell
 from osd.snapshots import snapshot_of
 
-STAGE_MS = 2_000
-"""The primary waits no longer than this for a body to be durable here."""
-
 
 class Peers:
-    """The handlers of `/staged`, `/staged/RG/SERIAL`, `/settled/RG` and `/snapshots/RG`."""
+    """The handlers of `/staged/RG/SERIAL`, `/settled/RG` and `/snapshots/RG`."""
 
     def __init__(self, shell: Shell, uploads: Uploads) -> None:
         self._shell = shell
@@ -63,33 +59,6 @@ class Peers:
             return json_response({"sha256": body.sha256.hex()}, status=201)
         return self._no(request, rg, answer)
 
-    async def stage_together(self, request: web.BaseRequest, _query: str) -> web.StreamResponse:
-        """Keep small bodies that came together; says of each why not, or nothing."""
-        parcels = parcels_of(await whole(request))
-        if full := self._shell.gauge.refusal(sum(len(parcel.data) for parcel in parcels)):
-            return refusal(full, self._shell.node.context.map.epoch)
-        begun = [self._begin(parcel) for parcel in parcels]
-        said = [each if isinstance(each, str) else _word(await each) for each in begun]
-        return json_response(said, status=201)
-
-    def _begin(self, parcel: Parcel) -> asyncio.Future[Answer | Served] | str:
-        if sha256(parcel.data).digest() != parcel.sha256:
-            return "other bytes arrived there"
-        stage = Stage(
-            ticket=self._shell.ticket(),
-            boot=parcel.boot,
-            rg=parcel.rg,
-            epoch=parcel.epoch,
-            deadline=self._shell.now_ms() + STAGE_MS,
-            fence=parcel.fence,
-            serial=parcel.serial,
-            name=parcel.name,
-            payload=parcel.data,
-            size=len(parcel.data),
-            sha256=parcel.sha256,
-        )
-        return self._shell.begin(stage)
-
     async def settled(self, request: web.BaseRequest, rg: RgId) -> web.StreamResponse:
         """Drop what the RG's primary says is settled."""
         headers = request.headers
@@ -120,10 +89,3 @@ class Peers:
         assert not isinstance(answer, Served)
         epoch = self._shell.node.context.map.epoch
         return to_response(answer, About(epoch, rg, request.raw_path))
-
-
-def _word(answer: Answer | Served) -> str:
-    """Why it is not kept; nothing if it is."""
-    if isinstance(answer, Kept):
-        return ""
-    return answer.why if isinstance(answer, NotNow) else "it is not up to take it"

@@ -19,7 +19,7 @@ from eventlog.errors import BadName
 from eventlog.ids import Epoch, Fence, RgId, Version, checked_name, parse_fence
 from eventlog.rg_events import MAX_METADATA_BYTES
 from osd.core.inputs import ALWAYS, Condition, Declaration
-from osd.couriers import Parcel
+from osd.couriers import Delivery, Parcel
 from osd.errors import Refused
 
 DEADLINE_MS = 10_000
@@ -205,17 +205,17 @@ def condition_of(headers: Headers, rg: RgId) -> Condition:
     )
 
 
-def parcels_of(body: bytes) -> list[Parcel]:
+def delivery_of(message: bytes) -> Delivery:
     """Small bodies that another node stages here together."""
     try:
-        parcels = msgspec.msgpack.decode(body, type=list[Parcel])
+        delivery = msgspec.msgpack.decode(message, type=Delivery)
     except msgspec.MsgspecError as error:
-        raise _refused(f"the body is no list of parcels: {error}") from None
-    for parcel in parcels:
+        raise _refused(f"the message is no delivery: {error}") from None
+    for parcel in delivery.parcels:
         checked_object_name(parcel.name)
         if not _has_possible_numbers(parcel):
             raise _refused(f"the parcel of {parcel.name!r} has numbers that cannot be")
-    return parcels
+    return delivery
 
 
 def _has_possible_numbers(parcel: Parcel) -> bool:

@@ -1,5 +1,6 @@
 """Objects over HTTP: one real OSD, real files, and what docs/http.md promises."""
 
+import asyncio
 import json
 import os
 import socket
@@ -7,13 +8,14 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
+import aiohttp
 import msgspec
 import pytest
 from msgspec.structs import replace
 
 from eventlog.ids import Boot, Epoch, Fence, Incarnation, OsdId, RgId, Round, Serial, Store, rg_of
 from node.osds import RGS, Cluster, OsdProcess, until
-from osd.couriers import Parcel
+from osd.couriers import Delivery, Parcel, Receipt
 from osd.packing import unpack
 
 LIMIT = 8 * 1024 * 1024
@@ -275,9 +277,8 @@ def test_other_requests(osd: OsdProcess, method: str, path: str, status: int) ->
     assert osd.request(method, path).status == status
 
 
-@pytest.mark.parametrize(("method", "path"), [("PUT", "/limits"), ("PUT", "/staged")])
-def test_what_is_read_into_memory_is_bounded(osd: OsdProcess, method: str, path: str) -> None:
-    reply = osd.request(method, path, bytes(2 << 20))
+def test_what_is_read_into_memory_is_bounded(osd: OsdProcess) -> None:
+    reply = osd.request("PUT", "/limits", bytes(2 << 20))
     assert reply.status == 413
     assert reply.json["error"].startswith("the body is too large: ")
 
@@ -306,12 +307,31 @@ def test_parcels_whose_numbers_cannot_be_are_refused_all_together(osd: OsdProces
         replace(good, serial=Serial(2**64 - 1)),
         replace(good, fence=replace(fence, store=Store(OsdId(2**32), Incarnation(1)))),
     ):
-        reply = osd.request("PUT", "/staged", msgspec.msgpack.encode([good, bad]))
-        assert reply.status == 400
-        assert reply.json["error"] == "the parcel of 'a' has numbers that cannot be"
-    reply = osd.request("PUT", "/staged", msgspec.msgpack.encode([replace(good, fence=later)]))
-    assert reply.json == ["there is no map of that claim's epoch"]
+        said = asyncio.run(delivered(osd, msgspec.msgpack.encode(Delivery(1, [good, bad]))))
+        assert said == "the parcel of 'a' has numbers that cannot be"
+    message = msgspec.msgpack.encode(Delivery(7, [replace(good, fence=later)]))
+    said = asyncio.run(delivered(osd, message))
+    assert said == Receipt(7, ["there is no map of that claim's epoch"])
     assert osd.report("/alive") == alive
+
+
+def test_parcels_come_in_messages_of_a_kept_connection(osd: OsdProcess) -> None:
+    assert osd.request("GET", "/parcels").status == 426
+    assert "no delivery" in str(asyncio.run(delivered(osd, b"\xc1")))
+    assert asyncio.run(delivered(osd, bytes(2 << 20))) == 1009, "it is too large"
+
+
+async def delivered(osd: OsdProcess, message: bytes) -> Receipt | str | int | None:
+    """What is answered to a message; or why the connection is closed, else by which code."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"http://{osd.address}/parcels") as line,
+    ):
+        await line.send_bytes(message)
+        answer = await line.receive()
+        if answer.type is aiohttp.WSMsgType.BINARY:
+            return msgspec.msgpack.decode(answer.data, type=Receipt)
+        return answer.extra or line.close_code
 
 
 def test_copies_are_given_by_version(osd: OsdProcess) -> None:
