@@ -4,6 +4,7 @@ Rule: exit 0 if the verdict is yes, 1 if it is no. A report says what it rests
 on: how far the log was read, and what could not be.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -80,7 +81,9 @@ def audit(  # noqa: PLR0913, PLR0917 - its options
     from osd.cli.auditing import followed
     from projections.audit.database import reading
 
-    values = _values(name, subject) | {"prefix": prefix, "since": since, "until": until}
+    chosen = {"prefix": prefix, "since": since, "until": until}
+    values = _values(name, subject) | chosen
+    _require_used(name, {**chosen, "page": page})
     with (
         followed(log, db, sync=sync, rebuild=rebuild, object_name=_only(values)) as found,
         reading(found.path, found.identity) as connection,
@@ -92,6 +95,18 @@ def audit(  # noqa: PLR0913, PLR0917 - its options
             _overview(connection, json=json)
             return
         _one(connection, name, values, found.identity.cluster, page=page, json=json)
+
+
+def _require_used(name: str, said: Mapping[str, object]) -> None:
+    """Every option that is said means something for that report."""
+    from eventlog.errors import BadName
+    from projections.audit.reports import KINDS
+
+    used = {*KINDS[name].parameters, "page"} if name in KINDS else set()
+    for option, value in said.items():
+        if value is not None and option not in used:
+            whose = f"the report {name}" if name else "the overview of all reports"
+            raise BadName(f"{whose} has no --{option}", "Name a report that has: see --help.")
 
 
 def _values(name: str, subject: str | None) -> dict[str, object]:

@@ -48,6 +48,7 @@ def _words(  # noqa: PLR0913, PLR0917 - one for each word
     min_replicas: Annotated[
         Copies, _copies("--min-replicas", "Copies that a write waits for.")
     ] = None,
+    rules: Annotated[Copies, _copies("--rules", "Claims from now on name this rule set.")] = None,
 ) -> Words:
     return Words(
         add=add or (),
@@ -63,6 +64,7 @@ def _words(  # noqa: PLR0913, PLR0917 - one for each word
         retire=retire or (),
         replicas=replicas,
         min_replicas=min_replicas,
+        rules=rules,
     )
 
 

@@ -10,7 +10,7 @@ What is not here: how words are typed (see `osd.cli.words`), and those for pins
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from eventlog.errors import BadName
@@ -25,15 +25,17 @@ from eventlog.map_events import (
     OsdReweighted,
     OsdUp,
     ReplicasSet,
+    RulesRaised,
     StoreWrittenOff,
 )
 from osd.cli.pin_words import pins_said, two_parts
-from osd.cli.words import Words
+from osd.cli.words import Words, option_of
 from osd.errors import Refused
 from osd.founding import added
 from projections.cluster_map import ClusterMap, Osd
 from projections.map_departures import departures, pins_without
 from projections.pinning import Homes
+from projections.replica_group import RULE_SET
 
 _ADD = re.compile(r"([^:@/]+)(?::([^:@/]+))?(?:@([^:@/]+)(?:/([^:@/]+))?)?")
 _MOVE = re.compile(r"([^:@/]+)@([^:@/]+)/([^:@/]+)")
@@ -47,6 +49,7 @@ def changes_of(
 
     `homes` is where RGs are, for words that pin them there (`pin_words.needs_homes`).
     """
+    _require_consistent(words)
     removed = [parse_osd(text) for text in words.remove]
     retired = [_written_off(text, seen, author, reason) for text in words.retire]
     osds = (
@@ -73,10 +76,32 @@ def changes_of(
         *(() if is_raised else numbers),
         *departures(seen, removed, author, seen.pins),
         *retired,
+        *_rules_raised(words),
     )
     if not found:
         raise BadName("no change is named", "Say at least one, as in --add 3 or --out 1.")
     return found
+
+
+def _require_consistent(words: Words) -> None:
+    """Of one OSD not both of what cannot be, and nothing twice; raises `BadName`."""
+    for one, other in (("out", "into"), ("up", "down"), ("add", "remove"), ("add", "retire")):
+        both = _named(getattr(words, one)) & _named(getattr(words, other))
+        if both:
+            raise BadName(
+                f"{osd_name(min(both))} is named by {option_of(one)} and by {option_of(other)}",
+                "Say one of them, or give two commands.",
+            )
+    for field in ("add", "weight", "move"):
+        said = getattr(words, field)
+        if len(said) > len(_named(said)):
+            raise BadName(
+                f"{option_of(field)} names one OSD twice", "Say once what it is to become."
+            )
+
+
+def _named(texts: Sequence[str]) -> set[OsdId]:
+    return {parse_osd(re.split("[:@]", text)[0]) for text in texts}
 
 
 def parse_weight(text: str) -> int:
@@ -138,6 +163,17 @@ def _started(osd: OsdId, seen: ClusterMap) -> Osd:
             f"Start it first, or take it out of the map with `osdlog map apply --remove {osd}`.",
         )
     return found
+
+
+def _rules_raised(words: Words) -> Iterator[RulesRaised]:
+    if words.rules is None:
+        return
+    if words.rules > RULE_SET:
+        raise Refused(
+            f"this program knows rule sets up to {RULE_SET}, and would stop under {words.rules}",
+            "Install one that knows it on every machine first.",
+        )
+    yield RulesRaised(rules=words.rules)
 
 
 def _replicas_set(words: Words, seen: ClusterMap) -> Iterator[ReplicasSet]:

@@ -26,7 +26,7 @@ NAMED = 10
 
 def show(json: options.Json = False, log: options.Log = None) -> None:
     """Show the map as it is now."""
-    from osd.cli.output import note, say_json, table
+    from osd.cli.output import say, say_json, table
     from osd.cli.running import with_client
 
     async def work(client: "AsyncClient") -> "ClusterMap":
@@ -36,7 +36,7 @@ def show(json: options.Json = False, log: options.Log = None) -> None:
     if json:
         say_json(found)
         return
-    note(
+    say(
         f"cluster {found.cluster}: epoch {found.epoch}, layout {found.layout},"
         f" {found.rg_count} RGs, replicas {found.replicas}"
     )
@@ -44,9 +44,9 @@ def show(json: options.Json = False, log: options.Log = None) -> None:
     heads = ("osd", "state", "weight", "host/rack", "address", "store", "boot")
     table(heads, rows, numbers=("weight", "boot"))
     for store, retirement in sorted(found.retired.items()):
-        note(f"retired: {store} at epoch {retirement.epoch} by {retirement.by}: {retirement.why}")
+        say(f"retired: {store} at epoch {retirement.epoch} by {retirement.by}: {retirement.why}")
     for osds, rgs in _pins(found).items():
-        note(f"pinned: {', '.join(rgs)} to {', '.join(f'osd.{osd}' for osd in osds)}")
+        say(f"pinned: {', '.join(rgs)} to {', '.join(f'osd.{osd}' for osd in osds)}")
 
 
 def _pins(found: "ClusterMap") -> dict[tuple[int, ...], list[str]]:

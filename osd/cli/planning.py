@@ -49,7 +49,7 @@ def plan(
     from osd.cli.sequences import plan_sequence
 
     if replay is not None:
-        if words != Words():
+        if words != Words() or layout is not None or rgs:
             raise BadName("--replay stands alone", "Write the change into the file, as a line.")
         plan_sequence(replay, json=json, log=log)
         return

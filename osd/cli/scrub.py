@@ -53,7 +53,8 @@ def scrub(
         bool, typer.Option("--last", help="Begin nothing: show what the last ones found.")
     ] = False,
     deadline: Annotated[
-        float, typer.Option("--deadline", metavar="SECONDS", help="How long to wait for repairs.")
+        float,
+        typer.Option("--deadline", metavar="SECONDS", min=0, help="How long to wait for repairs."),
     ] = DEADLINE_S,
     json: options.Json = False,
     log: options.Log = None,

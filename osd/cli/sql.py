@@ -32,7 +32,7 @@ Memory = Annotated[str, typer.Option("--memory", metavar="SIZE", help="How much 
 
 
 def sql(  # noqa: PLR0913, PLR0917 - its options
-    query: Annotated[str, typer.Argument(metavar="[QUERY]", show_default=False)] = "",
+    query: Annotated[str | None, typer.Argument(metavar="[QUERY]", show_default=False)] = None,
     json: options.Json = False,
     csv: Csv = False,
     parquet: Parquet = None,
@@ -50,7 +50,7 @@ def sql(  # noqa: PLR0913, PLR0917 - its options
         limits = Limits(seconds, memory)
         with asking(audit.path, audit.identity, limits) as asker:
             show = _Output(json=json, csv=csv, parquet=parquet)
-            if query:
+            if query is not None:
                 show.answer(asker, query)
             else:
                 _shell(asker, show)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 JOBS = 16
 FAILED = 3
 SHOWN_FAILURES = 20
+SHOWN_LEFT_OUT = 3
 
 
 def import_(
@@ -33,7 +34,7 @@ def import_(
     """Store every file of a folder as PREFIX/its path; what is there already is skipped."""
     from osd.cli.running import with_client
     from osd.client.async_client import AsyncClient
-    from osd.client.trees import import_tree, source_files
+    from osd.client.trees import import_tree, left_out, source_files
 
     files = source_files(folder, prefix)
     size = sum(file.size for file in files)
@@ -42,7 +43,9 @@ def import_(
         steps = import_tree(client, files, prefix, jobs)
         return await _watch("importing", len(files), size, steps)
 
-    _report("imported", with_client(log, work, deadline), json=json)
+    tally = with_client(log, work, deadline)
+    _say_left_out(left_out(folder))
+    _report("imported", tally, json=json)
 
 
 def export(
@@ -57,13 +60,27 @@ def export(
     from osd.cli.running import with_client
     from osd.client.async_client import AsyncClient
     from osd.client.trees import export_tree, within
+    from osd.errors import Refused
 
     async def work(client: AsyncClient) -> "_Tally":
         rows = [row async for row in client.list(within(prefix))]
+        if not rows:
+            what = f"no object's name begins with {within(prefix)!r}"
+            raise Refused(what, "`osdlog ls` lists the names.")
         steps = export_tree(client, rows, prefix, folder, jobs)
         return await _watch("exporting", len(rows), sum(row.size for row in rows), steps)
 
     _report("exported", with_client(log, work, deadline), json=json)
+
+
+def _say_left_out(paths: list[Path]) -> None:
+    from osd.cli.output import count, note
+
+    if paths:
+        named = ", ".join(map(str, paths[:SHOWN_LEFT_OUT]))
+        more = ", ..." if len(paths) > SHOWN_LEFT_OUT else ""
+        what = count(len(paths), "link or special file", "links and special files")
+        note(f"left out: {what}, which no object can be: {named}{more}")
 
 
 class _Tally:

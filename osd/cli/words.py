@@ -27,6 +27,7 @@ class Words(NamedTuple):
     retire: Sequence[str] = ()
     replicas: int | None = None
     min_replicas: int | None = None
+    rules: int | None = None
 
     def __str__(self) -> str:
         """As it is typed."""
@@ -36,7 +37,7 @@ class Words(NamedTuple):
         for field, value in self._asdict().items():
             for one in value if isinstance(value, tuple | list) else (value,):
                 if one is not None:
-                    yield from (_option(field), str(one))
+                    yield from (option_of(field), str(one))
 
 
 def parse_words(line: str) -> Words:
@@ -45,7 +46,7 @@ def parse_words(line: str) -> Words:
         said = shlex.split(line)
     except ValueError as error:
         raise BadName(f"{line!r} cannot be read: {error}", "Close every quote.") from error
-    fields = {_option(field): field for field in Words._fields}
+    fields = {option_of(field): field for field in Words._fields}
     found: dict[str, Any] = {}
     while said:
         option, has_value, value = said.pop(0).partition("=")
@@ -56,18 +57,19 @@ def parse_words(line: str) -> Words:
                 raise BadName(f"{option} names nothing", f"Write {option} VALUE.")
             value = said.pop(0)
         field = fields[option]
-        if field in ("replicas", "min_replicas"):
+        if field in ("replicas", "min_replicas", "rules"):
             found[field] = _number(value)
         else:
             found[field] = (*found.get(field, ()), value)
     return Words(**found)
 
 
-def _option(field: str) -> str:
+def option_of(field: str) -> str:
+    """The option that says this."""
     return "--in" if field == "into" else f"--{field.replace('_', '-')}"
 
 
 def _number(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise BadName(f"{text!r} is no number of copies", "Write a number from 1 on.")
+        raise BadName(f"{text!r} is no such number", "Write a number from 1 on.")
     return int(text)

@@ -71,6 +71,16 @@ def _files(folder: Path, prefix: str, skip: frozenset[str]) -> Iterator[SourceFi
                 yield SourceFile(path, prefix + inside, path.stat().st_size)
 
 
+def left_out(folder: Path) -> list[Path]:
+    """What is below a folder and is neither a regular file nor a folder that is gone through."""
+    return [
+        path
+        for where, folders, names in os.walk(folder)
+        for path in (Path(where, name) for name in sorted([*folders, *names]))
+        if path.is_symlink() or not (path.is_file() or path.is_dir())
+    ]
+
+
 async def import_tree(
     client: AsyncClient, files: list[SourceFile], prefix: str, jobs: int = JOBS
 ) -> AsyncIterator[Step]:

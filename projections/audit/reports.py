@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from projections.audit.database import Connection
 from projections.audit.deriving import behind, partitions_of
-from projections.audit.errors import AuditError
+from projections.audit.errors import AuditError, QueryRefused
 from projections.audit.scripts import script
 
 Values = Mapping[str, object]
@@ -161,8 +161,8 @@ KINDS: Mapping[str, Kind] = {
 def report(connection: Connection, name: str, values: Values | None = None) -> Report:
     """One report; `values` for the kind's parameters, None where they are absent.
 
-    Raises `AuditError` for what cannot be a value, such as a time, and where
-    facts are behind.
+    Raises `QueryRefused` for what cannot be a value, such as a time, and
+    `AuditError` where facts are behind.
     """
     kind = KINDS[name]
     given = {parameter: (values or {}).get(parameter) for parameter in kind.parameters}
@@ -211,7 +211,7 @@ def _time(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise AuditError(
+        raise QueryRefused(
             f"{text!r} is no time", "Write it as 2026-11-22 or 2026-11-22T13:00, in UTC."
         ) from None
     return found.replace(tzinfo=None) if found.tzinfo is None else _in_utc(found)

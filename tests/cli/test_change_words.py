@@ -14,6 +14,7 @@ from eventlog.map_events import (
     ReplicasSet,
     RgPinned,
     RgUnpinned,
+    RulesRaised,
     StoreWrittenOff,
 )
 from folds.mapping import added, changed, cluster, leaving, pinned
@@ -45,15 +46,25 @@ def test_words_are_printed_as_they_are_typed() -> None:
         ("1", "'1' is no change"),
         ("--out", "--out names nothing"),
         ("--out '1", "cannot be read: No closing quotation"),
-        ("--replicas 0", "'0' is no number of copies"),
+        ("--replicas 0", "'0' is no such number"),
         ("--pin 3: --out 1", "'3:' has not the form of that option"),
         ("--pin 3:1 --unpin 3", "rg 3 is named twice"),
         ("--move 1", "'1' does not say where an OSD is"),
+        ("--out 0 --in osd.0", "osd.0 is named by --out and by --in"),
+        ("--down 1 --up 1", "osd.1 is named by --up and by --down"),
+        ("--add 5:2@h/r --remove 5", "osd.5 is named by --add and by --remove"),
+        ("--weight 1:2 --weight osd.1:3", "--weight names one OSD twice"),
     ],
 )
 def test_words_that_are_none(line: str, what: str) -> None:
     with pytest.raises(BadName, match=re.escape(what)):
         changes(line, PINNED)
+
+
+def test_a_rule_set_that_this_program_does_not_know_is_not_raised_to() -> None:
+    assert changes("--rules 1") == (RulesRaised(rules=1),)
+    with pytest.raises(Refused, match="this program knows rule sets up to 1, and would stop under"):
+        changes("--rules 2")
 
 
 def test_an_osd_in_another_place() -> None:

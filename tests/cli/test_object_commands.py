@@ -93,6 +93,12 @@ def test_import_and_export(cluster: Cluster, tmp_path: Path) -> None:
     (tmp_path / "in" / "link").symlink_to("/etc/passwd")
     done = cluster.run("import", tmp_path / "in", "tree/")
     assert (done.code, done.err) == (0, "imported 3 files, 100 kB\n")
+    (tmp_path / "in" / "link").symlink_to("a")
+    os.mkfifo(tmp_path / "in" / "pipe")
+    done = cluster.run("import", tmp_path / "in", "tree/")
+    assert done.err.startswith(
+        f"left out: 2 links and special files, which no object can be: {tmp_path / 'in' / 'link'}, "
+    )
     (tmp_path / "in" / "a.txt").write_bytes(b"b")
     said = json.loads(cluster.run("import", tmp_path / "in", "tree", "--json").out)
     assert said == {"done": 1, "skipped": 2, "bytes": 1, "failed": {}}
@@ -104,6 +110,14 @@ def test_import_and_export(cluster: Cluster, tmp_path: Path) -> None:
     assert read_tree(tmp_path / "out") == files | {"a.txt": b"b"}
     for name in files:
         cluster.client.delete(f"tree/{name}")
+
+
+def test_an_export_of_nothing_is_a_no(cluster: Cluster, tmp_path: Path) -> None:
+    done = cluster.run("export", "tere", tmp_path / "out")
+    assert (done.code, done.err.splitlines()) == (
+        1,
+        ["error: no object's name begins with 'tere/'", "hint: `osdlog ls` lists the names."],
+    )
 
 
 def test_an_export_never_leaves_its_folder(cluster: Cluster, tmp_path: Path) -> None:
