@@ -1,6 +1,7 @@
 """map, status, rg, explain, log: what they print and how they end."""
 
 import json
+import re
 import signal
 
 import pytest
@@ -18,17 +19,12 @@ def layout(cluster: Cluster) -> int:
 
 def test_map_show(cluster: Cluster) -> None:
     done = cluster.run("map", "show")
-    assert done.lines[0].split() == [
-        "osd",
-        "state",
-        "weight",
-        "host/rack",
-        "address",
-        "store",
-        "boot",
-    ]
-    assert done.lines[1].startswith("osd.0  up in       1  host-0/rack-1  127.0.0.1:")
-    assert "epoch" in done.err
+    assert re.fullmatch(
+        r"cluster [0-9a-f-]{36}: epoch \d+, layout \d+, \d+ RGs, replicas \d", done.lines[0]
+    )
+    heads = ["osd", "state", "weight", "host/rack", "address", "store", "boot"]
+    assert done.lines[1].split() == heads
+    assert done.lines[2].startswith("osd.0  up in       1  host-0/rack-1  127.0.0.1:")
     said = json.loads(cluster.run("map", "show", "--json").out)
     assert said["rg_count"] == 8
     assert said["osds"]["1"]["is_up"]
