@@ -129,9 +129,9 @@ def handover(folder: Path) -> list[Row]:
     found(url, Shape(rgs=RGS), [added(OsdId(0))], "", "benchmark")
     with open_log(url) as log:
         log.append([_entry(event) for event in events])
-        rows = RocksRows(folder / "giver")
+        giver, taker = RocksRows(folder / "giver"), RocksRows(folder / "taker")
         began = process_time()
-        table = _folded(rows, log)
+        table = _folded(giver, log)
         slow = process_time() - began
         began = process_time()
         data = snapshot_of(table)
@@ -140,7 +140,7 @@ def handover(folder: Path) -> list[Row]:
         began = process_time()
         snapshot = believed(data, RgId(0), log)
         assert not isinstance(snapshot, Doubt)
-        _write_down(RocksRows(folder / "taker"), RgId(0), snapshot, has_bodies=False)
+        _write_down(taker, RgId(0), snapshot, has_bodies=False)
         taken = process_time() - began
     said = f"{len(data) / 1e6:.1f} MB, made in {1e3 * made:.0f} ms, taken over in the rest"
     history = f"{len(events):,} events of {OF_ONE_RG:,} objects"

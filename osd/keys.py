@@ -69,6 +69,11 @@ def body(rg: RgId, number: int) -> bytes:
     return prefix(b"B", rg) + number.to_bytes(8, "big")
 
 
+def ending(version: Version) -> bytes:
+    """The 8 bytes that a key of V, F, R, C or I ends with."""
+    return version.to_bytes(8, "big")
+
+
 def last_number(key: bytes) -> int:
     """The 8-byte number that a key of V, F, R, C, I, S or B ends with."""
     return int.from_bytes(key[-8:], "big")

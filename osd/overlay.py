@@ -5,7 +5,7 @@ the rows below until `take` hands the changes out and they are applied there.
 """
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from osd.rows import Rows
 
@@ -31,6 +31,11 @@ class Overlay:
     def put(self, key: bytes, value: bytes) -> None:
         """Set a row."""
         self._bucket(key)[key] = value
+
+    def put_all(self, prefix: bytes, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        """Set many rows whose keys begin with a prefix of `BUCKET_BYTES` at least."""
+        assert len(prefix) >= BUCKET_BYTES, "rows of several buckets"
+        self._bucket(prefix).update(rows)
 
     def delete(self, key: bytes) -> None:
         """Remove a row; one that is not there is fine."""

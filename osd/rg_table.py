@@ -174,8 +174,7 @@ class RgTable:
 
     def take_over(self, snapshot: Snapshot) -> None:
         """Be as folded as the snapshot; nothing of the RG may be here."""
-        for name, entry in snapshot.objects():
-            self._keep_entry(name, None, entry)
+        self._keep_all(snapshot)
         for store, version in snapshot.bare:
             self._overlay.put(keys.fact(self.rg, store, version), _BARE)
         for _, data in snapshot.memos:
@@ -183,6 +182,26 @@ class RgTable:
         reach = snapshot.reach
         self.place = Place(reach.next_offset, reach.digest, reach.last_offset)
         self.state = snapshot.folded()
+
+    def _keep_all(self, snapshot: Snapshot) -> None:
+        """As `_keep_entry` of each object; the rows of one kind together."""
+        entries, versions, facts = (keys.prefix(kind, self.rg) for kind in (b"E", b"V", b"F"))
+        stores: dict[Store, bytes] = {}
+        own: list[tuple[bytes, bytes]] = []
+        named: list[tuple[bytes, bytes]] = []
+        copies: list[bytes] = []
+        for (name, entry), (_, data) in zip(snapshot.objects(), snapshot.entries, strict=True):
+            raw = name.encode()
+            own.append((entries + raw, data))
+            named += [(versions + keys.ending(each), raw) for each in remembered(entry)]
+            for fact in entry.facts:
+                store = stores.get(fact.store)
+                if store is None:
+                    store = stores[fact.store] = keys.of_store(self.rg, fact.store)
+                copies.append(store + keys.ending(fact.version))
+        self._overlay.put_all(entries, own)
+        self._overlay.put_all(versions, named)
+        self._overlay.put_all(facts, dict.fromkeys(copies, _NAMED).items())
 
     def _memos(self) -> Iterator[tuple[Version, bytes]]:
         for key, request in self._overlay.scan(keys.prefix(b"R", self.rg)):
@@ -212,9 +231,9 @@ class RgTable:
 
     def _bare_copies(self) -> Iterator[tuple[Store, Version]]:
         for store in self.state.holders:
-            for version, name in self.facts_of(store):
-                if name is None:
-                    yield store, version
+            for key, value in self._overlay.scan(keys.of_store(self.rg, store)):
+                if value == _BARE:
+                    yield store, Version(keys.last_number(key))
 
     def _keep_entry(self, name: str, before: Entry | None, after: Entry | None) -> None:
         key = keys.by_text(b"E", self.rg, name)

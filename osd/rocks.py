@@ -18,12 +18,14 @@ full (see `osd.durable.require_room`). Only this module imports rocksdict.
 import errno
 import fcntl
 import itertools
+import operator
 import os
 import threading
 import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import rocksdict
 
@@ -53,10 +55,13 @@ BLOOM_BITS_PER_KEY = 10
 SCAN_ROWS = 1024
 SCAN_BYTES = 1024 * 1024
 """A scan reads this much at a time and holds nothing of RocksDB in between."""
+_LOOKED_AT_TOGETHER = 16
+"""Rows of which the last one's key is looked at, and no other: their keys ascend."""
 
 REOPEN_BYTES = 3 * MEMTABLES * MEMTABLE_BYTES // 2
 """Room that opening anew may need; on a small disk an eighth of it is enough."""
 
+_value = operator.itemgetter(1)
 _NO_SPACE = ("No space left on device", "Disk quota exceeded", "NoSpace", "Space limit reached")
 _READ_WRITE = rocksdict.AccessType.read_write()
 _STALLED = "Result incomplete"
@@ -342,19 +347,19 @@ def _batch(changes: Changes) -> rocksdict.WriteBatch:
 
 
 def _some(
-    items: Iterator[tuple[object, bytes]], prefix: bytes
+    items: Iterator[tuple[Any, bytes]], prefix: bytes
 ) -> tuple[list[tuple[bytes, bytes]], bool]:
     """The next `SCAN_ROWS` rows, or fewer if they are large; whether a row beyond them was met."""
     rows: list[tuple[bytes, bytes]] = []
     size = 0
-    for key, value in itertools.islice(items, SCAN_ROWS):
-        assert isinstance(key, bytes)
-        if not key.startswith(prefix):
-            return rows, True
-        rows.append((key, value))
-        size += len(value)
-        if size >= SCAN_BYTES:
+    while len(rows) < SCAN_ROWS and size < SCAN_BYTES:
+        some = list(itertools.islice(items, _LOOKED_AT_TOGETHER))
+        rows += some
+        if some and not some[-1][0].startswith(prefix):
+            return [row for row in rows if row[0].startswith(prefix)], True
+        if len(some) < _LOOKED_AT_TOGETHER:
             break
+        size += sum(map(len, map(_value, some)))
     return rows, False
 
 
