@@ -175,7 +175,7 @@ def _write_down(rows: RocksRows, rg: RgId, snapshot: Snapshot, *, has_bodies: bo
     table.keep_header()
     for name, entry in snapshot.objects() if has_bodies else ():
         assert entry.body is not None
-        number = disk.keep_body(entry.version, BODY)
+        number = disk.keep_body(1 << 40 | entry.version, BODY)  # as a node of boot 1 numbers them
         copy = Copy(name, entry.body.size, entry.body.sha256, number)
         disk.import_copy(entry.version, copy)
         disk.promote_import(entry.version)

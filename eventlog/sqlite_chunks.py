@@ -5,22 +5,23 @@ against its sum, and every partition goes on where it was; damage is met as
 `LogCorrupt` at its first position, after what came before it was handed on.
 
 One pass over the file in its own order is many times faster than a pass for
-each partition. Each column that SQLite hands over costs as much as decoding a
-field, so a row has as few as can be: what they leave out is read again only
-where something is wrong. What is not here: the map, which is read by `Log.read`.
+each partition. Each row that SQLite hands over costs as much as decoding an
+event, so it joins the columns of many rows itself, and what it joined is read
+again row by row only where something is wrong. What is not here: the map, which
+is read by `Log.read`.
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from eventlog.avro_cursor import Longs
+from eventlog.avro_cursor import PADDING, Bytes, Longs
 from eventlog.chunks import CHUNK_RECORDS, Chunk, joined, numbers
 from eventlog.errors import LogCorrupt
 from eventlog.ids import Offset, Partition, Position, Topic
@@ -28,11 +29,13 @@ from eventlog.sqlite import SqliteLog
 from eventlog.sqlite_errors import damaged, explained
 from eventlog.sqlite_read import bad_record, missing_record, place_of, record_sum, seed_of
 
-_PACKED = (
-    "SELECT CASE topic WHEN 'rg' THEN partition << 32 | crc ELSE -1 END,"
-    " offset, timestamp, key, value FROM records WHERE seq BETWEEN ? AND ? ORDER BY seq"
+_JOINED = (
+    "SELECT group_concat(CASE topic WHEN 'rg' THEN partition << 32 | crc ELSE -1 END),"
+    " group_concat(offset + 0), group_concat(timestamp + 0), group_concat(length(value)),"
+    " CAST(group_concat(key || value, '') AS BLOB) FROM records WHERE seq BETWEEN ? AND ?"
 )
-_PACKED_COLUMNS = 5
+"""Sums of whole numbers are whole numbers, whatever was stored; texts of them are always read."""
+_KEY_BYTES = 4
 _ROWS = (
     "SELECT seq, topic, partition, offset, timestamp, key, value, crc FROM records"
     " WHERE seq BETWEEN ? AND ? ORDER BY seq"
@@ -74,20 +77,6 @@ def _seq(
     return int(row[0])
 
 
-class _Columns(NamedTuple):
-    """Whole rows of the topic `rg`, as arrays."""
-
-    partitions: Longs
-    offsets: Longs
-    timestamps: Longs
-    values: Sequence[bytes]
-
-    def at(self, index: Longs) -> "_Columns":
-        """Some of the rows."""
-        values = [self.values[n] for n in index.tolist()]
-        return _Columns(self.partitions[index], self.offsets[index], self.timestamps[index], values)
-
-
 class _Scan:
     """One pass, with what is expected next of each partition."""
 
@@ -105,42 +94,47 @@ class _Scan:
         """All that is wanted between these two, in order."""
         for seq in range(first, last + 1, CHUNK_RECORDS):
             end = min(seq + CHUNK_RECORDS - 1, last)
-            columns = self._fast(seq, end)
-            error = None
-            if columns is None:
-                columns, error = self._slow(seq, end)
-            chunk = self._chunk(columns)
+            found, error = self._fast(seq, end), None
+            if found is None:
+                found, error = self._slow(seq, end)
+            chunk = self._wanted(found)
             if len(chunk):
                 yield chunk
             if error is not None:
                 raise error
 
-    def _fast(self, first: int, last: int) -> _Columns | None:
-        """These rows if all are whole; None where one needs a closer look."""
-        flat = list(chain.from_iterable(self._connection.execute(_PACKED, (first, last))))
-        packed, offsets, timestamps, keys, values = (
-            flat[n::_PACKED_COLUMNS] for n in range(_PACKED_COLUMNS)
-        )
+    def _fast(self, first: int, last: int) -> Chunk | None:
+        """These rows if all are whole and of RGs; None where one needs a closer look."""
         try:
-            places = numbers(packed)
-            columns = _Columns(places >> 32, numbers(offsets), numbers(timestamps), values)
-            is_whole = len(values) == last + 1 - first and self._match(columns, keys, places)
-        except (TypeError, ValueError, OverflowError):
-            return None  # a column is not of its type
-        return columns if is_whole else None
+            (joined_,) = self._connection.execute(_JOINED, (first, last))
+        except sqlite3.DataError:
+            return None  # longer than SQLite lets a value be
+        *texts, octets = joined_
+        if octets is None:
+            return None
+        packed, offsets, timestamps, lengths = (
+            np.fromstring(text or b"", np.int64, sep=",") for text in texts
+        )
+        counts = {len(each) for each in (packed, offsets, timestamps, lengths)}
+        ends = np.cumsum(lengths + _KEY_BYTES)
+        if counts != {last + 1 - first} or ends[-1] != len(octets):
+            return None
+        values = Bytes(pa.py_buffer(octets + PADDING), ends - lengths, ends)
+        chunk = Chunk(packed >> 32, offsets, timestamps, values)
+        return chunk if self._match(chunk, octets, packed & 0xFFFFFFFF) else None
 
-    def _match(self, columns: _Columns, keys: Sequence[bytes], places: Longs) -> bool:
-        if columns.partitions.min() < 0 or columns.partitions.max() >= len(self._seeds):
+    def _match(self, chunk: Chunk, octets: bytes, sums: Longs) -> bool:
+        if chunk.partitions.min() < 0 or chunk.partitions.max() >= len(self._seeds):
             return False
-        sums = self._seeds[columns.partitions]
-        lengths = numbers(list(map(len, keys)))
-        for number, size in ((columns.offsets, 8), (columns.timestamps, 8), (lengths, 4)):
-            sums = _sums_after(sums, number, size)
-        after_keys = map(crc32, keys, sums.tolist())
-        found = numbers(list(map(crc32, columns.values, after_keys)))
-        return bool((found == places & 0xFFFFFFFF).all())
+        before = self._seeds[chunk.partitions]
+        sizes = np.full(len(chunk), _KEY_BYTES)
+        for number, size in ((chunk.offsets, 8), (chunk.timestamps, 8), (sizes, _KEY_BYTES)):
+            before = _sums_after(before, number, size)
+        starts, ends = chunk.values.starts - _KEY_BYTES, chunk.values.ends
+        each = map(octets.__getitem__, map(slice, starts.tolist(), ends.tolist()))
+        return bool((numbers(list(map(crc32, each, before.tolist()))) == sums).all())
 
-    def _slow(self, first: int, last: int) -> tuple[_Columns, LogCorrupt | None]:
+    def _slow(self, first: int, last: int) -> tuple[Chunk, LogCorrupt | None]:
         """The rows of the topic before the first that is not whole, and what is wrong with it."""
         kept: list[Row] = []
         seq, error = first - 1, None
@@ -153,7 +147,7 @@ class _Scan:
         if error is None and seq < last:
             error = damaged(self._log.path, f"append {seq + 1:,} is missing")
         partitions, offsets, timestamps = (numbers([row[n] for row in kept]) for n in (2, 3, 4))
-        return _Columns(partitions, offsets, timestamps, [row[6] for row in kept]), error
+        return Chunk(partitions, offsets, timestamps, joined([row[6] for row in kept])), error
 
     def _fault(self, row: Row, expected: int) -> LogCorrupt | None:
         seq, topic, partition, offset, timestamp, key, value, crc = row
@@ -169,13 +163,10 @@ class _Scan:
             pass  # a column is not of its type
         return bad_record(path, Position(place.topic, place.partition, Offset(offset)))
 
-    def _chunk(self, columns: _Columns) -> Chunk:
-        is_wanted = columns.offsets >= self._next[columns.partitions]
-        is_wanted &= columns.offsets < self._ends[columns.partitions]
-        if not is_wanted.all():
-            columns = columns.at(np.flatnonzero(is_wanted))
-        partitions, offsets, timestamps, values = columns
-        chunk = Chunk(partitions, offsets, timestamps, joined(values))
+    def _wanted(self, found: Chunk) -> Chunk:
+        is_wanted = found.offsets >= self._next[found.partitions]
+        is_wanted &= found.offsets < self._ends[found.partitions]
+        chunk = found if is_wanted.all() else found.at(np.flatnonzero(is_wanted))
         self._follow(chunk)
         return chunk
 
