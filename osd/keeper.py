@@ -5,6 +5,7 @@ session of its own, so that Ctrl-C in a terminal reaches only the supervisor,
 which stops it in order. One that ended by itself is started again as long as
 the map has the OSD: soon if it was killed, after a pause that grows if it
 gave up, since each start is three records in a log that is kept for ever.
+Whatever else goes wrong is said, and is no reason to keep it no longer.
 
 What is not here: which OSDs are kept (see `osd.supervisor`).
 """
@@ -59,20 +60,27 @@ class Home(NamedTuple):
         return (*program, "--id", osd, "--data", str(self.folder), "--log", self.log)
 
 
+class Supervision(NamedTuple):
+    """What a keeper asks of who supervises it."""
+
+    say: Say
+    words: Callable[[OsdId], Awaitable[tuple[str, ...]]]
+    """What the start that comes now says besides."""
+    ended: Callable[[OsdId, Started | None], Awaitable[bool]]
+    """Told that a process ended by itself; whether its OSD is to be kept on."""
+
+
 class Keeper:
     """Runs from its making until `stop`."""
 
-    def __init__(
-        self, home: Home, say: Say, ended: Callable[[OsdId, Started | None], Awaitable[bool]]
-    ) -> None:
+    def __init__(self, home: Home, by: Supervision) -> None:
         self._home = home
         self._name = osd_name(home.osd)
-        self._say = say
-        self._ended = ended
+        self._by = by
         self._process: Process | None = None
         self._is_stopping = False
-        self._words: tuple[str, ...] = ()
-        """What the next start says besides."""
+        self._is_kept = True
+        self._pause_s = FIRST_PAUSE_S
         self._is_wanted = asyncio.Event()
         """Set to start it now, without a pause."""
         self._served = asyncio.Event()
@@ -80,21 +88,18 @@ class Keeper:
         self._keeping = asyncio.create_task(self._keep())
 
     async def ready(self) -> None:
-        """Until the OSD has served once, or is kept no more; raises what ended that."""
+        """Until the OSD has served once, or is kept no more."""
         served = asyncio.create_task(self._served.wait())
         await asyncio.wait((served, self._keeping), return_when="FIRST_COMPLETED")
         served.cancel()
-        if self._keeping.done():
-            self._keeping.result()
 
     def kill(self) -> None:
         """As a power failure does; it is started again."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 
-    def rebuild(self, reason: str) -> None:
-        """Its disk is lost: the next start, which is now, begins a new store."""
-        self._words = ("--rebuild", "--reason", reason)
+    def hurry(self) -> None:
+        """Its next start is now, without a pause."""
         self._is_wanted.set()
 
     async def stop(self) -> None:
@@ -106,34 +111,45 @@ class Keeper:
             self._process.terminate()
         _, late = await asyncio.wait((self._keeping,), timeout=STOP_S)
         if late and self._process is not None:
-            self._say(f"{self._name} does not stop, and is killed")
+            self._by.say(f"{self._name} does not stop, and is killed")
             self._process.kill()
             await asyncio.wait((self._keeping,))
 
     async def _keep(self) -> None:
-        pause_s = FIRST_PAUSE_S
-        while not self._is_stopping:
-            began = time.monotonic()
-            started, code = await self._run()
-            if self._has_to_stop():
-                return
-            if not await self._ended(self._home.osd, started):
-                self._say(f"{self._name} is not in the map any more")
-                return
-            was_well = code != GAVE_UP or time.monotonic() - began > LONGEST_PAUSE_S
-            grown_s = min(LONGEST_PAUSE_S, pause_s * PAUSE_GROWTH)
-            pause_s = FIRST_PAUSE_S if started and was_well else grown_s
-            self._say(f"{self._name} is started again in {pause_s:g} s")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._is_wanted.wait(), pause_s)
-            self._is_wanted.clear()
+        while self._is_kept and not self._is_stopping:
+            try:
+                await self._turn()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the OSD is to run
+                self._by.say(f"{self._name} was not looked after: {type(error).__name__}: {error}")
+                await self._pause(self._longer_s)
 
-    def _has_to_stop(self) -> bool:
-        return self._is_stopping
+    async def _turn(self) -> None:
+        """One process, and the pause before the next."""
+        began = time.monotonic()
+        started, code = await self._run()
+        if self._is_stopping:
+            return
+        if not await self._by.ended(self._home.osd, started):
+            self._by.say(f"{self._name} is not in the map any more")
+            self._is_kept = False
+            return
+        was_well = code != GAVE_UP or time.monotonic() - began > LONGEST_PAUSE_S
+        await self._pause(FIRST_PAUSE_S if started and was_well else self._longer_s)
+
+    @property
+    def _longer_s(self) -> float:
+        return min(LONGEST_PAUSE_S, self._pause_s * PAUSE_GROWTH)
+
+    async def _pause(self, pause_s: float) -> None:
+        self._pause_s = pause_s
+        self._by.say(f"{self._name} is started again in {pause_s:g} s")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._is_wanted.wait(), pause_s)
+        self._is_wanted.clear()
 
     async def _run(self) -> tuple[Started | None, int]:
         """One process, from start to end; what it said when it served, and its exit code."""
-        words, self._words = self._words, ()
+        words = await self._by.words(self._home.osd)
         process = await asyncio.create_subprocess_exec(
             *map(os.fsencode, self._home.command + words),
             stdin=asyncio.subprocess.DEVNULL,
@@ -143,15 +159,24 @@ class Keeper:
             start_new_session=True,
         )
         self._process = process
-        if self._has_to_stop():
-            process.terminate()
-        started, _ = await asyncio.gather(self._listen(process), self._pass_on(process))
-        code = await process.wait()
-        self._process = None
+        try:
+            if self._is_stopping:
+                process.terminate()
+            started, _ = await asyncio.gather(self._listen(process), self._pass_on(process))
+            code = await process.wait()
+        finally:
+            await self._end(process)
         if not self._is_stopping:
             how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-            self._say(f"{self._name} {how}")
+            self._by.say(f"{self._name} {how}")
         return started, code
+
+    async def _end(self, process: Process) -> None:
+        """No process is left behind that nobody listens to."""
+        self._process = None
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
     async def _listen(self, process: Process) -> Started | None:
         assert process.stdout is not None
@@ -160,13 +185,13 @@ class Keeper:
             try:
                 started = msgspec.json.decode(line, type=Started)
             except msgspec.MsgspecError:
-                self._say(f"{self._name}: {line.decode(errors='replace').rstrip()}")
+                self._by.say(f"{self._name}: {line.decode(errors='replace').rstrip()}")
                 continue
             self._served.set()
-            self._say(f"{self._name} serves at {started.address}")
+            self._by.say(f"{self._name} serves at {started.address}")
         return started
 
     async def _pass_on(self, process: Process) -> None:
         assert process.stderr is not None
         async for line in process.stderr:
-            self._say(f"{self._name}: {line.decode(errors='replace').rstrip()}")
+            self._by.say(f"{self._name}: {line.decode(errors='replace').rstrip()}")

@@ -3,7 +3,9 @@
 Rule: no OSD outlives its supervisor: each holds one end of a pipe, and stops
 when the other end is gone, however that came. Which OSDs there are is the
 map's word: one that is added while the supervisor runs is started too. That a
-process ended by itself is said in the map, so that nobody waits for it.
+process ended by itself is said in the map, so that nobody waits for it. The
+word that a disk is lost stands until the map has another store for its OSD:
+a start that came to nothing has not spent it, and no other disk is emptied.
 
 What is not here: one OSD's process (see `osd.keeper`), and how the folder of a
 cluster comes to be (see `osd.folder`).
@@ -13,16 +15,16 @@ import asyncio
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from eventlog.errors import LogError, LogUnavailable
-from eventlog.ids import OsdId, osd_name
+from eventlog.ids import OsdId, Store, osd_name
 from eventlog.map_events import OsdDown
 from eventlog.open import open_log
 from osd.client.map_reader import MapReader
 from osd.client.map_writer import change_map
-from osd.errors import DirectoryRefused, Refused
-from osd.keeper import Home, Keeper, Say, Started
+from osd.errors import DirectoryRefused, OutcomeUnknown, Refused
+from osd.keeper import Home, Keeper, Say, Started, Supervision
 from osd.monitor import Monitor, Patience
 from projections.cluster_map import Osd
 
@@ -31,6 +33,13 @@ LOOK_S = 0.2
 AUTHOR = "osdlog up"
 PATIENCE = Patience(grace_s=20.0)
 """A process that ended is marked at once; this is for one that stands still."""
+
+
+class Lost(NamedTuple):
+    """A disk that is lost, by somebody's word."""
+
+    store: Store | None
+    why: str
 
 
 class Supervisor:
@@ -42,6 +51,8 @@ class Supervisor:
         self._log = open_log(url)
         self._reader = MapReader(self._log)
         self._keepers: dict[OsdId, Keeper] = {}
+        self._lost: dict[OsdId, Lost] = {}
+        """What is to be rebuilt and is not yet."""
         self._elsewhere: set[OsdId] = set()
         """Those of the map that have no folder here."""
         self._theirs, self._ours = os.pipe()
@@ -87,18 +98,20 @@ class Supervisor:
         self._keepers[osd].kill()
 
     def rebuild(self, osd: OsdId, reason: str) -> None:
-        """Start an OSD whose disk is lost on a new one, by this word."""
-        self._keepers[osd].rebuild(reason)
+        """Its disk is lost: the next start, which is now, begins a new store."""
+        self._lost[osd] = Lost(self._reader.map.osds[osd].store, reason)
+        self._keepers[osd].hurry()
 
     async def look(self) -> None:
         """Start every OSD of the map that lives here and is not kept yet."""
         now = await asyncio.to_thread(self._reader.refresh)
+        by = Supervision(self._say, self._words, self._ended)
         for _, osd in sorted(now.osds.items()):
             if osd.osd in self._keepers:
                 continue
             if self._lives_here(osd):
                 home = Home(osd.osd, self.folder_of(osd.osd), self._log.url, self._theirs)
-                self._keepers[osd.osd] = Keeper(home, self._say, self._ended)
+                self._keepers[osd.osd] = Keeper(home, by)
             elif osd.osd not in self._elsewhere:
                 self._elsewhere.add(osd.osd)
                 missing = self.folder_of(osd.osd)
@@ -146,6 +159,20 @@ class Supervisor:
         """An OSD that never started lives wherever it is started first."""
         return osd.store is None or self.folder_of(osd.osd).is_dir()
 
+    async def _words(self, osd: OsdId) -> tuple[str, ...]:
+        """What an OSD's next start says besides."""
+        if osd not in self._lost:
+            return ()
+        try:
+            now = await asyncio.to_thread(self._reader.refresh)
+        except LogError:
+            return ()  # it may be rebuilt already, and then must not be emptied again
+        lost, known = self._lost[osd], now.osds.get(osd)
+        if known is None or known.store != lost.store:
+            del self._lost[osd]
+            return ()
+        return ("--rebuild", "--reason", lost.why)
+
     async def _ended(self, osd: OsdId, started: Started | None) -> bool:
         """A process ended by itself: say so in the map. Whether the map still has that OSD."""
         try:
@@ -165,5 +192,7 @@ class Supervisor:
             change_map(self._log, [down], None, "watched over its process", AUTHOR)
         except Refused:
             return  # it has said so itself meanwhile
+        except OutcomeUnknown as error:  # its next boot tells the map more than this would
+            self._say(f"{osd_name(osd.osd)} may not be marked down: {error.what}")
         except LogError as error:
             self._say(f"{osd_name(osd.osd)} could not be marked down: {error.what}")
