@@ -2,11 +2,15 @@
 
 Rule: a verdict names the boot it means, so of several monitors' verdicts the
 later one is void, and nobody needs to elect anybody. An OSD is down after it
-has not answered for its grace, which doubles with every verdict of down that
-it lately had; out after it has been down for longer; up, and in, again when it
-answers, if a monitor said otherwise: an operator's word stands until he takes
-it back. Never are more than a share of all OSDs down or out by verdicts: a
-monitor that hears too few of them is itself cut off, and says nothing.
+left probes unanswered for its grace, which doubles with every verdict of down
+that it lately had; time in which nobody was asked is no silence. It is out
+after it has been down for longer; up, and in, again when it answers, if a
+monitor said otherwise: an operator's word stands until he takes it back.
+
+Never is more than a share down, or out, by verdicts: a monitor that hears too
+few is itself cut off, and says nothing. The share is of those who could be up
+or in but for verdicts. Whom others took down or out, as who stopped or was
+emptied and left, is in neither number: the rest is watched over as before.
 
 What is not here: asking and appending (see `osd.monitor.loop`). Times are
 seconds of a clock that never goes back.
@@ -23,6 +27,8 @@ from projections.cluster_map import ClusterMap, Osd
 LATELY_S = 600.0
 """Verdicts of down are remembered for so long."""
 MAX_DOUBLINGS = 5
+ROUNDS = 2
+"""Of `probe_s`: one probe says no more than that of the time since the one before."""
 
 Process = tuple[Store, Boot]
 
@@ -35,7 +41,7 @@ class Patience(NamedTuple):
     grace_s: float = 10.0
     out_s: float = 600.0
     share: float = 0.5
-    """Of all OSDs; at least one may always be marked."""
+    """Of those who could be up, or in; at least one may always be marked."""
 
 
 class Verdict(NamedTuple):
@@ -50,8 +56,9 @@ class Judge:
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
-        self._heard: dict[Process, float] = {}
-        """When each process answered last, or was first seen in the map."""
+        self._silence: dict[Process, float] = {}
+        """For how long each process has left probes unanswered, since its last answer."""
+        self._judged_at: float | None = None
         self._down_since: dict[OsdId, float] = {}
         self._downs: dict[OsdId, list[float]] = {}
         """Recent verdicts of down."""
@@ -62,15 +69,15 @@ class Judge:
         self.doubt: str | None = None
         """Why nothing is said though some OSDs do not answer."""
 
-    def read(self, event: MapChanged, now: float) -> None:
-        """Take note of an accepted event of the map."""
+    def read(self, event: MapChanged, at: float) -> None:
+        """Take note of an accepted event of the map, which happened then by this clock."""
         is_verdict = event.author.startswith(MONITOR)
         for change in event.changes:
             match change:
                 case OsdDown(store=store):
                     self._mark(store.osd, OsdDown, is_verdict)
                     if is_verdict:
-                        self._downs.setdefault(store.osd, []).append(now)
+                        self._downs.setdefault(store.osd, []).append(at)
                 case OsdOut(osd=osd):
                     self._mark(osd, OsdOut, is_verdict)
                 case _:
@@ -81,8 +88,9 @@ class Judge:
     ) -> list[Verdict]:
         """What the map should say, now that these processes answered in this round."""
         osds = [osd for _, osd in sorted(cluster_map.osds.items()) if osd.store is not None]
+        asked_s = self._asked_for(now)
         for osd in osds:
-            self._look_at(osd, answered, now)
+            self._look_at(osd, answered, now, asked_s)
         self.doubt = None
         again, self._before = self._before.intersection(answered), frozenset(answered)
         return [
@@ -102,11 +110,21 @@ class Judge:
         said = self._by_monitor.setdefault(osd, set())
         said.add(kind) if is_verdict else said.discard(kind)
 
-    def _look_at(self, osd: Osd, answered: Collection[Process], now: float) -> None:
+    def _asked_for(self, now: float) -> float:
+        """The silence that a probe of this round shows: what is between two rounds without a pause.
+
+        A round takes the time to ask, and the rest of `probe_s` or the time to wait in vain.
+        """
+        before, self._judged_at = self._judged_at, now
+        return 0.0 if before is None else min(now - before, ROUNDS * self._patience.probe_s)
+
+    def _look_at(self, osd: Osd, answered: Collection[Process], now: float, asked_s: float) -> None:
         process = _process(osd)
-        if process in answered or process not in self._heard:
-            self._heard = {p: at for p, at in self._heard.items() if p[0].osd != osd.osd}
-            self._heard[process] = now
+        if process in answered or process not in self._silence:
+            self._silence = {p: s for p, s in self._silence.items() if p[0].osd != osd.osd}
+            self._silence[process] = 0.0
+        else:
+            self._silence[process] += asked_s
         if osd.is_up:
             self._down_since.pop(osd.osd, None)
         else:
@@ -128,42 +146,41 @@ class Judge:
 
     def _down_verdicts(self, osds: list[Osd], now: float) -> list[Verdict]:
         silent = [osd for osd in osds if osd.is_up and self._is_silent(osd, now)]
-        away = sum(not osd.is_up for osd in osds)
-        if silent and away + len(silent) > self._allowed(osds):
+        away = sum(not osd.is_up and self._said(osd, OsdDown) for osd in osds)
+        could_be = away + sum(osd.is_up for osd in osds)
+        allowed = self._allowed(could_be)
+        if silent and away + len(silent) > allowed:
             names = ", ".join(osd_name(osd.osd) for osd in silent)
             self.doubt = (
-                f"{names} of {len(osds)} OSDs do not answer, and {away} are down: no more than"
-                f" {self._allowed(osds)} may be, so this monitor may itself be cut off"
+                f"{names} of {could_be} OSDs do not answer, and {away} are down by verdicts: no"
+                f" more than {allowed} may be, so this monitor may itself be cut off"
             )
             return []
         return [
             Verdict(
                 OsdDown(store=_store(osd), boot=osd.boot, why="does not answer"),
-                f"no answer for {self._silence(osd, now):.0f} s",
+                f"no answer for {self._silence[_process(osd)]:.0f} s",
             )
             for osd in silent
         ]
 
     def _outs(self, osds: list[Osd], now: float) -> list[Verdict]:
-        room = self._allowed(osds) - sum(not osd.is_in for osd in osds)
+        osds = [osd for osd in osds if not osd.is_leaving]
+        gone = sum(not osd.is_in and self._said(osd, OsdOut) for osd in osds)
+        could_be = gone + sum(osd.is_in for osd in osds)
         late = [
-            osd
-            for osd in osds
-            if osd.is_in and not osd.is_leaving and self._downtime(osd, now) >= self._patience.out_s
+            osd for osd in osds if osd.is_in and self._downtime(osd, now) >= self._patience.out_s
         ]
         return [
             Verdict(OsdOut(osd=osd.osd), f"down for {self._downtime(osd, now):.0f} s")
-            for osd in late[: max(room, 0)]
+            for osd in late[: max(self._allowed(could_be) - gone, 0)]
         ]
 
-    def _allowed(self, osds: list[Osd]) -> int:
-        return max(1, int(len(osds) * self._patience.share))
+    def _allowed(self, could_be: int) -> int:
+        return max(1, int(could_be * self._patience.share))
 
     def _is_silent(self, osd: Osd, now: float) -> bool:
-        return self._silence(osd, now) >= self.grace(osd.osd, now)
-
-    def _silence(self, osd: Osd, now: float) -> float:
-        return now - self._heard[_process(osd)]
+        return self._silence[_process(osd)] >= self.grace(osd.osd, now)
 
     def _downtime(self, osd: Osd, now: float) -> float:
         return now - self._down_since.get(osd.osd, now)

@@ -2,14 +2,14 @@
 
 Rule: an OSD answers for itself with its store and boot; who answers with
 others has not answered. A log that cannot be reached is waited for: without
-it there is no verdict.
+it there is no verdict. What is read of the past is as old as it says.
 
 What is not here: who is down (see `osd.monitor.judge`).
 """
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import aiohttp
 import msgspec
@@ -19,6 +19,7 @@ from eventlog.ids import Boot
 from eventlog.log import Log
 from eventlog.map_events import OsdIn, OsdOut
 from eventlog.telling import tell_change
+from osd.client.answers import MapRecord
 from osd.client.map_reader import MapReader
 from osd.client.map_writer import change_map
 from osd.core.membership import MONITOR
@@ -74,9 +75,8 @@ class Monitor:
         self._doubt = self._judge.doubt
 
     def _read(self) -> ClusterMap:
-        for record, _ in self._reader.maps():
-            if record.refusal is None:
-                self._judge.read(record.event, time.monotonic())
+        records = [record for record, _ in self._reader.maps()]
+        take_note(self._judge, records, time.monotonic(), time.time_ns() // 1_000)
         return self._reader.map
 
     def _pass(self, verdict: Verdict, now: ClusterMap) -> None:
@@ -93,13 +93,24 @@ class Monitor:
             self._say(f"{tell_change(verdict.change)}: {verdict.reason}")
 
 
+def take_note(judge: Judge, records: Sequence[MapRecord], now: float, today: int) -> None:
+    """Tell the judge of accepted events: each is as old as its time says, by the latest known.
+
+    `now` is seconds of the judge's clock, `today` microseconds since 1970.
+    """
+    latest = max([today, *(record.event.time for record in records)])
+    for record in records:
+        if record.refusal is None:
+            judge.read(record.event, now - (latest - record.event.time) / 1_000_000)
+
+
 async def _ask(session: aiohttp.ClientSession, osd: Osd) -> Process | None:
     """The process that answers there, if it is the one of the map."""
     try:
         async with session.get(f"http://{osd.address}/alive") as response:
             said = msgspec.json.decode(await response.read(), type=_Alive)
-    except (aiohttp.ClientError, TimeoutError, OSError, msgspec.MsgspecError):
-        return None
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError, msgspec.MsgspecError):
+        return None  # a ValueError: nobody can be asked at such an address
     if (said.store, said.boot) != (str(osd.store), osd.boot) or osd.store is None:
         return None
     return (osd.store, osd.boot)

@@ -1,17 +1,22 @@
 """Verdicts of one monitor, from who answered when."""
 
-from eventlog.ids import WEIGHT_ONE, Boot, Incarnation, OsdId, Store
+import msgspec
+
+from eventlog.ids import WEIGHT_ONE, Boot, Epoch, Incarnation, Micros, Offset, OsdId, Store
 from eventlog.map_events import (
     MapChange,
     OsdAdded,
     OsdBooted,
     OsdDown,
     OsdIn,
+    OsdLeaving,
     OsdOut,
     OsdUp,
 )
 from folds.mapping import CREATED, event
+from osd.client.answers import MapRecord
 from osd.monitor import Judge, Patience, Verdict
+from osd.monitor.loop import take_note
 from projections.cluster_map import EMPTY, ClusterMap, Refusal
 from projections.map_fold import fold
 
@@ -121,8 +126,8 @@ def test_a_share_is_never_exceeded_and_the_doubt_is_said() -> None:
     world.round(1)
     assert world.rounds(50, 0, 1, 2) == []
     assert doubt_of(world) == (
-        "osd.0, osd.1, osd.2 of 4 OSDs do not answer, and 0 are down: no more than 2 may be,"
-        " so this monitor may itself be cut off"
+        "osd.0, osd.1, osd.2 of 4 OSDs do not answer, and 0 are down by verdicts: no more than 2"
+        " may be, so this monitor may itself be cut off"
     )
     assert len(world.rounds(2, 0, 1)) == 2
     assert doubt_of(world) is None
@@ -167,3 +172,63 @@ def test_a_new_boot_gets_a_grace_of_its_own() -> None:
     assert [verdict.change for verdict in world.rounds(1, 2)] == [
         OsdDown(store=store(2), boot=Boot(2), why="does not answer")
     ]
+
+
+def test_time_in_which_nobody_was_asked_is_no_silence() -> None:
+    """The monitor was suspended, or its log did not answer."""
+    world = World(4)
+    world.round(1)
+    assert world.round(3_600, 0, 1) == []
+    assert world.rounds(7, 0) == []
+    assert [verdict.change for verdict in world.rounds(1, 0)] == [down(0)]
+
+
+def test_probes_that_are_far_apart_take_longer_to_tell() -> None:
+    world = World(4)
+    world.round(1)
+    verdicts = [world.round(60, 2) for _ in range(5)]
+    assert [len(found) for found in verdicts] == [0, 0, 0, 0, 1]
+
+
+def test_whom_others_took_down_is_not_in_the_share() -> None:
+    """Two of four were emptied and stopped: one of the other two may be marked, and not both."""
+    world = World(4)
+    for osd in (2, 3):
+        world.change(OsdLeaving(osd=OsdId(osd)))
+        world.change(down(osd), f"osd.{osd}")
+    world.round(1)
+    assert world.rounds(50, 0, 1, 2, 3) == []
+    assert doubt_of(world) == (
+        "osd.0, osd.1 of 2 OSDs do not answer, and 0 are down by verdicts: no more than 1"
+        " may be, so this monitor may itself be cut off"
+    )
+    world.round(1, 2, 3)
+    assert [verdict.change for verdict in world.rounds(50, 0, 2, 3)] == [down(0)]
+    assert world.rounds(50, 0, 1, 2, 3) == []
+
+
+def test_whom_an_operator_took_out_is_not_in_the_share() -> None:
+    world = World(4)
+    for osd in (2, 3):
+        world.change(OsdOut(osd=OsdId(osd)))
+    world.change(down(0))
+    world.change(down(1))
+    assert [verdict.change for verdict in world.rounds(200, 0, 1)] == [OsdOut(osd=OsdId(0))]
+    assert world.rounds(200, 0, 1) == []
+
+
+def test_verdicts_of_the_past_are_as_old_as_they_say() -> None:
+    """A monitor that starts reads the whole history at once."""
+    hour, today = 3_600_000_000, 10 * 3_600_000_000
+    times = [today - 5 * hour] * 5 + [today - 60_000_000]
+    verdict = event(down(2), layout=None, author=MONITOR)
+    said = [msgspec.structs.replace(verdict, time=Micros(time)) for time in times]
+    records = [MapRecord(Offset(n), it, Epoch(n + 1), None) for n, it in enumerate(said)]
+    judge = Judge(PATIENCE)
+    take_note(judge, records, 1_000.0, today)
+    assert judge.grace(OsdId(2), 1_000.0) == 20
+    assert judge.grace(OsdId(2), 1_000.0 + 539) == 20
+    assert judge.grace(OsdId(2), 1_000.0 + 541) == 10
+    behind = Judge(PATIENCE)
+    take_note(behind, records, 1_000.0, 0)  # its own clock is of no use: the map's time is
+    assert behind.grace(OsdId(2), 1_000.0) == 20
