@@ -2,7 +2,8 @@
 
 Rule: it only reads; what is said of a bad copy, and where a good one comes
 from, the core decides. One scrub runs at a time, RG by RG in the order of
-their numbers; a deep one takes the place of a light one. After a restart it
+their numbers; a deep one takes the place of a light one at once, and one that
+is stopped reads nothing more. After a restart it
 goes on with the RG at which it was, from that RG's first copy. What it
 remembers is in one small file, written now and then; where that is lost or
 damaged, scrubbing begins anew.
@@ -103,7 +104,6 @@ class Scrubber:
         self._path = path
         self._rhythm = rhythm
         self._memory = self._load()
-        self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._saved_at = 0.0
         self._free_at = 0.0
@@ -128,14 +128,13 @@ class Scrubber:
         if running is not None and (running.depth is Depth.DEEP or depth is Depth.LIGHT):
             return False
         rate = self._rhythm.bytes_s if bytes_s is None else bytes_s
-        self._memory.running = Scrub(depth, by, time.time(), rate)
-        self._wanted.set()
+        self._begin(Scrub(depth, by, time.time(), rate))
         return True
 
     def stop(self) -> bool:
         """Give up the scrub that runs; False where none does."""
         was_running = self._memory.running is not None
-        self._memory.running = None
+        self._begin(None)
         return was_running
 
     def report(self, *, is_long: bool = True) -> dict[str, Any]:
@@ -170,23 +169,26 @@ class Scrubber:
         }
         return said | ({"damages": [_damage(d, o) for d, o in found]} if is_long else {})
 
+    def _begin(self, scrub: Scrub | None) -> None:
+        """Work at this one alone, or at none: what was under way ends where it waits."""
+        self._memory.running, self._free_at = scrub, 0.0
+        if self._task is not None:
+            self._task.cancel()
+            self.start()
+
     async def _run(self) -> None:
         while True:
-            running = self._memory.running
-            if running is None:
-                depth = due(self._rhythm, time.time(), self._memory.ended)
-                if depth is not None:
-                    self.ask(depth, "schedule", None)
-                    continue
-                self._wanted.clear()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wanted.wait(), LOOK_S)
-                continue
-            await self._scrub(running)
+            if self._memory.running is not None:
+                await self._scrub(self._memory.running)
+            depth = due(self._rhythm, time.time(), self._memory.ended)
+            if depth is not None:
+                self._memory.running = Scrub(depth, "schedule", time.time(), self._rhythm.bytes_s)
+            else:
+                await asyncio.sleep(LOOK_S)
 
     async def _scrub(self, scrub: Scrub) -> None:
-        """From where it is to its end, unless another takes its place."""
-        while self._memory.running is scrub:
+        """From where it is to its end; it is cancelled where another takes its place."""
+        while True:
             groups = self._shell.node.groups
             rg = min((rg for rg in groups if rg >= scrub.next_rg), default=None)
             if rg is None:
@@ -215,7 +217,7 @@ class Scrubber:
             _leave_out(scrub, rg, "it is not read to the end of the log")
             return
         after: Version | None = Version(0)
-        while after is not None and self._memory.running is scrub:
+        while after is not None:
             group = self._shell.node.groups.get(rg)
             if group is None:
                 return

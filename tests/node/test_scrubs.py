@@ -180,3 +180,15 @@ def test_the_report_is_json(pair: Pair) -> None:
         "due",
         "bytes_s",
     }
+
+
+def test_a_scrub_that_is_stopped_keeps_no_other_waiting(pair: Pair) -> None:
+    """At a byte a second each of them would wait for days."""
+    osd = pair.second
+    assert osd.request("POST", "/scrub?depth=deep&bytes_s=1").status == 202
+    until(lambda: osd.report("/scrub")["running"]["bytes"] > 0)
+    assert osd.request("DELETE", "/scrub").status == 200
+    assert osd.report("/scrub")["running"] is None
+    assert osd.request("POST", "/scrub?depth=light&bytes_s=1").status == 202
+    until(lambda: osd.report("/scrub")["running"]["bytes"] > 0)
+    assert numbers(scrub(osd, "deep")) == (2, 0, 0, 0, 0)
