@@ -2,7 +2,8 @@
 
 Rule: a fetched copy has the size and the sum that the log says, or it was not
 fetched. Sources are asked in turn, each for what the ones before did not give;
-small copies together. Nothing is retried here: the core decides.
+small copies together. Nothing is retried here: the core decides, which waits
+for the end of what it asked for; so whatever goes wrong is that end.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from yarl import URL
 
 from eventlog.ids import RgId, Store, Version, write_fence
 from osd.blobs import BlobFiles, BlobId
-from osd.bodies import Gauge, Received, TooLarge, receive, small
+from osd.bodies import Gauge, Received, receive, small
 from osd.core.effects import Fetch, Hint, Lacked, Settle
 from osd.core.inputs import Fetched, Got, Payload
 from osd.errors import DiskError
@@ -25,6 +26,8 @@ CONNECT_SECONDS = 2.0
 MAX_SNAPSHOT_BYTES = 256 * 1024**2
 SILENCE_SECONDS = 10.0
 """A source that sends nothing for so long is given up."""
+_FAILED = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+"""A ValueError: nobody can be asked at such an address."""
 
 
 class Fetcher:
@@ -49,7 +52,11 @@ class Fetcher:
 
     async def fetch(self, fetch: Fetch) -> Fetched:
         """The copies, each from the first source that gives good bytes."""
-        if refusal := self._gauge.refusal(fetch.size):
+        try:
+            refusal: DiskError | None = self._gauge.refusal(fetch.size)
+        except DiskError as error:
+            refusal = error
+        if refusal is not None:
             return Fetched(fetch.ticket, (), refusal.what)
         left = {lacked.version: lacked for lacked in fetch.lacked}
         got: list[Got] = []
@@ -59,7 +66,7 @@ class Fetcher:
                 good, why = await self._fetch_from(fetch.rg, tuple(left.values()), address)
             except DiskError as error:
                 return Fetched(fetch.ticket, tuple(got), error.what)
-            except (aiohttp.ClientError, TimeoutError, OSError, TooLarge) as error:
+            except Exception as error:  # noqa: BLE001 - an import place must not stay taken
                 good, why = {}, f"{type(error).__name__} {error}"
             got += [Got(version, payload, store) for version, payload in good.items()]
             left = {version: it for version, it in left.items() if version not in good}
@@ -75,7 +82,7 @@ class Fetcher:
             headers = {"Osdlog-Epoch": str(hint.epoch)}
             async with self.session.post(url, headers=headers):
                 pass
-        except (aiohttp.ClientError, TimeoutError, OSError):
+        except _FAILED:
             return  # the next one comes soon
 
     async def snapshot(self, address: str, rg: RgId) -> bytes | None:
@@ -85,7 +92,7 @@ class Fetcher:
                 if response.status != 200 or (response.content_length or 0) > MAX_SNAPSHOT_BYTES:
                     return None
                 return await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError):
+        except _FAILED:
             return None
 
     async def settle(self, settle: Settle) -> bool:
@@ -99,7 +106,7 @@ class Fetcher:
         try:
             async with self.session.post(url, headers=headers) as response:
                 return response.status == 204
-        except (aiohttp.ClientError, TimeoutError, OSError):
+        except _FAILED:
             return False
 
     async def _fetch_from(

@@ -133,7 +133,7 @@ async def run_osd(
         node.lack(sweep(rows, blobs))
         gc.freeze()
         shell = Shell(node, rows, blobs, log, Gauge(directory.path))
-        address = f"{config.advertise or config.host}:{sock.getsockname()[1]}"
+        address = address_of(config.advertise or config.host, sock.getsockname()[1])
         ready = Ready(config.osd, address, str(directory.store), boot, log.caution)
         scrubber = Scrubber(shell, directory.scrub, config.rhythm)
         running = _Running(config, shell, scrubber, stopping)
@@ -230,19 +230,36 @@ def _directory(config: OsdConfig, cluster: str) -> DataDir:
     return DataDir.create(config.data, cluster, config.osd)
 
 
+def address_of(host: str, port: int) -> str:
+    """`host:port` as it stands in an URL: an IPv6 address in brackets, given so or not."""
+    bare = _bare(host)
+    return f"[{bare}]:{port}" if ":" in bare else f"{bare}:{port}"
+
+
+def _bare(host: str) -> str:
+    return host.removeprefix("[").removesuffix("]")
+
+
 def _bound(config: OsdConfig) -> socket.socket:
     """A socket bound to the configured address; raises `OsdlogError`."""
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    host = _bare(config.host)
     try:
-        sock.bind((config.host, config.port))
-        sock.listen()
+        return _listening(host, config.port)
     except OSError as error:
-        sock.close()
         raise OsdlogError(
-            f"{osd_name(config.osd)} cannot answer at {config.host}:{config.port}: "
+            f"{osd_name(config.osd)} cannot answer at {address_of(host, config.port)}: "
             f"{os.strerror(error.errno) if error.errno else error}",
             "Another program has that port, or the host is not this machine's: give another.",
         ) from error
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen()
+    except OSError:
+        sock.close()
+        raise
     return sock

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from eventlog.ids import OsdId
-from eventlog.map_events import OsdLeaving
+from eventlog.map_events import OsdLeaving, ReplicasSet
 from node.osds import RGS, Cluster, OsdProcess, Reply, until
+from osd.client import Client
 from osd.rocks import RocksRows
 from store.conftest import SmallDisk
 
@@ -134,6 +135,34 @@ def test_a_port_in_use_is_named(cluster: Cluster) -> None:
             f"osd.0 cannot answer at 127.0.0.1:{port}: {os.strerror(errno.EADDRINUSE)}. Another "
             "program has that port, or the host is not this machine's: give another.\n"
         )
+
+
+def test_osds_reach_each_other_by_ipv6(tmp_path: Path) -> None:
+    """A machine without IPv6 says so."""
+    cluster = Cluster(tmp_path, rgs=1)
+    cluster.change(ReplicasSet(replicas=2, min_replicas=1))
+    cluster.add(0, 1)
+    if not has_ipv6():
+        refused = "osd.0 cannot answer at [::1]:0: "
+        assert cluster.osd(0, host="::1").refusal().startswith(refused)
+        return
+    quick = {"calm_ms": 20, "retry_ms": 50}
+    with cluster.osd(0, host="::1", settings=quick) as first, Client(cluster.url) as client:
+        assert first.address.startswith("[::1]:")
+        assert cluster.map().osds[OsdId(0)].address == first.address
+        client.put("before", LARGE)
+        with cluster.osd(1, host="[::1]", settings=quick):
+            until(lambda: client.put("small", b"1").copies == 2)
+            until(lambda: first.facts("before") == {0: "held", 1: "held"})
+            assert client.get("before") == LARGE
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
 
 
 def test_a_log_that_is_not_there_is_named(cluster: Cluster, tmp_path: Path) -> None:
