@@ -246,7 +246,7 @@ def _families(shell: Shell) -> Iterator[tuple[str, str, list[str]]]:
     yield "log_records_total", "counter", [f" {counters.records}"]
     yield "log_appends_total", "counter", [f" {counters.appends}"]
     yield "parcels_total", "counter", [f" {counters.parcels}"]
-    yield "snapshots_taken_over_total", "counter", [f" {counters.snapshots}"]
+    yield "snapshots_taken_over_total", "counter", [f" {shell.node.context.taken_over}"]
     yield "snapshots_doubted_total", "counter", [f" {counters.doubts}"]
     yield "copied_objects_total", "counter", [f" {counters.copied_objects}"]
     yield "copied_bytes_total", "counter", [f" {counters.copied_bytes}"]

@@ -97,8 +97,6 @@ class Counters:
         self.plan_ms = 0.0
         """From the last map event's record to all plans derived."""
         self.records = 0
-        self.snapshots = 0
-        """Of RGs that came here, and were believed."""
         self.doubts = 0
         """Snapshots that were thrown away."""
         self.appends = 0
@@ -410,7 +408,6 @@ class Shell:
         if isinstance(found, Doubt):
             self.counters.doubts += 1
             return None
-        self.counters.snapshots += 1
         return found
 
     async def _settle(self, settle: Settle) -> None:

@@ -81,6 +81,8 @@ class Context:
         self.pulls = Pulls(read_limits(self.overlay) or settings.limits)
         self.claimed: dict[RgId, Fence] = {}
         """The fence of the last claim that this process sent for each RG."""
+        self.taken_over = 0
+        """RGs that went on from another store's snapshot."""
         self._tickets = 0
         self._bodies = 0
         self._statements = 0

@@ -307,16 +307,24 @@ class Group:
         """When nothing of the RG is left here: say so once, then forget it."""
         if self.is_placed or not self.is_caught_up or self.ledger.facts:
             return
+        if self.speaker.is_wanted:
+            return
         if not (self.speaker.is_silent and self.importer.is_idle and self.operations.is_idle):
             return
         if not self.reservations.is_idle:
             return
         if not self.readers.is_idle or self.disk.has_unlogged():
             return
-        if self.context.me in self.state.ledgers and self.ledger.closed is None:
+        if self.context.me in self.state.ledgers and not self._has_closed:
             self.speaker.close()
         else:
             self.is_forgettable = True
+
+    @property
+    def _has_closed(self) -> bool:
+        """Whether nothing was left when it last said so, and it has stated nothing since."""
+        closed, stated = self.ledger.closed, self.ledger.stated
+        return closed is not None and (stated is None or stated.offset < closed)
 
     @property
     def _hint_due(self) -> int | None:

@@ -71,14 +71,14 @@ class Handover:
         return tuple(address for address in addresses if address is not None)
 
 
-def take_over(group: Group, snapshot: Snapshot) -> bool:
+def take_over(group: Group, snapshot: Snapshot) -> None:
     """Go on from the snapshot, if it may stand for what the log says so far."""
     state = snapshot.folded()
     is_new_here = group.place.last_offset is None and not group.disk.has_unlogged()
-    is_silent = not state.ledger(group.context.me).facts and group.speaker.is_silent
+    is_silent = not state.ledger(group.context.me).facts and group.speaker.has_said_nothing
     is_known = state.claim is None or state.claim.rules == RULE_SET
     if not (is_new_here and is_silent and is_known) or group.disk.holdings.count:
-        return False
+        return
     group.table.take_over(snapshot)
     group.remember()
-    return True
+    group.context.taken_over += 1

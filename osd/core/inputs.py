@@ -264,6 +264,12 @@ class Hinted(NamedTuple):
     epoch: Epoch
 
 
+class HoldingsWanted(NamedTuple):
+    """Somebody's proof waits until this store has stated what it has of these RGs."""
+
+    rgs: tuple[RgId, ...]
+
+
 class Damaged(NamedTuple):
     """This store's copy of that version, kept in that body, is bad or could not be read."""
 
@@ -316,6 +322,7 @@ Input = (
     | Barrier
     | GiveUp
     | Hinted
+    | HoldingsWanted
     | SnapshotCame
     | Damaged
     | Sound

@@ -34,6 +34,7 @@ from osd.core.inputs import (
     Get,
     GiveUp,
     Hinted,
+    HoldingsWanted,
     Input,
     Limited,
     Miscounted,
@@ -193,6 +194,17 @@ class Node:
             self.context.frontier.want(MAP_PARTITION)
         if given.rg in self.groups:
             self._agenda.touch(given.rg)
+
+    def _holdings_wanted(self, given: HoldingsWanted) -> None:
+        """Also an RG of which nothing is here is followed, until that is said."""
+        if self.membership.phase is not Phase.RUNNING:
+            return
+        for rg in given.rgs:
+            if rg not in self.groups:
+                self._follow(rg)
+                self.groups[rg].place_on(*self.membership.placing(rg))
+            self.groups[rg].speaker.want_holdings()
+            self._agenda.touch(rg)
 
     def _damaged(self, given: Damaged) -> None:
         group = self.groups.get(given.rg)
@@ -366,6 +378,7 @@ _HANDLERS: dict[type, Callable[[Node, Any], None]] = {
     GiveUp: Node._give_up,
     SnapshotCame: Node._snapshot_came,
     Hinted: Node._hinted,
+    HoldingsWanted: Node._holdings_wanted,
     Damaged: Node._damaged,
     Sound: Node._sound,
     Miscounted: Node._miscounted,

@@ -54,6 +54,8 @@ class Speaker:
         self._must_settle: bool | None = None
         """Whether something said before may be outstanding; None until caught up."""
         self._is_asked = False
+        self._wanted_at: int | None = None
+        """Somebody wants the holdings as of this question about the log's end, or a later one."""
         self._has_compared = False
         """Whether the disk was compared with the log since the start or the last doubt."""
         self._may_have_unknown = False
@@ -80,9 +82,19 @@ class Speaker:
         return self._has_stated and self._under_way is None
 
     @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for the holdings."""
+        return self._wanted_at is not None
+
+    @property
     def is_silent(self) -> bool:
         """Settled, and nothing waits to be said."""
         return self.is_settled and not self._has_news()
+
+    @property
+    def has_said_nothing(self) -> bool:
+        """Whether nothing was said since the RG is followed, and nothing waits to be said."""
+        return self._ticket is None and not self._has_news()
 
     @property
     def knows_disk(self) -> bool:
@@ -116,6 +128,10 @@ class Speaker:
     def gone(self, version: Version) -> None:
         """The log counts this version here, and no row has it."""
         self._gone.add(version)
+
+    def want_holdings(self) -> None:
+        """State them once the RG is read as far as the log goes now, be they stated or not."""
+        self._wanted_at = self._context.frontier.want(self._group.partition)
 
     def doubt_disk(self) -> None:
         """The disk was seen to differ from the log: compare them anew."""
@@ -204,15 +220,23 @@ class Speaker:
         return bool(self._erased or self._lost or self._gone or any(self._imported.values()))
 
     def _owes_answer(self) -> bool:
-        """A store outside placed with facts answers each claim once."""
+        """A store outside placed with facts answers each claim once, and any store who asks it."""
+        if self._wanted_is_read:
+            return True
         claim = self._group.state.standing
         ledger = self._group.ledger
         if claim is None or self._context.me in claim.placed or not ledger.facts:
             return False
         return ledger.stated is None or ledger.stated.answers != claim.fence
 
+    @property
+    def _wanted_is_read(self) -> bool:
+        return self._wanted_at is not None and self._group.is_read_to(self._wanted_at)
+
     def _say_holdings(self) -> None:
         group = self._group
+        if self._wanted_is_read:
+            self._wanted_at = None  # if this fails the next is made by itself
         claim = group.state.standing
         is_source = claim is not None and self._context.me not in claim.placed
         serials = [staged.serial for staged in group.disk.staged()]

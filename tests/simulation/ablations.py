@@ -12,21 +12,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import DecodeError
 from msgspec.structs import replace
 from pytest import MonkeyPatch  # noqa: PT013
 
-from eventlog.ids import Fence, Store, Version
+from eventlog.ids import Fence, RgId, Store, Version
+from eventlog.log import Log
 from eventlog.rg_events import CopiesLost, ObjectsImported, Operation
 from osd import returning
 from osd.core import claims, custody, doomer, importer, membership, operations, readers, speaker
 from osd.core.answers import Done
 from osd.core.inputs import Delete, Get, Put
 from osd.memory_rows import MemoryRows
-from projections import cluster_map, map_fold, object_facts, plans, replica_group
+from projections import cluster_map, map_fold, object_facts, plans, replica_group, snapshots
 from projections.failure_domains import Candidate
 from projections.object_facts import Draft
 from projections.rg_state import Body, Claim, Entry, Fact, OpKind, Status
 from projections.voids import Void
+from simulation import cluster
 
 Ablation = Callable[[MonkeyPatch], None]
 
@@ -251,7 +254,36 @@ def _no_memory(patch: MonkeyPatch) -> None:
 
 def _no_leaving(patch: MonkeyPatch) -> None:
     """A version is imported again while its doomed copy is still to be erased."""
+    read_doomed, is_leaving = custody.Custody._read_doomed, custody.Custody.is_leaving
+
+    def read_all(self: custody.Custody) -> None:
+        with MonkeyPatch.context() as inner:  # what is to be erased is another matter
+            inner.setattr(custody.Custody, "is_leaving", is_leaving)
+            read_doomed(self)
+
+    patch.setattr(custody.Custody, "_read_doomed", read_all)
     patch.setattr(custody.Custody, "is_leaving", _always(False))
+
+
+def _imports_first(patch: MonkeyPatch) -> None:
+    """What was erased is said after what was imported, not before."""
+    say_changes = speaker.Speaker._say_changes
+
+    def say_imports_first(self: speaker.Speaker) -> bool:
+        if not any(self._imported.values()):
+            return say_changes(self)
+        erased, self._erased = self._erased, set()
+        say_changes(self)
+        self._erased |= erased
+        return True
+
+    patch.setattr(speaker.Speaker, "_say_changes", say_imports_first)
+
+
+def _mistaken_erasure(patch: MonkeyPatch) -> None:
+    """An erasure may be said of a copy that was imported meanwhile."""
+    _no_leaving(patch)
+    _imports_first(patch)
 
 
 def _unread_map(patch: MonkeyPatch) -> None:
@@ -312,6 +344,21 @@ def _rash_doomer(patch: MonkeyPatch) -> None:
     patch.setattr(speaker.Speaker, "knows_disk", property(_always(True)))
 
 
+def _any_snapshot(patch: MonkeyPatch) -> None:
+    """A snapshot is believed if it can be decoded, whatever its sums say."""
+
+    def believe(data: bytes, _rg: RgId, _log: Log) -> snapshots.Snapshot | snapshots.Doubt:
+        try:
+            found = snapshots._decode(data[len(snapshots.MAGIC) + snapshots._SUM_BYTES :])
+            found.folded()
+            list(found.objects())
+        except (DecodeError, ValueError) as error:
+            return snapshots.Doubt(str(error))
+        return found
+
+    patch.setattr(cluster, "believed", believe)
+
+
 ONE_COPY_ABLATIONS: dict[str, Ablation] = {
     "fence": _fence_without("epoch", "round", "store", "boot"),
     "epoch-of-fence": _fence_without("epoch"),
@@ -342,6 +389,8 @@ ONE_COPY_ABLATIONS: dict[str, Ablation] = {
     "tombstones-wait": _short_tombstone,
     "request-memory": _no_memory,
     "erased-before-imported-again": _no_leaving,
+    "erased-said-first": _imports_first,
+    "erasure-of-the-old-copy": _mistaken_erasure,
     "map-read-before-claim": _unread_map,
     "calm": _no_calm,
     "exact-placement": _rough_placement,
@@ -349,5 +398,6 @@ ONE_COPY_ABLATIONS: dict[str, Ablation] = {
     "layout-of-change": _any_layout,
     "swept-files": _unswept_files,
     "disk-known-before-dooming": _rash_doomer,
+    "doubted-snapshots": _any_snapshot,
 }
 """All, by the name of what is missing."""

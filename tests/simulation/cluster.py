@@ -99,8 +99,6 @@ class Cluster:
         """Asked before each append of a node."""
         self.copied = 0
         """Objects fetched by nodes from nodes."""
-        self.snapshots = 0
-        """Given out and believed."""
         self.asked: dict[Ticket, Callable[[Machine, Answer, bytes | None], None]] = {}
         """Who waits for an answer, and for the bytes that came with it."""
         self._records: dict[TopicPartition, list[Decoded]] = {}
@@ -324,7 +322,6 @@ class Cluster:
             damaged = self.chance.damaged(data) if data is not None else b""
             found = believed(damaged, wanted.rg, self.log)
             came = SnapshotCame(wanted.rg, None if isinstance(found, Doubt) else found)
-            self.snapshots += came.snapshot is not None
             self._send(target, machine, came)
 
         for target in self.alive():

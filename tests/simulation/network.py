@@ -39,6 +39,8 @@ class Network:
         self._world = world
         self._random = random
         self._cut: set[tuple[str, str]] = set()
+        self._held: dict[tuple[str, str], list[Action]] = {}
+        self._repeated: dict[tuple[str, str], list[Action]] = {}
 
     def send(
         self, origin: str, target: str, ms: int, action: Action, *, once: bool = False
@@ -72,9 +74,32 @@ class Network:
         """Every way is open again."""
         self._cut.clear()
 
+    def hold(self, origin: str, target: str) -> None:
+        """What gets from here to there waits until it is released."""
+        self._held.setdefault((origin, target), [])
+
+    def repeat(self, origin: str, target: str) -> None:
+        """What gets from here to there next comes once more when it is released."""
+        self._repeated.setdefault((origin, target), [])
+
+    def release(self) -> None:
+        """All that was held or is to be repeated arrives now, in its order."""
+        waiting = [*self._held.values(), *self._repeated.values()]
+        self._held, self._repeated = {}, {}
+        for actions in waiting:
+            for action in actions:
+                action()
+
     def _arrive(self, origin: str, target: str, action: Action) -> None:
-        if not self.is_cut(origin, target):
-            action()
+        way = (origin, target)
+        if self.is_cut(origin, target):
+            return
+        if way in self._held:
+            self._held[way].append(action)
+            return
+        if way in self._repeated and not self._repeated[way]:
+            self._repeated[way].append(action)
+        action()
 
     def _chance(self, thousandths: int) -> bool:
         return thousandths > 0 and self._random.randrange(1_000) < thousandths

@@ -31,6 +31,7 @@ from simulation.checkers.same_state import SameState
 from simulation.client_calls import ReadCall
 from simulation.clients import Clients
 from simulation.cluster import ONE_COPY, Cluster, Copies
+from simulation.inquiries import Inquiries
 from simulation.nemesis import Nemesis
 from simulation.observers import Observer, Violation
 from simulation.operator import Operator
@@ -47,6 +48,8 @@ FIERCE = 3
 """Of so many seeds one is more often ambushed than left in peace."""
 SCRUBBED = 3
 """Of so many seeds one has no scrub before the end."""
+ASKED = 4
+"""Of so many seeds from `SNAPSHOTS_FROM` on one has stores asked for what they have."""
 SNAPSHOTS_FROM = 200
 """From here on in every second seed RGs that come to a store wait for a snapshot, and in two
 of three some RGs share a partition."""
@@ -99,6 +102,7 @@ class Run:
         )
         self.scrubs = Scrubs(self.cluster, Random(-1 - seed), self.nemesis.lose_row)
         self.throttles = Throttles(self.cluster, Random(-1_000_001 - seed))
+        self.inquiries = Inquiries(self.cluster, Random(-2_000_001 - seed))
         self.at_rest: list[Observer] = [CalmBursts(self.cluster)]
         """Looks that change the cluster, and so come last."""
         self.situations = Situations(self.cluster)
@@ -147,6 +151,8 @@ class Run:
             self.scrubs.begin()
         if self.seed % THROTTLED == THROTTLED - 1:
             self.throttles.begin()
+        if self.seed >= SNAPSHOTS_FROM and self.seed % ASKED == 0:
+            self.inquiries.begin()
         acts: list[Callable[[], None]] = [
             self.clients.act,
             self._wait,
@@ -183,6 +189,7 @@ class Run:
             raise Violation("clean at rest", "\n".join(left))
         self._doubt()
         self.scrubs.everywhere()
+        self.inquiries.end()
         self._settle()
         reads = [self.clients.read(name) for name in NAMES]
         self._settle()

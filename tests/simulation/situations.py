@@ -55,6 +55,7 @@ class Situation(StrEnum):
     MENDED = "a lost copy is replaced"
     UNAVAILABLE = "a read of what only stores have that are down"
     VERDICT = "a monitor's verdict is accepted"
+    HANDED_OVER = "an RG goes on from another store's snapshot"
     STALE_VERDICT = "a monitor's verdict about an earlier process"
 
 
@@ -110,6 +111,8 @@ class Situations(Observer):
         for reply in effects.replies:
             if isinstance(reply.answer, NotNow) and reply.answer.why.startswith("min_replicas"):
                 self.seen.add(Situation.TOO_FEW)
+        if machine.node is not None and machine.node.context.taken_over:
+            self.seen.add(Situation.HANDED_OVER)
         if effects.settles:
             self.seen.add(Situation.SETTLED)
 

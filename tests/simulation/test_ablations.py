@@ -1,10 +1,13 @@
 """Each safeguard is missed: without it the search, or a transcript, comes to what must not be."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from simulation.safeguards import ABLATIONS, MISSED_IN, MISSED_WITHIN, NOT_MISSED
+from folds.building import B, fence
+from folds.test_rg_rules import TestDooming, TestOperations, TestRetirement
+from simulation.safeguards import ABLATIONS, HELD_TWICE, MISSED_IN, MISSED_WITHIN
 from simulation.search import Terms, first_failure
 from transcripts.runner import read, rewrite
 
@@ -28,6 +31,27 @@ def test_a_transcript_misses(name: str, monkeypatch: pytest.MonkeyPatch) -> None
     assert line in rewrite(kept).splitlines()
 
 
+def _fenced_by(**other: object) -> Callable[[], None]:
+    return lambda: TestOperations().test_every_part_of_the_fence_counts(fence(1, **other))  # type: ignore[arg-type]
+
+
+RULES: dict[str, Callable[[], None]] = {
+    "store-of-fence": _fenced_by(by=B),
+    "boot-of-fence": _fenced_by(boot=2),
+    "fence-of-dooming": TestDooming().test_not_under_another_fence,
+    "fence-of-retirement": TestRetirement().test_only_the_standing_claim_retires,
+}
+"""Of what is held twice: the test of the fold that objects."""
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_of_the_fold_is_missed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    RULES[name]()
+    ABLATIONS[name](monkeypatch)
+    with pytest.raises(AssertionError):
+        RULES[name]()
+
+
 def test_of_every_ablation_it_is_known_who_misses_it() -> None:
-    known = [*MISSED_WITHIN, *MISSED_IN, *NOT_MISSED]
+    known = [*MISSED_WITHIN, *MISSED_IN, *HELD_TWICE]
     assert sorted(known) == sorted(ABLATIONS)

@@ -4,6 +4,8 @@ Rule: a transcript is blocks of commands, a line `----`, and what the commands
 printed: every event they brought into the log, every answer, and what they
 were asked to show. Two runs print the same.
 
+    snapshots MS         OSDs ask for snapshots and wait so long (first of all)
+    garble FROM TO       every snapshot has these letters instead of those when it comes
     osds N ...           add and start these OSDs
     start N [rebuild]    start a dead OSD's process        start N briefly: for 3 ms
     kill N [keep K]      kill -9; K (or all) changes survive that were not durable
@@ -14,13 +16,17 @@ were asked to show. Two runs print the same.
     put NAME TEXT, get NAME, rm NAME
         [as REQUEST] [at N] [if absent | if there | if V]: at N: of osd.N, whoever is the primary
     cut N                no way between osd.N and the log  heal
+    hold N M             what osd.N sends to osd.M waits   repeat N M: the next comes once more
+    release              all of that arrives now
+    lag N TOPIC MS       osd.N reads nothing new of the map or of the rg for so long
     freeze N             its process stands still          thaw N
     fates FATE ...       of the next appends: ok or one of refused, full, lost, landed, late, twice
                          and unsaid: lost without a word, as no log may
     spoil N NAME         other bytes on its disk           vanish N NAME: its copy's row is gone
-    misplace N NAME      its copy's file is gone
-    mend N NAME          the right bytes again             leap YEARS
+    misplace N NAME      its copy or its file is gone       mend N NAME: the right bytes again
+    leap YEARS
     scrub N [light]      it looks at all it has, every byte
+    ask N                somebody's proof waits for what it has
     run MS               let time pass                     settle
     until EVENT [osd.N]  let time pass until such an event is in the log
     show                 states, sources, copies on disks
@@ -30,7 +36,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from eventlog.ids import OsdId, RgId, Version
+from eventlog.ids import OsdId, Partition, RgId, Topic, Version
 from eventlog.map_events import (
     MapChange,
     OsdDown,
@@ -58,12 +64,13 @@ from osd.core.answers import (
     UpToDate,
 )
 from osd.core.effects import Ticket
-from osd.core.inputs import Condition
+from osd.core.inputs import Condition, HoldingsWanted
 from osd.core.scrubbing import Depth
 from osd.disk import Copy
 from projections.explain import explain
 from projections.plans import Source, import_plan
 from simulation.asking import Asker, Options
+from simulation.chance import Chance
 from simulation.cluster import Cluster
 from simulation.nemesis import YEAR_MS
 from simulation.network import LOG
@@ -117,6 +124,8 @@ class Runner:
     def _run(self, command: str) -> None:
         verb, *words = command.split()
         actions: dict[str, Callable[..., None]] = {
+            "snapshots": self._snapshots,
+            "garble": self._garble,
             "osds": self._osds,
             "start": self._start,
             "kill": self._kill,
@@ -133,6 +142,10 @@ class Runner:
             "show": self._show,
             "cut": self._cut,
             "heal": self._heal,
+            "hold": self._hold,
+            "repeat": self._repeat,
+            "release": self._release,
+            "lag": self._lag,
             "freeze": self._freeze,
             "thaw": self._thaw,
             "fates": self._fates,
@@ -142,9 +155,16 @@ class Runner:
             "mend": self._mend,
             "copies": self._copies,
             "scrub": self._scrub,
+            "ask": self._ask_holdings,
             "leap": self._leap,
         }
         actions[verb](*words)
+
+    def _snapshots(self, ms: str) -> None:
+        self.cluster.settings = self.cluster.settings._replace(snapshot_ms=int(ms))
+
+    def _garble(self, before: str, after: str) -> None:
+        self.cluster.chance = _Garbling(before.encode(), after.encode())
 
     def _osds(self, *osds: str) -> None:
         for osd in osds:
@@ -219,6 +239,19 @@ class Runner:
     def _heal(self) -> None:
         self.cluster.network.heal()
 
+    def _hold(self, origin: str, target: str) -> None:
+        self.cluster.network.hold(self._machine(origin).address, self._machine(target).address)
+
+    def _repeat(self, origin: str, target: str) -> None:
+        self.cluster.network.repeat(self._machine(origin).address, self._machine(target).address)
+
+    def _release(self) -> None:
+        self.cluster.network.release()
+        self.cluster.world.run(50)
+
+    def _lag(self, osd: str, topic: str, ms: str) -> None:
+        self.cluster.lag(self._machine(osd), (Topic(topic), Partition(0)), int(ms))
+
     def _freeze(self, osd: str) -> None:
         self.cluster.freeze(self._machine(osd))
 
@@ -259,6 +292,10 @@ class Runner:
 
     def _scrub(self, osd: str, depth: str = "deep") -> None:
         Scrubs(self.cluster, Random(0), lambda *_: None).all_of(self._machine(osd), Depth(depth))
+        self.cluster.world.run(50)
+
+    def _ask_holdings(self, osd: str) -> None:
+        self.cluster.feed(self._machine(osd), HoldingsWanted((RG,)))
         self.cluster.world.run(50)
 
     def _leap(self, years: str) -> None:
@@ -324,6 +361,18 @@ class Runner:
                 return type(answer).__name__
 
 
+class _Garbling(Chance):
+    """Leaves nothing to chance but what snapshots are damaged by."""
+
+    def __init__(self, before: bytes, after: bytes) -> None:
+        super().__init__(None)
+        self._before, self._after = before, after
+
+    def damaged(self, data: bytes) -> bytes:
+        """The same bytes, but for these."""
+        return data.replace(self._before, self._after)
+
+
 def _options(words: tuple[str, ...]) -> Options:
     """`as r1 at 2 if absent`."""
     options = Options()
@@ -360,6 +409,8 @@ def _describe(machine: Machine, cluster: Cluster) -> list[str]:
     line = f"{machine.address} {'+'.join(group.flags)}, copies {' '.join(copies) or 'none'}"
     if staged or imports:
         line += f", {staged} staged, {imports} imported and not logged"
+    if machine.node.context.taken_over:
+        line += f", {machine.node.context.taken_over} handed over"
     lines = [line]
     if group.claims.fence is not None:
         plan = import_plan(group.state, group.table, group.placed)
