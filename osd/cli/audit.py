@@ -60,6 +60,13 @@ Export = Annotated[
         "--export", metavar="DIR", help="Write the log as Parquet, by day.", show_default=False
     ),
 ]
+Ask = Annotated[
+    bool,
+    typer.Option(
+        "--ask/--no-ask",
+        help="deletions, retire: let stores that are silent say what they have, and wait for it.",
+    ),
+]
 Rebuild = Annotated[bool, typer.Option("--rebuild", help="Make the audit database anew.")]
 
 
@@ -71,6 +78,7 @@ def audit(  # noqa: PLR0913, PLR0917 - its options
     until: Until = None,
     page: Page = None,
     export: Export = None,
+    ask: Ask = True,
     rebuild: Rebuild = False,
     json: options.Json = False,
     db: options.Database = None,
@@ -78,23 +86,23 @@ def audit(  # noqa: PLR0913, PLR0917 - its options
     log: options.Log = None,
 ) -> None:
     """Report on the log, with a verdict; without REPORT, all verdicts in brief."""
+    from osd.cli.asking import ask_the_silent
     from osd.cli.auditing import followed
     from projections.audit.database import reading
 
     chosen = {"prefix": prefix, "since": since, "until": until}
     values = _values(name, subject) | chosen
     _require_used(name, {**chosen, "page": page})
-    with (
-        followed(log, db, sync=sync, rebuild=rebuild, object_name=_only(values)) as found,
-        reading(found.path, found.identity) as connection,
-    ):
-        if export is not None:
-            _export(connection, export)
-            return
-        if not name:
-            _overview(connection, json=json)
-            return
-        _one(connection, name, values, found.identity.cluster, page=page, json=json)
+    with followed(log, db, sync=sync, rebuild=rebuild, object_name=_only(values)) as found:
+        if ask and sync and name:
+            ask_the_silent(found, log, name, values)
+        with reading(found.path, found.identity) as connection:
+            if export is not None:
+                _export(connection, export)
+            elif name:
+                _one(connection, name, values, found.identity.cluster, page=page, json=json)
+            else:
+                _overview(connection, json=json)
 
 
 def _require_used(name: str, said: Mapping[str, object]) -> None:

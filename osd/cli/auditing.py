@@ -7,8 +7,9 @@ Where another process holds it, what it has is used, and said; where the log
 has been replaced, nothing is, until somebody says --rebuild.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,6 +24,8 @@ class Audit(NamedTuple):
 
     path: Path
     identity: "LogIdentity"
+    read_on: Callable[[], None]
+    """Brings it up to the log's end once more."""
 
 
 @contextmanager
@@ -47,7 +50,8 @@ def followed(
         if rebuild:
             discard(path)
         _bring_up_to_date(path, log, object_name, load=sync or not path.exists())
-        yield Audit(path, log.identity)
+        read_on = partial(_bring_up_to_date, path, log, object_name, load=True)
+        yield Audit(path, log.identity, read_on)
 
 
 def default_path(log: "Log") -> Path:

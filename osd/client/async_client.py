@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Self
 import aiohttp
 
 from eventlog.errors import BadName
-from eventlog.ids import Epoch, Layout, OsdId, RgId, Version, osd_name
+from eventlog.ids import Epoch, Layout, OsdId, RgId, Store, Version, osd_name
 from eventlog.log import Log
 from eventlog.map_events import MapChange
 from eventlog.open import open_log
@@ -208,6 +208,10 @@ class AsyncClient:
     async def copies(self, osd: Osd, rg: RgId) -> Sequence[Facts]:
         """Every copy that the OSD's fold, and its disk, has of one RG."""
         return await self._questions.copies(osd, rg)
+
+    async def want_holdings(self, store: Store, rgs: Sequence[RgId]) -> None:
+        """Let the store state in the log what it has of these RGs: a proof waits for that."""
+        await self._questions.want_holdings(store, rgs)
 
     async def limits(self, osd: Osd) -> Facts:
         """What the OSD's background imports may use, and use."""

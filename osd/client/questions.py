@@ -1,4 +1,4 @@
-"""Questions: what OSDs know, asked without changing anything.
+"""Questions: what OSDs know, asked without changing anything but what they say of it.
 
 Rule: what concerns one RG is asked of its primary, and again if it moved;
 what concerns the cluster is asked of every OSD once, and who is silent is
@@ -6,14 +6,14 @@ named instead of waited for.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 import msgspec
 
-from eventlog.ids import Epoch, OsdId, RgId, Version, checked_name, osd_name, rg_name
+from eventlog.ids import Epoch, OsdId, RgId, Store, Version, checked_name, osd_name, rg_name
 from eventlog.log import Log
 from osd.client.answers import Facts, OsdStatus, RgRow, ScrubAsked
 from osd.client.cluster_status import ClusterStatus, followed_places, put_together
@@ -143,6 +143,16 @@ class Questions:
         if isinstance(facts, Again):
             raise facts.error
         return facts
+
+    async def want_holdings(self, store: Store, rgs: Sequence[RgId]) -> None:
+        """Let the store state in the log what it has of these RGs. Raises `Unavailable`."""
+        osd = self._placing.map.osds.get(store.osd)
+        if osd is None or osd.address is None or osd.store != store:
+            raise Unavailable(f"{store} is not in the map", "Retire it if it is gone for good.")
+        put = msgspec.json.encode({"store": str(store), "rgs": rgs})
+        answer = await read_answer(self._session, osd, "/holdings", Epoch(0), STATUS_S, put=put)
+        if isinstance(answer, Again):
+            raise answer.error
 
     async def has_copy(self, osd: OsdId, rg: RgId, version: Version, name: str) -> bool:
         """Whether the OSD gives out these bytes. Raises `Unavailable`."""

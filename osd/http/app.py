@@ -18,6 +18,7 @@ from eventlog.ids import RgId, Serial, Version
 from osd.core.inputs import Hinted
 from osd.errors import DiskError, DiskFull, Refused
 from osd.http.answers import error, refusal
+from osd.http.holdings import HoldingsAsked
 from osd.http.limits import LimitSetting
 from osd.http.malformed import Connections
 from osd.http.objects import Objects
@@ -56,6 +57,7 @@ class App:
         self._reports = Reports(shell, scrubber)
         limits, scrubs = LimitSetting(shell), Scrubs(scrubber)
         self._method_roots: dict[str, dict[str, Handler]] = {
+            "holdings": {"PUT": HoldingsAsked(shell).put},
             "limits": {"GET": limits.get, "PUT": limits.put},
             "parcels": {"GET": self._parcels.receive},
             "scrub": {"GET": scrubs.report, "POST": scrubs.begin, "DELETE": scrubs.stop},

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from eventlog.ids import RgId, Store, parse_store
 from projections.audit.database import Connection
 from projections.audit.deriving import behind, partitions_of
 from projections.audit.errors import AuditError, QueryRefused
@@ -157,6 +158,9 @@ KINDS: Mapping[str, Kind] = {
 }
 """Every report, by name."""
 
+SILENT = ("deletions", "retire")
+"""Those that may wait for stores that have something still to say."""
+
 
 def report(connection: Connection, name: str, values: Values | None = None) -> Report:
     """One report; `values` for the kind's parameters, None where they are absent.
@@ -165,16 +169,32 @@ def report(connection: Connection, name: str, values: Values | None = None) -> R
     `AuditError` where facts are behind.
     """
     kind = KINDS[name]
-    given = {parameter: (values or {}).get(parameter) for parameter in kind.parameters}
+    given = _given(kind, values)
     _require_facts(connection, given.get("object"))
-    for parameter in ("since", "until"):
-        if given.get(parameter) is not None:
-            given[parameter] = _time(str(given[parameter]))
     checks = (*kind.checks, _STOPPED, _SKIPPED, _RESTS)
     tables = tuple(_table(connection, check, given) for check in checks)
     faults = sum(_faults(check, table) for check, table in zip(checks, tables, strict=True))
     sentence = kind.yes if not faults else f"{kind.no}: {faults:,} found"
     return Report(name, kind.question, not faults, sentence, tables)
+
+
+def silent(connection: Connection, name: str, values: Values) -> dict[Store, list[RgId]]:
+    """The stores that this report waits for, each with the RGs of which it has still to speak."""
+    if name not in SILENT:
+        return {}
+    found: dict[Store, list[RgId]] = {}
+    given = _given(KINDS[name], values)
+    for store, rg in connection.execute(script(f"silent_{name}"), given).fetchall():
+        found.setdefault(parse_store(store), []).append(RgId(rg))
+    return found
+
+
+def _given(kind: Kind, values: Values | None) -> dict[str, object]:
+    given = {parameter: (values or {}).get(parameter) for parameter in kind.parameters}
+    for parameter in ("since", "until"):
+        if given.get(parameter) is not None:
+            given[parameter] = _time(str(given[parameter]))
+    return given
 
 
 def _require_facts(connection: Connection, name: object) -> None:

@@ -26,8 +26,11 @@ class Inquiries:
         self._cluster.world.after(self._random.randint(1, PAUSE_MS), self._act)
 
     def end(self) -> None:
-        """Every store is asked of everything once more, and then nobody."""
+        """Nobody is asked any more but by `everywhere`."""
         self._has_ended = True
+
+    def everywhere(self) -> None:
+        """Every store is asked of everything."""
         every = tuple(map(RgId, range(len(self._cluster.reference.rgs))))
         for machine in self._cluster.alive():
             self._cluster.feed(machine, HoldingsWanted(every))

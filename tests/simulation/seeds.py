@@ -179,6 +179,7 @@ class Run:
         self.ambush.end()
         self.nemesis.end()
         self.scrubs.end()
+        self.inquiries.end()
         self.cluster.world.run(5_000)
         self.nemesis.end()  # who was just stopping has ended by now
         self.throttles.end()
@@ -189,7 +190,7 @@ class Run:
             raise Violation("clean at rest", "\n".join(left))
         self._doubt()
         self.scrubs.everywhere()
-        self.inquiries.end()
+        self.inquiries.everywhere()
         self._settle()
         reads = [self.clients.read(name) for name in NAMES]
         self._settle()
