@@ -8,7 +8,8 @@ and `BURST_MS` more, and one pull more. What a client waits for has no place
 and takes from no bucket.
 
 While clients ask something of this node, the background gives way: one pull is
-under way at once, a small one, and as long as it took nothing is started after it.
+under way at once, a small one, and as long as it took nothing is started after it,
+`REST_MS` at most.
 
 What is not here: which objects are pulled (see `osd.core.importer`).
 """
@@ -23,6 +24,8 @@ GIVE_WAY_MS = 300
 """So long after a client's last request; above the time between two ticks."""
 GIVE_WAY_SHARE = 4
 """So many times fewer small objects are fetched together meanwhile."""
+REST_MS = 100
+"""At most, after a pull; one that took long mostly waited for others."""
 MAX_PULLS = 1_000
 MAX_RATE = 1 << 50
 
@@ -95,7 +98,7 @@ class Pulls:
 
     def finish(self, size: int, now: int) -> None:
         """It came to its end, whatever it brought."""
-        self._rests_until = 2 * now - self._started_at
+        self._rests_until = now + min(now - self._started_at, REST_MS)
         self.under_way -= 1
         self.bytes_under_way -= size
 

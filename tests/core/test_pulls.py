@@ -7,7 +7,7 @@ import pytest
 from eventlog.ids import Boot
 from folds.building import A
 from osd.core.context import Context, Settings
-from osd.core.pulls import BURST_MS, GIVE_WAY_MS, Limits, Pulls
+from osd.core.pulls import BURST_MS, GIVE_WAY_MS, REST_MS, Limits, Pulls
 from osd.core.room import Room
 from osd.memory_rows import MemoryRows
 
@@ -65,6 +65,14 @@ class TestGivingWay:
         pulls.finish(10, 1_050)
         assert not pulls.may_start(1_099)
         assert pulls.may_start(1_100)
+
+    def test_a_long_pull_is_not_rested_from_for_long(self) -> None:
+        pulls = Pulls(Limits(pulls=4))
+        pulls.start(10, 1_000)
+        pulls.asked(9_000)
+        pulls.finish(10, 9_000)
+        assert not pulls.may_start(9_000 + REST_MS - 1)
+        assert pulls.may_start(9_000 + REST_MS)
 
     def test_nobody_rests_when_nobody_asks(self) -> None:
         pulls = Pulls(Limits(pulls=1))
