@@ -5,6 +5,7 @@ whose records are in the log's order within each partition.
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import NamedTuple
 
 from eventlog.ids import Boot, Epoch, Fence, Offset, RgId, Serial, Store, Version
@@ -230,6 +231,18 @@ class Delete(NamedTuple):
     """None: it is removed."""
 
 
+class Consistency(StrEnum):
+    """What a read waits for."""
+
+    LOG = "log"
+    """All that was in the log when it came, as the log says where its end is."""
+    BARRIER = "barrier"
+    """The same, found by reading back an event that is appended then: a broker that has lost a
+    partition and does not know it yet may say where it ends, but takes no event."""
+    LOCAL = "local"
+    """Nothing: the answer may be late."""
+
+
 class Get(NamedTuple):
     """Serve the object of this name."""
 
@@ -238,8 +251,7 @@ class Get(NamedTuple):
     name: str
     epoch: Epoch
     deadline: int
-    is_local: bool = False
-    """`consistency=local`: ask the log nothing."""
+    consistency: Consistency = Consistency.LOG
     is_head: bool = False
     """The bytes are not wanted."""
 

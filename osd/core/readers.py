@@ -1,8 +1,10 @@
 """Reads at the primary: linearizable, also while importing.
 
 Rule: a read is served once the RG is folded up to where the log ended after
-the read arrived; `local` reads ask nothing, and wait only where nothing of
-the RG is folded yet: absence is no evidence. What is served is the current
+the read arrived; where that is, the log says, or for `barrier` a statement of
+the holdings that is appended then and read back, one for all who wait. `local`
+reads ask nothing, and wait only where nothing of the RG is folded yet: absence
+is no evidence. What is served is the current
 version, from this disk if it counts here, else fetched first from any store
 that holds it. If none of those is up the answer names them. While a copy here
 is known to be bad and the log does not say so yet, its readers wait for that.
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING
 from eventlog.ids import Version
 from osd.core.answers import Answer, Found, Known, NotFound, NotNow, Unavailable
 from osd.core.effects import Ticket
-from osd.core.inputs import Get
+from osd.core.inputs import Consistency, Get
 from projections.plans import want
 from projections.rg_state import Entry
 
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 class _Reading:
     request: Get
     question: int | None
-    """Served once this question of the frontier is reached; None: at once."""
+    """Served once this question of the frontier is reached; None: none was asked."""
+    statement: int | None
+    """Served once this statement of the holdings is read back, or a later one."""
 
 
 class Readers:
@@ -54,10 +58,12 @@ class Readers:
 
     def ask(self, request: Get) -> None:
         """Take a client's read; it is answered later in this step or a later one."""
-        question = None
-        if not request.is_local:
+        question = statement = None
+        if request.consistency is Consistency.LOG:
             question = self._context.frontier.want(self._group.partition)
-        self._waiting.append(_Reading(request, question))
+        elif request.consistency is Consistency.BARRIER:
+            statement = self._group.speaker.barrier()
+        self._waiting.append(_Reading(request, question, statement))
 
     def advance(self) -> None:
         """Serve those whose question is reached."""
@@ -75,6 +81,8 @@ class Readers:
         group, question = self._group, reading.question
         if group.stuck is not None:
             return True
+        if reading.statement is not None:
+            return group.speaker.read_back >= reading.statement
         return group.is_begun if question is None else group.is_read_to(question)
 
     def _is_bad(self, request: Get) -> bool:

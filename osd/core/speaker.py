@@ -56,6 +56,10 @@ class Speaker:
         self._is_asked = False
         self._wanted_at: int | None = None
         """Somebody wants the holdings as of this question about the log's end, or a later one."""
+        self._begun = 0
+        """How often the holdings were stated since the RG is followed."""
+        self.read_back = 0
+        """The last of these that was read back."""
         self._has_compared = False
         """Whether the disk was compared with the log since the start or the last doubt."""
         self._may_have_unknown = False
@@ -133,6 +137,11 @@ class Speaker:
         """State them once the RG is read as far as the log goes now, be they stated or not."""
         self._wanted_at = self._context.frontier.want(self._group.partition)
 
+    def barrier(self) -> int:
+        """State the holdings; what `read_back` then comes to."""
+        self.want_holdings()
+        return self._begun + 1
+
     def doubt_disk(self) -> None:
         """The disk was seen to differ from the log: compare them anew."""
         self._has_compared, self._may_have_unknown = False, True
@@ -191,6 +200,8 @@ class Speaker:
         if self._under_way is None or event.n != self._under_way.n:
             return
         self._under_way = None
+        if isinstance(event, HoldingsStated):
+            self.read_back = self._begun
         if isinstance(event, HoldingsStated) and not self._has_stated:
             self._has_stated = True
             for version, _ in list(self._group.disk.imported()):
@@ -235,6 +246,7 @@ class Speaker:
 
     def _say_holdings(self) -> None:
         group = self._group
+        self._begun += 1
         if self._wanted_is_read:
             self._wanted_at = None  # if this fails the next is made by itself
         claim = group.state.standing

@@ -37,8 +37,8 @@ from osd.http.requests import (
     Sender,
     asked_copies,
     condition_of,
+    consistency_of,
     declaration_of,
-    is_local,
     media_type_of,
     metadata_of,
     object_name,
@@ -154,7 +154,7 @@ class Objects:
             name=target.name,
             epoch=sender.epoch,
             deadline=self._deadline(sender),
-            is_local=is_local(headers),
+            consistency=consistency_of(headers),
             is_head=request.method == "HEAD",
         )
         answer = await self._shell.ask(asked)

@@ -18,7 +18,7 @@ from multidict import CIMultiDictProxy
 from eventlog.errors import BadName
 from eventlog.ids import Epoch, Fence, RgId, Version, checked_name, parse_fence
 from eventlog.rg_events import MAX_METADATA_BYTES
-from osd.core.inputs import ALWAYS, Condition, Declaration
+from osd.core.inputs import ALWAYS, Condition, Consistency, Declaration
 from osd.couriers import Delivery, Parcel
 from osd.errors import Refused
 
@@ -79,12 +79,12 @@ def parameter(query: Mapping[str, str], name: str, default: int, most: int) -> i
     return min(_number(query[name], name), most) if name in query else default
 
 
-def is_local(headers: Headers) -> bool:
-    """Whether a read asks the log nothing."""
-    consistency = headers.get("Osdlog-Consistency", "log")
-    if consistency not in ("log", "local"):
-        raise _refused(f"Osdlog-Consistency is {consistency!r}, neither log nor local")
-    return consistency == "local"
+def consistency_of(headers: Headers) -> Consistency:
+    """What a read waits for."""
+    text = headers.get("Osdlog-Consistency", "log")
+    if text not in tuple(Consistency):
+        raise _refused(f"Osdlog-Consistency is {text[:40]!r}, neither log, barrier nor local")
+    return Consistency(text)
 
 
 def object_name(segment: str) -> str:

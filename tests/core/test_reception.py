@@ -3,7 +3,7 @@
 from eventlog.ids import Epoch, OsdId, RgId
 from eventlog.map_events import RgPinned
 from osd.core.answers import Answer, Found, NotNow
-from osd.core.inputs import Barrier, Get, Put
+from osd.core.inputs import Barrier, Consistency, Get, Put
 from simulation.asking import Asker
 from simulation.cluster import Cluster
 from simulation.network import LOG
@@ -69,7 +69,9 @@ def test_a_local_read_waits_where_nothing_is_folded_yet() -> None:
 
     cluster.asked[-2] = answered
     deadline = machine.now(cluster.world.now) + 1_000
-    cluster.feed(machine, Get(-2, RgId(0), "a", cluster.map.epoch, deadline, is_local=True))
+    cluster.feed(
+        machine, Get(-2, RgId(0), "a", cluster.map.epoch, deadline, consistency=Consistency.LOCAL)
+    )
     assert not heard
     cluster.world.run(1_000)
     assert heard == [Found]

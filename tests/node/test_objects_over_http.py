@@ -224,6 +224,16 @@ def test_a_newer_epoch_is_read_first(osd: OsdProcess) -> None:
     assert osd.get("epoch", Osdlog_Consistency="local").status == 200
 
 
+def test_a_read_by_barrier_comes_after_an_event_of_its_own(osd: OsdProcess) -> None:
+    rg = osd.put("barred", b"x").json["rg"]
+    before = osd.report(f"/rgs/{rg:x}")["next_offset"]
+    assert osd.get("barred", Osdlog_Consistency="barrier").body == b"x"
+    assert osd.report(f"/rgs/{rg:x}")["next_offset"] == before + 1
+    reply = osd.get("barred", Osdlog_Consistency="now")
+    assert reply.status == 400
+    assert reply.json["error"] == "Osdlog-Consistency is 'now', neither log, barrier nor local"
+
+
 def test_overwritten_files_are_removed(osd: OsdProcess) -> None:
     before = set(osd.files())
     for _ in range(3):

@@ -22,7 +22,7 @@ from eventlog.rg_events import CopiesLost, ObjectsImported, Operation
 from osd import returning
 from osd.core import claims, custody, doomer, importer, membership, operations, readers, speaker
 from osd.core.answers import Done
-from osd.core.inputs import Delete, Get, Put
+from osd.core.inputs import Consistency, Delete, Get, Put
 from osd.memory_rows import MemoryRows
 from projections import cluster_map, map_fold, object_facts, plans, replica_group, snapshots
 from projections.failure_domains import Candidate
@@ -117,7 +117,7 @@ def _stale_read(patch: MonkeyPatch) -> None:
     ask = readers.Readers.ask
 
     def ask_nothing(self: readers.Readers, request: Get) -> None:
-        ask(self, request._replace(is_local=True))
+        ask(self, request._replace(consistency=Consistency.LOCAL))
 
     patch.setattr(readers.Readers, "ask", ask_nothing)
 

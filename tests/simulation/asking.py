@@ -10,7 +10,7 @@ from typing import TypedDict, TypeVar, Unpack
 from eventlog.ids import Epoch, OsdId, rg_of
 from osd.core.answers import Answer
 from osd.core.effects import Ticket
-from osd.core.inputs import ALWAYS, Condition, Delete, Get, Put
+from osd.core.inputs import ALWAYS, Condition, Consistency, Delete, Get, Put
 from simulation.cluster import Cluster
 from simulation.stores import Machine
 
@@ -26,6 +26,8 @@ class Options(TypedDict, total=False):
     condition: Condition
     at: OsdId
     """Ask this one, be it the primary or not."""
+    consistency: Consistency
+    """Of a read."""
 
 
 class Asker:
@@ -50,9 +52,11 @@ class Asker:
         return self._send(_with(Delete(ticket, rg, name, Epoch(0), 0), options), options.get("at"))
 
     def get(self, name: str, **options: Unpack[Options]) -> Ticket:
-        """Send a read; its ticket. Of the options it knows `at`."""
+        """Send a read; its ticket. Of the options it knows `at` and `consistency`."""
         ticket, rg = self._cluster.ticket(), rg_of(name, len(self._cluster.reference.rgs))
-        return self._send(Get(ticket, rg, name, Epoch(0), 0), options.get("at"))
+        consistency = options.get("consistency", Consistency.LOG)
+        get = Get(ticket, rg, name, Epoch(0), 0, consistency)
+        return self._send(get, options.get("at"))
 
     def _send(self, request: Put | Delete | Get, at: OsdId | None) -> Ticket:
         osd = self._cluster.primary(request.rg) if at is None else at

@@ -26,7 +26,7 @@ from osd.core.answers import (
     Unavailable,
     UpToDate,
 )
-from osd.core.inputs import ALWAYS, Barrier, Condition, Delete, Get, GiveUp, Put
+from osd.core.inputs import ALWAYS, Barrier, Condition, Consistency, Delete, Get, GiveUp, Put
 from simulation import object_model
 from simulation.fetching import SMALL_BYTES
 from simulation.network import CLIENTS
@@ -285,7 +285,8 @@ class ReadCall(ClientCall):
     def request(self, machine: Machine, ticket: int, epoch: Epoch, deadline: int) -> Get:
         """See `ClientCall`."""
         get = Get(ticket, self.rg, self.name, epoch, deadline)
-        return get._replace(is_head=self.is_head, is_local=self.is_local)
+        consistency = Consistency.LOCAL if self.is_local else Consistency.LOG
+        return get._replace(is_head=self.is_head, consistency=consistency)
 
     def heard(self, attempt: int, answer: Answer, data: bytes | None, began: int) -> None:
         """See `ClientCall`."""

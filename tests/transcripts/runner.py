@@ -64,7 +64,7 @@ from osd.core.answers import (
     UpToDate,
 )
 from osd.core.effects import Ticket
-from osd.core.inputs import Condition, HoldingsWanted
+from osd.core.inputs import Condition, Consistency, HoldingsWanted
 from osd.core.scrubbing import Depth
 from osd.disk import Copy
 from projections.explain import explain
@@ -374,13 +374,15 @@ class _Garbling(Chance):
 
 
 def _options(words: tuple[str, ...]) -> Options:
-    """`as r1 at 2 if absent`."""
+    """`as r1 at 2 if absent`, `by barrier`."""
     options = Options()
     for word, value in zip(words[::2], words[1::2], strict=True):
         if word == "as":
             options["request"] = value
         elif word == "at":
             options["at"] = OsdId(int(value))
+        elif word == "by":
+            options["consistency"] = Consistency(value)
         elif value in ("absent", "there"):
             options["condition"] = Condition(
                 must_not_exist=value == "absent", must_exist=value == "there"

@@ -9,7 +9,7 @@ from eventlog.ids import RgId, Version
 from eventlog.rg_events import ObjectPut
 from osd.core.answers import Answer, Found, Known, NotFound, Unavailable
 from osd.core.effects import Effects, Ticket
-from osd.core.inputs import Get, Input
+from osd.core.inputs import Consistency, Get, Input
 from projections.replica_group import Folded
 from simulation.observers import Observer, Violation
 from simulation.reference import OPERATIONS, Reference, Told
@@ -37,7 +37,7 @@ class NoResurrection(Observer):
 
     def stepped(self, machine: Machine, given: Input, effects: Effects) -> None:
         """See `Observer`."""
-        if isinstance(given, Get) and not given.is_local:
+        if isinstance(given, Get) and given.consistency is not Consistency.LOCAL:
             before = len(self._changes.get((given.rg, given.name), ()))
             self._reads[given.ticket] = (given, before)
         for ticket, answer in effects.replies:
