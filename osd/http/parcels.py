@@ -70,8 +70,7 @@ class Parcels:
         lines, self._lines = self._lines, set()
         if self._answering:
             await asyncio.wait(set(self._answering), timeout=STAGE_MS / 1_000)
-        for line in lines:
-            await line.close()
+        await asyncio.gather(*(line.close() for line in lines))
 
     def _take(self, line: web.WebSocketResponse, message: bytes | str) -> None:
         """Begin what a message wants; raises `Refused` where that makes no sense."""
