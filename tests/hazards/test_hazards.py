@@ -8,9 +8,29 @@ from pathlib import Path
 
 import pytest
 
+from simulation.safeguards import ABLATIONS
 from transcripts.runner import read, rewrite
 
 HAZARDS = sorted(Path(__file__).parent.glob("*.txt"))
+MISSED = {
+    "fast_failovers": "new-round",
+    "import_source_dies": "doomed-before-erased",
+    "late_statement": "newer-statement",
+    "live_data_is_no_stray": "doomed-before-erased",
+    "lost_strays": "settled-before-erasing",
+    "move_keeps_the_only_copy": "counted-before-doomed",
+    "only_deletes_left": "tombstones-wait",
+    "recreated_name": "tombstones-wait",
+    "resurrected_delete": "tombstones-wait",
+    "schedule_stray_erased_unsaid": "doomed-before-erased",
+    "schedule_swept_then_landed": "settled-before-sweeping",
+    "stale_primary": "asked-before-read",
+    "tombstone_during_move": "tombstones-wait",
+    "tombstone_for_years": "tombstones-wait",
+    "torn_write": "durable-before-appended",
+    "unfound": "doomed-before-erased",
+}
+"""Of each the safeguard that it shows above all: without that it ends otherwise."""
 
 
 @pytest.mark.parametrize("path", HAZARDS, ids=lambda path: path.stem)
@@ -19,3 +39,12 @@ def test_hazard(path: Path, request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--rewrite"):
         path.write_text(now, encoding="utf-8")
     assert now == read(path)
+
+
+@pytest.mark.parametrize("path", HAZARDS, ids=lambda path: path.stem)
+def test_it_is_the_safeguard_that_keeps_it_away(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = read(path)
+    ABLATIONS[MISSED[path.stem]](monkeypatch)
+    assert rewrite(kept) != kept

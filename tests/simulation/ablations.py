@@ -20,7 +20,17 @@ from eventlog.ids import Fence, RgId, Store, Version
 from eventlog.log import Log
 from eventlog.rg_events import CopiesLost, ObjectsImported, Operation
 from osd import returning
-from osd.core import claims, custody, doomer, importer, membership, operations, readers, speaker
+from osd.core import (
+    claims,
+    custody,
+    doomer,
+    importer,
+    membership,
+    operations,
+    pulls,
+    readers,
+    speaker,
+)
 from osd.core.answers import Done
 from osd.core.inputs import Consistency, Delete, Get, Put
 from osd.memory_rows import MemoryRows
@@ -359,6 +369,11 @@ def _any_snapshot(patch: MonkeyPatch) -> None:
     patch.setattr(cluster, "believed", believe)
 
 
+def _kept_slots(patch: MonkeyPatch) -> None:
+    """The place of a background fetch is not given back."""
+    patch.setattr(pulls.Pulls, "finish", _always(None))
+
+
 ONE_COPY_ABLATIONS: dict[str, Ablation] = {
     "fence": _fence_without("epoch", "round", "store", "boot"),
     "epoch-of-fence": _fence_without("epoch"),
@@ -398,6 +413,7 @@ ONE_COPY_ABLATIONS: dict[str, Ablation] = {
     "layout-of-change": _any_layout,
     "swept-files": _unswept_files,
     "disk-known-before-dooming": _rash_doomer,
+    "slots-given-back": _kept_slots,
     "doubted-snapshots": _any_snapshot,
 }
 """All, by the name of what is missing."""

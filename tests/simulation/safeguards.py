@@ -60,6 +60,7 @@ MISSED_WITHIN: dict[str, Missed] = {
     "retired-count-nowhere": Missed(60, 2),
     "retired-stay-out": Missed(60, 2),
     "boot-of-verdict": Missed(60, 2),
+    "slots-given-back": Missed(60, 2),
 }
 
 MISSED_IN: dict[str, tuple[str, str]] = {
