@@ -17,6 +17,7 @@ BENCHMARKS = {
     "map_plan": "Map plan: what a change of a large cluster would move",
     "throughput": "Objects of 4 KiB: three OSD processes, embedded log, one copy, all durable",
     "copies": "Two copies: three OSD processes (COPIES=write,recovery,failover picks some)",
+    "scrub": "Scrub: all that one OSD process has, small and large objects",
     "audit": "Audit: SQL over the log, 64 RGs (AUDIT_EVENTS=N for another length)",
     "kafka": "The log on Kafka: one broker in a container on this machine, three OSD processes",
     "time": "Replay, restart, handover (TIME_EVENTS=N, TIME_OBJECTS=N for other sizes)",

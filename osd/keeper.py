@@ -23,6 +23,7 @@ from typing import NamedTuple
 import msgspec
 
 from eventlog.ids import Boot, OsdId, osd_name
+from osd.core.scrubbing import Rhythm
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
@@ -51,13 +52,21 @@ class Home(NamedTuple):
     folder: Path
     log: str
     alive: int
+    rhythm: Rhythm = Rhythm()
+    """How often it scrubs, and how fast."""
 
     @property
     def command(self) -> tuple[str, ...]:
         """What is run."""
         osd, alive = str(self.osd), str(self.alive)
         program = (sys.executable, "-m", "osd.cli", "osd", "--json", "--watch-parent", alive)
-        return (*program, "--id", osd, "--data", str(self.folder), "--log", self.log)
+        return (*program, "--id", osd, "--data", str(self.folder), "--log", self.log, *self._scrubs)
+
+    @property
+    def _scrubs(self) -> tuple[str, ...]:
+        light, deep, bytes_s = self.rhythm
+        said = {"--scrub-every": light, "--deep-scrub-every": deep, "--scrub-rate": bytes_s / 1e6}
+        return tuple(word for name, number in said.items() for word in (name, repr(number)))
 
 
 class Supervision(NamedTuple):

@@ -23,6 +23,7 @@ from eventlog.map_events import OsdDown
 from eventlog.open import open_log
 from osd.client.map_reader import MapReader
 from osd.client.map_writer import change_map
+from osd.core.scrubbing import Rhythm
 from osd.errors import DirectoryRefused, OutcomeUnknown, Refused
 from osd.keeper import Home, Keeper, Say, Started, Supervision
 from osd.monitor import Monitor, Patience
@@ -35,6 +36,9 @@ PATIENCE = Patience(grace_s=20.0)
 """A process that ended is marked at once; this is for one that stands still."""
 
 
+RHYTHM = Rhythm()
+
+
 class Lost(NamedTuple):
     """A disk that is lost, by somebody's word."""
 
@@ -45,8 +49,9 @@ class Lost(NamedTuple):
 class Supervisor:
     """Runs the OSDs that live below one folder, from `async with` to its end."""
 
-    def __init__(self, url: str, folder: Path, say: Say) -> None:
+    def __init__(self, url: str, folder: Path, say: Say, rhythm: Rhythm = RHYTHM) -> None:
         self._folder = folder
+        self._rhythm = rhythm
         self._say = say
         self._log = open_log(url)
         self._reader = MapReader(self._log)
@@ -110,12 +115,14 @@ class Supervisor:
             if osd.osd in self._keepers:
                 continue
             if self._lives_here(osd):
-                home = Home(osd.osd, self.folder_of(osd.osd), self._log.url, self._theirs)
-                self._keepers[osd.osd] = Keeper(home, by)
+                self._keepers[osd.osd] = Keeper(self._home(osd.osd), by)
             elif osd.osd not in self._elsewhere:
                 self._elsewhere.add(osd.osd)
                 missing = self.folder_of(osd.osd)
                 self._say(f"{osd_name(osd.osd)} is not started: there is no folder {missing}")
+
+    def _home(self, osd: OsdId) -> Home:
+        return Home(osd, self.folder_of(osd), self._log.url, self._theirs, self._rhythm)
 
     async def ready(self) -> None:
         """Until each OSD that is kept has served once."""

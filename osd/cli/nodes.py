@@ -11,6 +11,7 @@ import typer
 from osd.cli import options
 
 if TYPE_CHECKING:
+    from osd.core.scrubbing import Rhythm
     from osd.process import Ready
 
 RGS = 64
@@ -24,6 +25,15 @@ Replicas = Annotated[
 ]
 MinReplicas = Annotated[
     int, typer.Option("--min-replicas", metavar="N", min=1, help="So many before a put is done.")
+]
+ScrubEvery = Annotated[
+    float, typer.Option("--scrub-every", metavar="HOURS", min=0, help="0: only on command.")
+]
+DeepScrubEvery = Annotated[
+    float, typer.Option("--deep-scrub-every", metavar="HOURS", min=0, help="Every byte.")
+]
+ScrubRate = Annotated[
+    float, typer.Option("--scrub-rate", metavar="MB", min=0, help="A second; 0: no limit.")
 ]
 
 
@@ -66,15 +76,9 @@ def osd(  # noqa: PLR0913, PLR0917 - its options
     ] = False,
     accept_loss: options.AcceptLoss = False,
     reason: options.WhyRebuilt = options.DISK_LOST,
-    scrub_every: Annotated[
-        float, typer.Option("--scrub-every", metavar="HOURS", min=0, help="0: only on command.")
-    ] = 24.0,
-    deep_every: Annotated[
-        float, typer.Option("--deep-scrub-every", metavar="HOURS", min=0, help="Every byte.")
-    ] = 168.0,
-    scrub_rate: Annotated[
-        float, typer.Option("--scrub-rate", metavar="MB", min=0, help="A second; 0: no limit.")
-    ] = 20.0,
+    scrub_every: ScrubEvery = 24.0,
+    deep_every: DeepScrubEvery = 168.0,
+    scrub_rate: ScrubRate = 20.0,
     watch_parent: Annotated[int | None, typer.Option("--watch-parent", hidden=True)] = None,
     json: options.Json = False,
     log: options.Log = None,
@@ -144,7 +148,7 @@ def monitor(
         run(until_stopped(watching.run()))
 
 
-def up(
+def up(  # noqa: PLR0913, PLR0917 - its options
     osds: Annotated[
         int, typer.Option("--osds", metavar="N", min=1, help="Of a new cluster.")
     ] = OSDS,
@@ -155,20 +159,24 @@ def up(
     log: Annotated[
         str | None, typer.Option("--log", metavar="URL", help="Its log; else DIR/log.sqlite.")
     ] = None,
+    scrub_every: ScrubEvery = 24.0,
+    deep_every: DeepScrubEvery = 168.0,
+    scrub_rate: ScrubRate = 20.0,
 ) -> None:
     """Run a cluster on this machine; the same DIR starts again where it was."""
     from osd.client.async_client import user
     from osd.config import log_url
+    from osd.core.scrubbing import Rhythm
     from osd.folder import claimed, cluster_in
     from osd.founding import Shape
 
     with claimed(data):
         shape = Shape(rgs, replicas, min_replicas)
         url = cluster_in(data, log_url(log) if log else None, osds, shape, user() or "unknown")
-        _run_cluster(url, data)
+        _run_cluster(url, data, Rhythm(scrub_every, deep_every, scrub_rate * 1e6))
 
 
-def _run_cluster(url: str, data: Path) -> None:
+def _run_cluster(url: str, data: Path, rhythm: "Rhythm") -> None:
     from shlex import quote
 
     from osd.cli.output import count, note
@@ -176,7 +184,7 @@ def _run_cluster(url: str, data: Path) -> None:
     from osd.supervisor import Supervisor
 
     async def work() -> None:
-        async with Supervisor(url, data, note) as supervisor:
+        async with Supervisor(url, data, note, rhythm) as supervisor:
             _warn(supervisor.caution)
             await supervisor.ready()
             note(f"the cluster is up: {count(len(supervisor.osds), 'OSD')}")
