@@ -16,6 +16,7 @@ from contextlib import closing, contextmanager
 from io import BytesIO
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 import uvloop
 from fastavro import schemaless_reader
@@ -55,6 +56,7 @@ from osd.client.moments import Moment
 from osd.client.past import fold_past
 from osd.client.replay import Replay
 from osd.process import GC_THRESHOLD
+from projections.audit.sync import follow, sync
 from projections.cluster_map import EMPTY
 from projections.rg_memory import RgProjection
 
@@ -203,6 +205,24 @@ def _from_a_broker(broker: Broker) -> list[Row]:
                 "> 100,000",
                 f"plain loop {_per_core_second(lambda: _replay_plainly(log)):,.0f}",
             ),
+            *_into_the_audit(log),
+        ]
+
+
+def _into_the_audit(log: KafkaLog) -> list[Row]:
+    with TemporaryDirectory() as folder:
+        paths = (Path(folder) / f"audit-{number}" for number in range(100))
+
+        def load() -> int:
+            return follow(next(paths), log).events
+
+        def sync_all() -> int:
+            return sync(next(paths), log).events
+
+        own = f"by the core's own time {_per_core_second(load):,.0f}"
+        return [
+            Row("the audit, loaded from a broker", _per_second(load), "events/s", "> 300,000", own),
+            Row("and all facts derived", _per_second(sync_all), "events/s"),
         ]
 
 

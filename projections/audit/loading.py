@@ -43,7 +43,7 @@ def load(
         tables = [tables[name] for tables in decoded if name in tables]
         if not tables:
             continue
-        connection.register("said_rows", pa.concat_tables(map(_kept, tables)))
+        connection.register("said_rows", _together(tables))
         connection.execute(
             f'INSERT INTO said."{name}" SELECT {number}, *'  # noqa: S608
             f" FROM said_rows WHERE rg % {partitions} = partition"
@@ -71,6 +71,14 @@ def _note_more(connection: Connection, number: int) -> None:
         " AND p.next_offset > derived.next_offset)",
         [number],
     )
+
+
+def _together(tables: Sequence[pa.Table]) -> pa.Table:
+    """One table in one piece: DuckDB writes a third more slowly what comes in many."""
+    table = pa.concat_tables(map(_kept, tables))
+    plain = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+    kinds = [field.with_type(plain.get(field.type, field.type)) for field in table.schema]
+    return table.cast(pa.schema(kinds)).combine_chunks()
 
 
 def _kept(table: pa.Table) -> pa.Table:

@@ -46,22 +46,23 @@ def mixed(random: Random, rgs: int, length: int) -> list[RgEvent]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(2))
 def test_histories_made_by_chance(seed: int, tmp_path: Path) -> None:
+    """Many RGs at once, since deriving the facts of many costs little more than those of one."""
     log = MemoryLog(IDENTITY)
-    append(log, mixed(Random(seed), rgs=7, length=150))
+    append(log, mixed(Random(seed), rgs=42, length=150))
     synced = sync(tmp_path / "audit", log)
-    assert synced.events == 7 * 150
+    assert synced.events == 42 * 150
     assert differences(log, tmp_path / "audit") == []
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_histories_in_many_pieces(seed: int, tmp_path: Path) -> None:
     """Whatever is known from before a batch is as good as what is in it."""
     random = Random(seed)
-    log, events = MemoryLog(IDENTITY), mixed(random, rgs=4, length=100)
+    log, events = MemoryLog(IDENTITY), mixed(random, rgs=8, length=100)
     while events:
-        count = random.choice([1, 5, 30, 60])
+        count = random.choice([2, 10, 60, 120])
         append(log, events[:count])
         del events[:count]
         sync(tmp_path / "audit", log)

@@ -29,28 +29,33 @@ SELECT
     s.ended_at, CASE WHEN c.is_old THEN 'CLAIM_NOT_NEWER' END
 FROM new_claims c LEFT JOIN standing s ON s.rg = c.rg AND s.claim = c."offset";
 
+-- Accepted operations, each with the next one on its object.
+CREATE OR REPLACE TEMP TABLE accepted_operations AS
+SELECT
+    * EXCLUDE (claim, void),
+    first_value(version) OVER w AS first_version,
+    first_value("offset") OVER w AS first_offset,
+    lead("offset") OVER w AS next_offset
+FROM judged_operations WHERE void IS NULL
+WINDOW w AS (PARTITION BY rg, object ORDER BY "offset");
+DROP TABLE judged_operations;
+
 -- An object's number in its RG is the version of its first operation.
 CREATE OR REPLACE TEMP TABLE names AS
-SELECT
-    n.rg, n.object, n.first_offset, coalesce(k.id, n.first_version) AS id, k.id IS NULL AS is_new
-FROM (
-    SELECT rg, object, min(version) AS first_version, min("offset") AS first_offset
-    FROM judged_operations WHERE void IS NULL GROUP BY rg, object
-) n
-LEFT JOIN kept.objects k ON k.rg = n.rg AND k.object = n.object;
+SELECT o.rg, o.object, o.first_offset, coalesce(k.id, o.version) AS id, k.id IS NULL AS is_new
+FROM accepted_operations o
+LEFT JOIN kept.objects k ON k.rg = o.rg AND k.object = o.object
+WHERE o."offset" = o.first_offset;
 
 INSERT INTO kept.objects
 SELECT rg, id, first_offset, object FROM names WHERE is_new ORDER BY rg, id;
 
--- Accepted operations from here on.
 CREATE OR REPLACE TEMP TABLE operations AS
-SELECT o.* EXCLUDE (object, claim, void), n.id
-FROM judged_operations o JOIN names n ON n.rg = o.rg AND n.object = o.object
-WHERE o.void IS NULL;
-DROP TABLE judged_operations;
-
-INSERT INTO kept.operations
-SELECT rg, "offset", moment("time"), kind, id, version FROM operations ORDER BY rg, "offset";
+SELECT
+    o.* EXCLUDE (object, first_version, first_offset), coalesce(n.id, o.first_version) AS id
+FROM accepted_operations o
+LEFT JOIN (FROM names WHERE NOT is_new) n ON n.rg = o.rg AND n.first_offset = o.first_offset;
+DROP TABLE accepted_operations;
 
 CREATE OR REPLACE TEMP TABLE moved_rgs AS
 SELECT rg, max(version) AS version FROM operations GROUP BY rg;
@@ -116,26 +121,35 @@ items AS (
         generate_subscripts(versions, 1) AS item
     FROM said
 ),
-meant AS (
-    SELECT o.rg, o.version, o.id, o."offset" AS made_at, o.kind = 'put' AS is_put
-    FROM kept.operations o SEMI JOIN items i ON i.rg = o.rg AND i.version = o.version
+-- Operations before the batch that items are about, and what came next on their objects.
+old_ones AS (
+    SELECT o.rg, o.id FROM kept.operations o SEMI JOIN items i ON i.rg = o.rg AND i.version = o.version
 ),
-replaced AS (
-    SELECT o.rg, o.version, lead(o."offset") OVER (
-        PARTITION BY o.rg, o.id ORDER BY o."offset"
-    ) AS replaced_at
-    FROM kept.operations o SEMI JOIN meant m ON m.rg = o.rg AND m.id = o.id
+old_operations AS (
+    SELECT
+        o.rg, o.version, o.id, o."offset", o.kind,
+        lead(o."offset") OVER (PARTITION BY o.rg, o.id ORDER BY o."offset") AS next_offset
+    FROM kept.operations o SEMI JOIN old_ones m ON m.rg = o.rg AND m.id = o.id
+),
+meant AS (
+    SELECT rg, version, id, "offset", kind, next_offset FROM operations
+    UNION ALL
+    SELECT o.rg, o.version, o.id, o."offset", o.kind, coalesce(o.next_offset, n.first_offset)
+    FROM old_operations o LEFT JOIN names n ON n.rg = o.rg AND n.id = o.id
 )
 SELECT
     i.rg, i."offset", i.kind, i.item, i.version, k.store,
     at_item(i."offset", i.item) AS moment,
     m.id,
-    m.is_put AND (r.replaced_at IS NULL OR r.replaced_at > i."offset") AS is_live,
-    r.replaced_at IS NULL OR r.replaced_at > i."offset" AS is_current
+    m.next_offset IS NULL OR m.next_offset > i."offset" AS is_current,
+    m.kind = 'put' AND is_current AS is_live,
+    m.next_offset
 FROM items i
 JOIN kept.stores k ON k.osd = i.store.osd AND k.incarnation = i.store.incarnation
-LEFT JOIN meant m ON m.rg = i.rg AND m.version = i.version AND m.made_at < i."offset"
-LEFT JOIN replaced r ON r.rg = i.rg AND r.version = i.version;
+LEFT JOIN meant m ON m.rg = i.rg AND m.version = i.version AND m."offset" < i."offset";
+
+INSERT INTO kept.operations
+SELECT rg, "offset", moment("time"), kind, id, version FROM operations ORDER BY rg, "offset";
 
 CREATE OR REPLACE TEMP TABLE said_statements AS
 WITH said AS (
@@ -153,13 +167,19 @@ JOIN kept.stores k ON k.osd = said.store.osd AND k.incarnation = said.store.inca
 LEFT JOIN kept.stores f ON f.osd = said.source.osd AND f.incarnation = said.source.incarnation;
 
 CREATE OR REPLACE TEMP TABLE put_stores AS
-SELECT o.rg, o.id, o."offset", o.version, k.store
-FROM (
-    SELECT rg, id, "offset", version, unnest(stores) AS s FROM operations WHERE kind = 'put'
-) o
-JOIN kept.stores k ON k.osd = o.s.osd AND k.incarnation = o.s.incarnation
+WITH puts AS (
+    SELECT rg, id, "offset", next_offset, version, weight_of(rg, version) AS weight, list
+    FROM operations WHERE kind = 'put'
+),
+listed AS (
+    SELECT l.list, k.store
+    FROM (SELECT list, unnest(stores) AS s FROM store_lists) l
+    JOIN kept.stores k ON k.osd = l.s.osd AND k.incarnation = l.s.incarnation
+)
+SELECT o.* EXCLUDE (list), l.store
+FROM puts o JOIN listed l ON l.list = o.list
 WHERE NOT EXISTS (
-    FROM retired r WHERE r.rg = o.rg AND r.store = k.store AND r."offset" < o."offset"
+    FROM retired r WHERE r.rg = o.rg AND r.store = l.store AND r."offset" < o."offset"
 );
 
 -- Facts as they stood before the batch, of all objects that it may change.

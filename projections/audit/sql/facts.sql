@@ -41,61 +41,49 @@ SEMI JOIN (
     WHERE d.void IS NULL
 ) a ON a.rg = i.rg AND a."offset" = i."offset";
 
+-- Every operation on an object dooms the copies that are there and that it does not make anew.
 CREATE OR REPLACE TEMP TABLE beginnings AS
 SELECT
     *, lead(moment) OVER (PARTITION BY rg, id, store, bare ORDER BY moment) AS replaced_at
 FROM (
     SELECT
-        rg, id, store, if(bare, version, 0) AS bare, at_item(from_offset, 1023) AS moment,
-        version, status, row
-    FROM old_facts
+        f.rg, f.id, f.store, if(f.bare, f.version, 0) AS bare, at_item(f.from_offset, 1023) AS moment,
+        f.version, f.status, f.row, weight_of(f.rg, f.version) AS weight,
+        if(f.bare, NULL, at_item(n.first_offset, 0)) AS outdated_at
+    FROM old_facts f LEFT JOIN names n ON n.rg = f.rg AND n.id = f.id
     UNION ALL
-    SELECT rg, id, store, 0, at_item("offset", 0), version, 'held'::copy_status, NULL FROM put_stores
+    SELECT
+        rg, id, store, 0, at_item("offset", 0), version, 'held'::copy_status, NULL, weight,
+        at_item(next_offset, 0)
+    FROM put_stores
     UNION ALL
-    SELECT rg, id, store, bare, moment, version, if(is_live AND bare = 0, 'held', 'doomed')::copy_status, NULL
+    SELECT
+        rg, id, store, bare, moment, version,
+        if(is_live AND bare = 0, 'held', 'doomed')::copy_status, NULL, weight_of(rg, version),
+        if(bare = 0, at_item(next_offset, 0), NULL)
     FROM items
     WHERE kind = 'import' AND id IS NOT NULL AND import_rule IS NULL
 );
 
--- What may end or change a copy: later operations on its object, items, retirements.
-CREATE OR REPLACE TEMP TABLE happenings AS
-WITH copies AS (
-    SELECT DISTINCT rg, id, store FROM beginnings WHERE bare = 0
-),
-known AS (
-    SELECT rg, id, count(*) AS stores FROM copies GROUP BY rg, id
-),
--- A put that names all stores that ever had a copy outdates none.
-outdating AS (
-    SELECT o.rg, o.id, o."offset"
-    FROM operations o JOIN known k ON k.rg = o.rg AND k.id = o.id
-    WHERE o.kind <> 'put' OR len(o.stores) < k.stores OR o.rg IN (SELECT rg FROM retired)
-),
-outdated AS (
-    SELECT c.rg, c.id, c.store, 0 AS bare, at_item(o."offset", 0) AS moment, 'outdate' AS kind,
-        0 AS version, NULL::INTEGER AS item
-    FROM outdating o
-    JOIN copies c ON c.rg = o.rg AND c.id = o.id
-    ANTI JOIN put_stores p
-        ON p.rg = o.rg AND p."offset" = o."offset" AND p.store = c.store
-)
-FROM outdated
-UNION ALL
-SELECT DISTINCT b.rg, b.id, b.store, b.bare, at_item(r."offset", 0), 'retire', 0, NULL
-FROM beginnings b JOIN retired r ON r.rg = b.rg AND r.store = b.store
-UNION ALL
-SELECT i.rg, i.id, i.store, i.bare, i.moment, i.kind, i.version, i.item
-FROM items i
-LEFT JOIN doubts d
-    ON d.kind = 'doom' AND d.rg = i.rg AND d."offset" = i."offset" AND d.item = i.item
-WHERE i.id IS NOT NULL AND i.kind <> 'import' AND d.rule IS NULL;
-
+-- What else may end or change a copy: items, retirements.
 CREATE OR REPLACE TEMP TABLE happened AS
+WITH happenings AS (
+    SELECT DISTINCT
+        b.rg, b.id, b.store, b.bare, at_item(r."offset", 0) AS moment, 'retire' AS kind,
+        0 AS version, NULL::INTEGER AS item
+    FROM beginnings b JOIN retired r ON r.rg = b.rg AND r.store = b.store
+    UNION ALL
+    SELECT i.rg, i.id, i.store, i.bare, i.moment, i.kind, i.version, i.item
+    FROM items i
+    LEFT JOIN doubts d
+        ON d.kind = 'doom' AND d.rg = i.rg AND d."offset" = i."offset" AND d.item = i.item
+    WHERE i.id IS NOT NULL AND i.kind <> 'import' AND d.rule IS NULL
+)
 SELECT
     h.*, b.moment AS begun_at, b.version AS copy_version,
     h.kind = 'retire' OR (h.kind = 'erase' AND h.version >= b.version)
         OR (h.kind = 'gone' AND h.version = b.version) AS drops,
-    h.kind = 'outdate' OR (h.kind = 'doom' AND h.version = b.version) AS dooms,
+    h.kind = 'doom' AND h.version = b.version AS dooms,
     h.kind = 'lose' AND h.version = b.version AND h.bare = 0 AS loses
 FROM happenings h
 JOIN beginnings b
@@ -116,12 +104,13 @@ CREATE OR REPLACE TEMP TABLE copies AS
 SELECT
     b.*, f.dropped_at,
     least(f.dropped_at, b.replaced_at) AS over_at,
+    least(f.doomed_at, b.outdated_at) AS may_go_at,
     CASE
-        WHEN b.status <> 'doomed' AND f.doomed_at < coalesce(over_at, f.doomed_at + 1)
-        THEN f.doomed_at
+        WHEN b.status <> 'doomed' AND may_go_at < coalesce(over_at, may_go_at + 1)
+        THEN may_go_at
     END AS doomed_at,
     CASE
-        WHEN b.status = 'held' AND f.lost_at < coalesce(least(f.doomed_at, over_at), f.lost_at + 1)
+        WHEN b.status = 'held' AND f.lost_at < coalesce(least(may_go_at, over_at), f.lost_at + 1)
         THEN f.lost_at
     END AS lost_at
 FROM beginnings b

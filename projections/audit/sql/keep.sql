@@ -2,40 +2,41 @@
 
 -- What each store got and gave up of each RG, in the two numbers of `HoldingsStated`.
 CREATE OR REPLACE TEMP TABLE changes AS
-WITH changed AS (
-    SELECT rg, store, version, moment, over_at, row IS NULL AS is_new
-    FROM copies WHERE row IS NULL OR over_at IS NOT NULL
-),
-weights AS (
-    SELECT rg, version, weight_of(rg, version) AS weight
-    FROM (SELECT DISTINCT rg, version FROM changed)
-),
-weighed AS (
-    SELECT c.*, w.weight FROM changed c JOIN weights w ON w.rg = c.rg AND w.version = c.version
-)
-SELECT rg, store, offset_of(moment) AS "offset", 1 AS sign, weight FROM weighed WHERE is_new
+SELECT rg, store, offset_of(moment) AS "offset", 1 AS sign, weight FROM copies WHERE row IS NULL
 UNION ALL
-SELECT rg, store, offset_of(over_at), -1, weight FROM weighed WHERE over_at IS NOT NULL;
+SELECT rg, store, offset_of(over_at), -1, weight FROM copies WHERE over_at IS NOT NULL;
 
--- The same as sums, where stores state their holdings.
+-- The same as sums: of blocks of the log, and of the places where stores state their holdings.
+CREATE OR REPLACE TEMP TABLE blocks AS
+SELECT
+    rg, store, block_of("offset") AS block, sum(sign) AS "count", net(sign, weight) AS digest
+FROM changes GROUP BY ALL;
+
 CREATE OR REPLACE TEMP TABLE holdings AS
 WITH marks AS (
-    SELECT rg, store, "offset" FROM statements WHERE kind = 'HoldingsStated'
+    SELECT rg, store, "offset", block_of("offset") AS block
+    FROM statements WHERE kind = 'HoldingsStated'
 ),
-since AS (
+before AS (
+    SELECT rg, store, block, sum("count") OVER w AS "count", sum(digest) OVER w AS digest
+    FROM blocks WINDOW w AS (PARTITION BY rg, store ORDER BY block)
+),
+inside AS (
     SELECT m.rg, m.store, m."offset", sum(c.sign) AS "count", net(c.sign, c.weight) AS digest
     FROM changes c
-    ASOF JOIN marks m ON m.rg = c.rg AND m.store = c.store AND c."offset" < m."offset"
+    JOIN marks m
+        ON m.rg = c.rg AND m.store = c.store AND m.block = block_of(c."offset")
+        AND m."offset" > c."offset"
     GROUP BY m.rg, m.store, m."offset"
 )
 SELECT
     m.rg, m.store, m."offset",
-    coalesce(l."count", 0) + coalesce(sum(s."count") OVER w, 0) AS "count",
-    coalesce(l.digest, 0) + coalesce(sum(s.digest) OVER w, 0) AS digest
+    coalesce(l."count", 0) + coalesce(b."count", 0) + coalesce(i."count", 0) AS "count",
+    coalesce(l.digest, 0) + coalesce(b.digest, 0) + coalesce(i.digest, 0) AS digest
 FROM marks m
-LEFT JOIN since s ON s.rg = m.rg AND s.store = m.store AND s."offset" = m."offset"
-LEFT JOIN kept.ledgers l ON l.rg = m.rg AND l.store = m.store
-WINDOW w AS (PARTITION BY m.rg, m.store ORDER BY m."offset");
+ASOF LEFT JOIN before b ON b.rg = m.rg AND b.store = m.store AND b.block < m.block
+LEFT JOIN inside i ON i.rg = m.rg AND i.store = m.store AND i."offset" = m."offset"
+LEFT JOIN kept.ledgers l ON l.rg = m.rg AND l.store = m.store;
 
 -- Holdings stated at a version after which an operation of this batch stands before them.
 CREATE OR REPLACE TEMP TABLE late AS
@@ -120,8 +121,8 @@ WITH told AS (
     SELECT rg, store, max(rank) AS rank FROM statements WHERE void IS NULL GROUP BY rg, store
 ),
 held AS (
-    SELECT rg, store, sum(sign) AS more, net(sign, weight) AS more_digest
-    FROM changes GROUP BY rg, store
+    SELECT rg, store, sum("count") AS more, sum(digest) AS more_digest
+    FROM blocks GROUP BY rg, store
 ),
 named AS (
     SELECT rg, store, max(version) AS named FROM put_stores GROUP BY rg, store
@@ -150,7 +151,6 @@ DROP TABLE put_stores;
 DROP TABLE said_items;
 DROP TABLE items;
 DROP TABLE beginnings;
-DROP TABLE happenings;
 DROP TABLE happened;
 DROP TABLE fates;
 DROP TABLE copies;

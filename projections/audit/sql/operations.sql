@@ -5,7 +5,7 @@
 INSERT INTO kept.stores
 WITH said AS (
     SELECT fence.store AS s FROM in_ObjectPut
-    UNION SELECT unnest(stores) FROM in_ObjectPut
+    UNION SELECT unnest(stores) FROM (SELECT DISTINCT stores FROM in_ObjectPut)
     UNION SELECT fence.store FROM in_ObjectDeleted
     UNION SELECT fence.store FROM in_ObjectDeclaredLost
     UNION SELECT fence.store FROM in_RgClaimed
@@ -73,10 +73,15 @@ FROM (
     FROM new_claims WHERE is_old IS NOT TRUE
 );
 
+-- Puts name the same few lists of stores again and again.
+CREATE OR REPLACE TEMP TABLE store_lists AS
+SELECT row_number() OVER () AS list, stores FROM (SELECT DISTINCT stores FROM in_ObjectPut);
+
 -- Rule 2: operations, each with the claim that was the last one where it stands.
 CREATE OR REPLACE TEMP TABLE said_operations AS
 WITH said AS (
-    SELECT rg, "offset", "time", 'put' AS kind, object, version, fence, stores FROM in_ObjectPut
+    SELECT rg, "offset", "time", 'put' AS kind, object, version, fence, list
+    FROM in_ObjectPut JOIN store_lists USING (stores)
     UNION ALL
     SELECT rg, "offset", "time", 'delete', object, version, fence, NULL FROM in_ObjectDeleted
     UNION ALL

@@ -11,6 +11,9 @@
 CREATE MACRO moment(micros) AS CASE
     WHEN micros BETWEEN -9223372022400000000 AND 9223372036854775806 THEN make_timestamp(micros) END;
 
+-- The first eight bytes of an MD5, little-endian. `md5_number_upper` is the same, four times slower.
+CREATE MACRO md5_word(words) AS (md5_number(words) & 18446744073709551615)::UBIGINT;
+
 CREATE SCHEMA said;
 CREATE SCHEMA kept;
 CREATE TYPE copy_status AS ENUM ('held', 'doomed', 'lost');

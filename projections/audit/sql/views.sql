@@ -324,38 +324,45 @@ deleted AS (
     JOIN said s ON s.rg = d.rg AND s."offset" = d."offset"
     WHERE d.kind <> 'put'
 ),
--- Each delete by itself, and with each store that then had a copy.
+-- Each delete by itself, and with each copy that was then there.
 holders AS (
-    SELECT d.*, NULL AS store, NULL AS is_left, NULL AS gone_at FROM deleted d
+    SELECT *, NULL AS store, NULL AS is_left, NULL AS gone_at FROM deleted
     UNION ALL
-    SELECT d.*, f.store, bool_or(f.until_offset IS NULL), max(f.until_offset)
+    SELECT d.*, s.name, f.until_offset IS NULL, f.until_offset
     FROM deleted d
     JOIN kept.facts f
         ON f.rg = d.rg AND f.id = d.id AND f.version <= d.version
         AND (f.until_offset IS NULL OR f.until_offset > d."offset")
-    GROUP BY ALL
+    JOIN kept.stores s ON s.store = f.store
 ),
+-- In groups by what people ask for, so that only what they ask for is grouped.
 held AS (
-    SELECT h.* EXCLUDE (store, is_left, gone_at),
-        list_sort(coalesce(list(s.name) FILTER (s.name IS NOT NULL), [])) AS stores_then,
-        list_sort(coalesce(list(s.name) FILTER (s.name IS NOT NULL AND h.is_left), []))
-            AS outstanding,
-        max(h.gone_at) AS gone_at
-    FROM holders h LEFT JOIN kept.stores s ON s.store = h.store
-    GROUP BY ALL
+    SELECT
+        rg, version, object, "time", any_value("offset") AS "offset", any_value(kind) AS kind,
+        any_value(first_offset) AS first_offset, any_value(actor) AS actor,
+        any_value(request) AS request,
+        list_sort(list_distinct(coalesce(list(store) FILTER (store IS NOT NULL), [])))
+            AS stores_then,
+        list_sort(list_distinct(coalesce(list(store) FILTER (is_left), []))) AS outstanding,
+        max(gone_at) AS gone_at
+    FROM holders GROUP BY rg, version, object, "time"
 ),
 answered AS (
-    SELECT t.rg, t.placed_until, s.name,
-        if(t.retired_at IS NOT NULL OR t.is_closed, 9223372036854775807, coalesce(t.clean_version, -1))
-            AS up_to
-    FROM standings t JOIN kept.stores s ON s.store = t.store
+    SELECT t.rg, list({
+        'name': s.name,
+        'placed_until': t.placed_until,
+        'up_to': if(
+            t.retired_at IS NOT NULL OR t.is_closed, 9223372036854775807, coalesce(t.clean_version, -1)
+        )
+    } ORDER BY s.name) AS stores
+    FROM standings t JOIN kept.stores s ON s.store = t.store GROUP BY t.rg
 ),
 proved AS (
-    SELECT h.*, list_sort(coalesce(list(t.name) FILTER (t.name IS NOT NULL), [])) AS silent
-    FROM held h
-    LEFT JOIN answered t
-        ON t.rg = h.rg AND t.placed_until > h.first_offset AND t.up_to < h.version
-    GROUP BY ALL
+    SELECT h.*, coalesce(list_transform(
+        list_filter(t.stores, lambda s: s.placed_until > h.first_offset AND s.up_to < h.version),
+        lambda s: s.name
+    ), []) AS silent
+    FROM held h LEFT JOIN answered t ON t.rg = h.rg
 )
 SELECT
     d.object, d.rg, d.version, d.kind AS operation, d.actor, d.request,
