@@ -25,6 +25,8 @@ from projections.cluster_map import ClusterMap
 AUTHOR = "osdlog demo"
 TWO_COPIES = Shape(replicas=2, min_replicas=2)
 """Of each object; a put is done when as many are durable, so that any one disk may be lost."""
+PATIENCE_S = 120.0
+"""How long the clients go on asking: while a disk is rebuilt, some puts wait for its OSD."""
 CLEAN_S = 120.0
 """How long the RGs may take to become clean."""
 LOOK_S = 0.1
@@ -135,6 +137,6 @@ async def stage(
         await supervisor.ready()
         for line in said:
             telling.line(line)
-        async with AsyncClient(url, actor=AUTHOR) as client:
+        async with AsyncClient(url, actor=AUTHOR, deadline_s=PATIENCE_S) as client:
             history = History(client.log, await client.map())
             yield Stage(client, supervisor, history, telling, said)
