@@ -43,7 +43,7 @@ from osd.client.objects import Conditions, Description, Objects
 from osd.client.planning import AcceptedChange, Planned, Undoing, accepted_changes, planned, undoing
 from osd.client.questions import Questions
 from osd.client.settling import Settling, settling
-from osd.client.sinks import FileSink, MemorySink, StreamSink
+from osd.client.sinks import MemorySink, StreamSink, sink_at
 from osd.client.surveying import Surveyed, put_together
 from osd.client.transport import new_session
 from osd.config import DEADLINE_S, log_url
@@ -132,8 +132,12 @@ class AsyncClient:
             return sink.data
 
     async def stream_to(self, name: str, target: Path | BinaryIO) -> Stat:
-        """Write the object to a file, or to a stream; only when all of it is right."""
-        with FileSink(target) if isinstance(target, Path) else StreamSink(target) as sink:
+        """Write the object to a file, or to a stream; only when all of it is right.
+
+        A file appears whole or not at all; a device or a FIFO is written into.
+        `BrokenPipeError` when nobody reads the stream any more.
+        """
+        with sink_at(target) if isinstance(target, Path) else StreamSink(target) as sink:
             return await self._objects.get(name, sink)
 
     async def stat(self, name: str) -> Stat:

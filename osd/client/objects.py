@@ -78,7 +78,7 @@ PLAIN = Description()
 
 
 class Patience:
-    """How long an OSD may stay silent: it ends an attempt in which nothing moves."""
+    """How long an OSD may stay silent: it ends an attempt in which nothing comes from it."""
 
     def __init__(self, timeout: asyncio.Timeout, silence_s: float) -> None:
         self._timeout = timeout
@@ -87,6 +87,10 @@ class Patience:
     def renew(self) -> None:
         """Something moved."""
         self._timeout.reschedule(asyncio.get_running_loop().time() + self._silence_s)
+
+    def suspend(self) -> None:
+        """The OSD is not waited for until something moves."""
+        self._timeout.reschedule(None)
 
 
 class _Call(NamedTuple):
@@ -178,15 +182,17 @@ class Objects:
             sink.begin()
             digest = hashlib.sha256()
             async for chunk in response.content.iter_any():
-                patience.renew()
                 digest.update(chunk)
+                patience.suspend()
                 await sink.write(chunk)
+                patience.renew()
             if digest.hexdigest() != stat.sha256:
                 raise _damaged(stat, digest.hexdigest())
-            await sink.finish()
             return stat
 
-        return await self._run(self._call("GET", name, {}), take)
+        stat = await self._run(self._call("GET", name, {}), take)
+        await sink.finish()  # in no attempt: it may be slow, and is never done twice
+        return stat
 
     def _changing(self, conditions: Conditions, request: str | None) -> Headers:
         key = {"Idempotency-Key": request or secrets.token_hex(16)}

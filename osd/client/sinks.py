@@ -2,13 +2,17 @@
 
 Rule: what arrives is held back until `finish`; a file is written under
 another name first and renamed. `begin` starts anew, as often as the object is
-asked for. Memory stays bounded, but for `MemorySink`, whose owner wants it all.
+asked for; `finish` is called once, and what it handed out is never taken back.
+Memory stays bounded, but for `MemorySink`, whose owner wants it all.
 """
 
 import asyncio
+import errno
+import os
 import secrets
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from types import TracebackType
@@ -102,7 +106,10 @@ class _BufferedSink(Sink):
 
 
 class FileSink(_BufferedSink):
-    """A file, which appears whole under its name or not at all. Its folder must be there."""
+    """A file, which appears whole under its name or not at all. Its folder must be there.
+
+    A file that is there already is replaced, and keeps its mode and its owner.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -116,8 +123,19 @@ class FileSink(_BufferedSink):
         with _explained(self._path):
             if self._file is None:
                 self._file = self._draft.open("xb", buffering=0)
+                self._take_after(self._file.fileno())
             self._file.seek(0)
             self._file.truncate()
+
+    def _take_after(self, draft: int) -> None:
+        """Nobody may read the draft who may not read the file."""
+        try:
+            there = self._path.stat()
+        except FileNotFoundError:
+            return
+        with suppress(PermissionError):  # of the owner: only root may give files away
+            os.fchown(draft, there.st_uid, there.st_gid)
+        os.fchmod(draft, there.st_mode & 0o777)
 
     async def finish(self) -> None:
         """Give the file its name."""
@@ -143,12 +161,11 @@ class FileSink(_BufferedSink):
                 rest = rest[self._file.write(rest) :]
 
 
-class StreamSink(_BufferedSink):
-    """A stream, such as standard output: what was written there cannot be taken back."""
+class _SpooledSink(_BufferedSink):
+    """What was written there cannot be taken back: so all of it is kept until it is right."""
 
-    def __init__(self, target: BinaryIO) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._target = target
         self._spool = SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 - closed in `abandon`
 
     def begin(self) -> None:
@@ -158,26 +175,75 @@ class StreamSink(_BufferedSink):
         self._spool.truncate()
 
     async def finish(self) -> None:
-        """Write everything on."""
+        """Write everything on, however slowly it is taken."""
         self._flush()
-        self._spool.seek(0)
-        while data := self._spool.read(WRITE_BYTES):
-            await asyncio.to_thread(self._target.write, data)
-        await asyncio.to_thread(self._target.flush)
+        await asyncio.to_thread(self._hand_out)
 
     def abandon(self) -> None:
         """Give the temporary file back."""
         self._spool.close()
 
+    def _hand_out(self) -> None:
+        raise NotImplementedError
+
+    def _pour(self, target: BinaryIO) -> None:
+        self._spool.seek(0)
+        while data := self._spool.read(WRITE_BYTES):
+            rest = memoryview(data)
+            while rest:  # a raw stream takes what it has room for, and tells
+                taken = target.write(rest)
+                rest = rest[len(rest) if taken is None else taken :]
+        target.flush()
+
     def _store(self, data: bytes) -> None:
-        with _explained(Path("the temporary file")):
+        with _explained("the temporary file"):
             self._spool.write(data)
 
 
+class StreamSink(_SpooledSink):
+    """A stream, such as standard output; `BrokenPipeError` when nobody reads it any more."""
+
+    def __init__(self, target: BinaryIO) -> None:
+        super().__init__()
+        self._target = target
+
+    def _hand_out(self) -> None:
+        name = getattr(self._target, "name", "the stream")
+        with _explained("standard output" if name == "<stdout>" else name):
+            self._pour(self._target)
+
+
+class SpecialSink(_SpooledSink):
+    """A device or a FIFO: opened once the bytes are right, and written into."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def _hand_out(self) -> None:
+        with _explained(self._path), self._path.open("wb", buffering=0) as target:
+            self._pour(target)
+
+
+def sink_at(path: Path) -> Sink:
+    """Writes to what this path leads to, as a shell would: never in place of a link or a device."""
+    with _explained(path):
+        at = Path(os.path.realpath(path))
+        try:
+            mode = at.stat().st_mode
+        except FileNotFoundError:
+            return FileSink(at)
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        return FileSink(at) if stat.S_ISREG(mode) else SpecialSink(at)
+
+
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explained(path: Path | str) -> Iterator[None]:
     try:
         yield
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise DiskFailed(
             f"cannot write {path}: {error.strerror}",

@@ -132,7 +132,8 @@ def _place_for(root: Path, inside: str, row: Listed) -> Path:
     path = root.joinpath(*parts)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        is_below = path.parent.resolve().is_relative_to(root)
+        is_below = path.resolve().is_relative_to(root)
+        is_file = not path.exists() or path.is_file()
     except OSError as error:
         raise DiskFailed(
             f"there is no place for {path}: {error.strerror}",
@@ -142,6 +143,11 @@ def _place_for(root: Path, inside: str, row: Listed) -> Path:
         raise Refused(
             f"{row.name!r} is not exported: a symbolic link leads out of {root}",
             "Remove the link, or export into an empty folder.",
+        )
+    if not is_file:
+        raise Refused(
+            f"{row.name!r} is not exported: {path} is there and is no file",
+            "Remove it, or export into an empty folder.",
         )
     return path
 
