@@ -36,10 +36,11 @@ from osd.client.bodies import Data, body_of
 from osd.client.cluster_status import ClusterStatus
 from osd.client.explaining import Explained, explained
 from osd.client.exporting import Exported
+from osd.client.headers import Conditions, Description
 from osd.client.listing import Listing
 from osd.client.map_reader import MapReader, require_cluster
 from osd.client.map_writer import change_map
-from osd.client.objects import Conditions, Description, Objects
+from osd.client.objects import Objects
 from osd.client.planning import AcceptedChange, Planned, Undoing, accepted_changes, planned, undoing
 from osd.client.questions import Questions
 from osd.client.settling import Settling, settling

@@ -6,11 +6,10 @@ that the log has. One call has one request id, however often it is asked.
 
 import asyncio
 import hashlib
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import aiohttp
 import msgspec
@@ -18,6 +17,17 @@ import msgspec
 from eventlog.ids import RgId, Version, checked_name
 from osd.client.answers import PutResult, Stat
 from osd.client.bodies import Body
+from osd.client.headers import (
+    ALWAYS,
+    META,
+    PLAIN,
+    Conditions,
+    Description,
+    Headers,
+    actor_of,
+    escaped,
+    request_id,
+)
 from osd.client.map_reader import MapReader
 from osd.client.placing import Placing
 from osd.client.retries import Again, Deadline, until_served
@@ -40,41 +50,9 @@ EXPECT_OVER_BYTES = 64 * 1024
 ATTEMPT_MS = 10_000
 """How long one OSD is asked to try."""
 SLOW_DISK_BYTES_S = 20e6
-META = "Osdlog-Meta-"
 
-Headers = dict[str, str]
 T = TypeVar("T")
 Take = Callable[[aiohttp.ClientResponse, "Patience"], Awaitable[T]]
-
-
-class Conditions(NamedTuple):
-    """On what a change depends: `*` or ETags."""
-
-    if_match: str | None = None
-    if_none_match: str | None = None
-
-    @property
-    def headers(self) -> Headers:
-        """As HTTP says it."""
-        said = {"If-Match": self.if_match, "If-None-Match": self.if_none_match}
-        return {name: value for name, value in said.items() if value is not None}
-
-
-class Description(NamedTuple):
-    """What is stored beside the bytes."""
-
-    media_type: str | None = None
-    metadata: Mapping[str, str] = {}
-
-    @property
-    def headers(self) -> Headers:
-        """As HTTP says it."""
-        said = {META + key: quote(value) for key, value in self.metadata.items()}
-        return said | ({"Content-Type": self.media_type} if self.media_type else {})
-
-
-ALWAYS = Conditions()
-PLAIN = Description()
 
 
 class Patience:
@@ -135,7 +113,7 @@ class Objects:
         self._reader = reader
         self._placing = Placing(reader)
         self._deadline_s = deadline_s
-        self._own: Headers = {"Osdlog-Actor": quote(actor, safe=" @.")} if actor else {}
+        self._own = actor_of(actor)
 
     async def put(
         self,
@@ -160,7 +138,7 @@ class Objects:
 
     async def declare_lost(self, name: str, reason: str, *, accept_loss: bool) -> None:
         """Give up an object's last version; `Refused` while a good copy is known."""
-        headers = self._own | {"Osdlog-Reason": quote(reason)}
+        headers = self._own | {"Osdlog-Reason": escaped(reason, "the reason")}
         if accept_loss:
             headers["Osdlog-Accept-Loss"] = "1"
         call = self._call("POST", name, headers)._replace(part="/lost")
@@ -195,8 +173,7 @@ class Objects:
         return stat
 
     def _changing(self, conditions: Conditions, request: str | None) -> Headers:
-        key = {"Idempotency-Key": request or secrets.token_hex(16)}
-        return self._own | conditions.headers | key
+        return self._own | conditions.headers | request_id(request)
 
     def _call(self, method: str, name: str, headers: Headers, body: Body | None = None) -> _Call:
         return _Call(method, checked_name(name), headers, Deadline(self._deadline_s), body)

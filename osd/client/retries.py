@@ -7,13 +7,14 @@ so: only an answer ends that doubt.
 """
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
-from eventlog.errors import LogUnavailable, OsdlogError
+from eventlog.errors import BadName, LogUnavailable, OsdlogError
 from eventlog.ids import Epoch, RgId, rg_name
 from osd.client.map_reader import MapReader
 from osd.client.placing import Placing
@@ -26,9 +27,11 @@ PAUSE_GROWTH = 1.7
 
 
 class Deadline:
-    """Until when one request is asked again."""
+    """Until when one request is asked again. Raises `BadName` where that is no time."""
 
     def __init__(self, seconds: float) -> None:
+        if not math.isfinite(seconds) or seconds < 0:
+            raise BadName(f"{seconds:g} s is no deadline", "Give a number of seconds.")
         self.seconds = seconds
         self._end = time.monotonic() + seconds
 

@@ -4,6 +4,7 @@ import hashlib
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -286,3 +287,45 @@ async def test_stat(tmp_path: Path) -> None:
             await client.stat("a")
     assert (stat.size, stat.version, stat.etag) == (5, 1, '"1.1"')
     assert stat.media_type == "text/plain"
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ({"media_type": "te\nxt"}, r"'te\\nxt' is no media type"),
+        ({"media_type": "bad type"}, "'bad type' is no media type"),
+        ({"media_type": ""}, "'' is no media type"),
+        ({"metadata": {"k k": "v"}}, "'k k' is no key of metadata"),
+        ({"metadata": {"é": "v"}}, "'é' is no key of metadata"),
+        ({"metadata": {"k": "\udcff"}}, "metadata k is not valid Unicode"),
+        ({"metadata": {"k": "v" * 100_000}}, "the metadata has over"),
+        ({"request_id": ""}, "'' is no request id"),
+        ({"request_id": "a b"}, "'a b' is no request id"),
+        ({"request_id": "a" * 256}, "is no request id"),
+        ({"if_match": '"1.1"\n'}, "is no ETag"),
+        ({"if_none_match": ""}, "'' is no ETag"),
+    ],
+)
+async def test_what_no_header_may_be_is_not_sent(
+    tmp_path: Path, said: dict[str, Any], what: str
+) -> None:
+    async with one_osd(tmp_path) as (url, osd), AsyncClient(url) as client:
+        with pytest.raises(BadName, match=what):
+            await client.put("a", b"x", **said)
+    assert not osd.asked
+
+
+@pytest.mark.parametrize("actor", ["a" * 256, "\udcff"])
+async def test_an_actor_that_is_none(tmp_path: Path, actor: str) -> None:
+    url = made_cluster(tmp_path, [0])
+    with pytest.raises(BadName, match="the actor"):
+        async with AsyncClient(url, actor=actor):
+            pass
+
+
+@pytest.mark.parametrize("deadline_s", [float("inf"), float("nan"), -1.0])
+async def test_a_deadline_that_is_none(tmp_path: Path, deadline_s: float) -> None:
+    async with one_osd(tmp_path) as (url, osd), AsyncClient(url, deadline_s=deadline_s) as client:
+        with pytest.raises(BadName, match="s is no deadline"):
+            await client.get("a")
+    assert not osd.asked
