@@ -1,17 +1,20 @@
 """The program `osdlog`: its commands, and how it ends.
 
 Rule: exit 0 is done, 1 the answer is no, 2 wrong usage, 3 the world failed,
-130 Ctrl-C. Every error of ours is said in two lines, what happened and what
-to do next; a traceback is a bug.
+130 Ctrl-C, 141 nobody reads what is printed. Every error of ours is said in
+two lines, what happened and what to do next; a traceback is a bug.
 
 What is not here: what the commands do; each family has its module, which
 loads what it needs only when it runs.
 """
 
-import errno
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from eventlog.errors import BadName, LogReadOnly, OsdlogError
 from osd.cli import (
@@ -30,6 +33,7 @@ from osd.cli import (
     replay,
     scrub,
     sql,
+    streams,
     trees,
     verify,
 )
@@ -38,8 +42,32 @@ from projections.audit.errors import QueryRefused
 
 NO, WRONG_USAGE, WORLD_FAILED, INTERRUPTED = 1, 2, 3, 130
 
+
+class _Program(TyperGroup):
+    """Left alone, Typer ends with 1 where nobody reads on: "the answer is no"."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the arguments; help is printed here."""
+        with _unread():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        with _unread():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _unread() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise SystemExit(streams.UNREAD) from None
+
+
 app = typer.Typer(
     name="osdlog",
+    cls=_Program,
     help="An object store in which nothing is true unless the log says so.",
     no_args_is_help=True,
     add_completion=False,
@@ -69,25 +97,52 @@ for family in _FAMILIES:
     family.add_to(app)
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        from osd.cli.output import say
+
+        say(f"osdlog {version('osdlog')}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Say which.")
+    ] = False,
+) -> None:
+    """An object store in which nothing is true unless the log says so."""
+
+
 def main() -> None:
     """Run the command that the arguments name; ends the process."""
+    streams.ensure_open()
+    sys.exit(streams.handed_out(_run()))
+
+
+def _run() -> int:
+    """The exit code, but for what is not printed yet."""
     try:
         app(prog_name="osdlog")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except OsdlogError as error:
         from osd.cli.output import complain
 
         complain(error)
-        sys.exit(exit_code(error))
+        return exit_code(error)
     except OSError as error:
         from osd.cli.output import note
 
-        if error.errno != errno.EPIPE:
-            named = f"{error.filename}: " if error.filename else ""
-            note(f"error: {named}{error.strerror or error}")
-            note("hint: Check that file or folder, its rights and its disk.")
-        sys.exit(WORLD_FAILED)
+        named = f"{error.filename}: " if error.filename else ""
+        note(f"error: {named}{error.strerror or error}")
+        note("hint: Check that file or folder, its rights and its disk.")
+        return WORLD_FAILED
+    raise AssertionError("a command ends by SystemExit")
 
 
 def exit_code(error: OsdlogError) -> int:

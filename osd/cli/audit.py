@@ -211,7 +211,8 @@ def _print(report: "Report") -> None:
     for found in report.tables:
         if not found.rows:
             continue
-        say(f"\n{found.title}:")
+        say("")
+        say(f"{found.title}:")
         rows = [[text(value) for value in row] for row in found.rows[:SHOWN_ROWS]]
         table(found.columns, rows)
         left = len(found.rows) - len(rows)

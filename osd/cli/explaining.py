@@ -101,25 +101,26 @@ def _object(name: str, story: "Story") -> _Object:
     if entry is None:
         raise NotThere(
             f"nothing is known of {name!r}",
-            "`osdlog ls` lists the names there are, `osdlog history` knows those that were.",
+            "`osdlog ls` lists the names there are, `osdlog history` knows those that were."
+            + (f" RGs are 0 to {story.map.rg_count - 1:x}." if _RG.fullmatch(name) else ""),
         )
     facts = object_facts(name, story.rg, entry, story.projection.next_offset)
     return _Object(facts, explain_object(name, entry, story.map))
 
 
 def _say(explained: "Explained") -> None:
-    from osd.cli.output import say, shown, table
+    from osd.cli.output import say, table
     from projections.story import words
 
     why, story = explained.why, explained.story
-    say(shown(why.sentence))
+    say(why.sentence)
     who = [f"{' and '.join(why.who)} must act next"] if why.who else []
     if story.since is not None:
         who = [f"not clean since {moment(story.since.time)}, {story.since.position}", *who]
     if who:
         say("; ".join(who))
     for other in explained.others:
-        say(shown(f"{other.osd} says: {other.sentence}"))
+        say(f"{other.osd} says: {other.sentence}")
     if story.since is None:
         return
     say("")
@@ -159,15 +160,15 @@ def _stores(story: "Story") -> list[dict[str, Any]]:
 
 
 def _say_object(name: str, found: _Object, *, is_apart: bool) -> None:
-    from osd.cli.output import say, shown, table
+    from osd.cli.output import say, table
 
     if is_apart:
         say("")
     facts = found.facts
     life = f"lives, {facts['size']:,} bytes" if facts["is_live"] else "is deleted"
-    say(shown(f"{name} {life}, at version {facts['version']}."))
+    say(f"{name} {life}, at version {facts['version']}.")
     if found.why is not None:
-        say(shown(found.why.sentence))
+        say(found.why.sentence)
     rows = [(fact["store"], fact["version"], fact["status"]) for fact in facts["facts"]]
     table(("store", "version", "copy"), rows, numbers=("version",))
 

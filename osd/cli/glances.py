@@ -14,7 +14,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from osd.cli.output import bytes_words, console, count, drawn, say, say_json
+from osd.cli.output import bytes_words, console, count, draw, drawn, flush, say, say_json
 
 if TYPE_CHECKING:
     from osd.client.answers import OsdStatus
@@ -62,11 +62,11 @@ class Screen:
             return
         for line in lines:
             say(line)
-        sys.stdout.flush()
-        console().print(osds)
+        flush()
+        draw(osds)
         if self._is_repeated:
             say("")
-            sys.stdout.flush()
+            flush()
 
 
 def words(status: "ClusterStatus") -> list[str]:

@@ -25,14 +25,14 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The object's name.")]
 
 def locate(name: Name, json: options.Json = False, log: options.Log = None) -> None:
     """Show where an object is now and has ever been, also on OSDs that left."""
-    from osd.cli.output import say, say_json, shown, table
+    from osd.cli.output import say, say_json, table
 
     life = _life(name, log)
     now, ever = life.present, [*life.copies, *life.present]
     if json:
         say_json(_about(life) | {"copies": [_copy_json(copy, life.map) for copy in ever]})
     else:
-        say(shown(_sentence(life)))
+        say(_sentence(life))
         heads = ("store", "version", "copy", "since", "until", "note")
         rows = (_copy_row(copy, life.map) for copy in (*now, *reversed(life.copies)))
         table(heads, rows, numbers=("version",))
@@ -41,14 +41,14 @@ def locate(name: Name, json: options.Json = False, log: options.Log = None) -> N
 
 def history(name: Name, json: options.Json = False, log: options.Log = None) -> None:
     """Show every version of an object: what was done, by whom, when, under which claim."""
-    from osd.cli.output import say, say_json, shown, table
+    from osd.cli.output import say, say_json, table
 
     life = _life(name, log)
     told = list(zip(life.versions, life.states(), strict=True))
     if json:
         say_json(_about(life) | {"versions": [_version_json(*each) for each in told]})
     else:
-        say(shown(_sentence(life)))
+        say(_sentence(life))
         heads = ("version", "time", "what", "by", "size", "sha256", "claim", "position", "state")
         table(heads, (_version_row(*each) for each in told), numbers=("version", "size"))
     _end(life)

@@ -169,23 +169,31 @@ def ls(
     prefix: Annotated[str, typer.Argument(metavar="[PREFIX]", help="What names begin with.")] = "",
     long: Annotated[bool, typer.Option("--long", "-l", help="With size, version and sum.")] = False,
     deadline: options.Deadline = DEADLINE_S,
+    nul: Annotated[
+        bool, typer.Option("-0", help="Names as they are, each ended by NUL: for scripts.")
+    ] = False,
     json: options.Json = False,
     log: options.Log = None,
 ) -> None:
     """List names, in the order of their UTF-8."""
-    from osd.cli.output import say, say_json, shown
+    from osd.cli.output import say, say_json, say_raw
     from osd.cli.running import with_client
     from osd.client.async_client import AsyncClient
 
+    if nul and (long or json):
+        raise typer.BadParameter("it is for names alone", param_hint="-0")
+
     async def work(client: AsyncClient) -> None:
         async for row in client.list(prefix):
-            if json:
+            if nul:
+                say_raw(row.name.encode() + b"\0")
+            elif json:
                 say_json(row)
             elif long:
                 where = f"{row.rg:x}.{row.version}"
-                say(f"{row.size:>14,}  {where:>12}  {row.sha256[:16]}  {shown(row.name)}")
+                say(f"{row.size:>14,}  {where:>12}  {row.sha256[:16]}  {row.name}")
             else:
-                say(shown(row.name))
+                say(row.name)
 
     with_client(log, work, deadline)
 

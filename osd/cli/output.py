@@ -1,56 +1,96 @@
 """What commands print: data on stdout, everything else on stderr.
 
 Rule: nothing is said by colour alone. A table is aligned text, and is cut to
-no width where it is not a terminal's. JSON is one document, or one a line
-where there may be many.
+no width where it is not a terminal's. What a name has in it forges no line and
+moves no cursor: it is escaped, on a terminal or not; JSON has it as it is. JSON
+is one document, or one a line where there may be many.
 """
 
+import errno
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import msgspec
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from eventlog.errors import OsdlogError
+from osd.errors import DiskFailed
+from projections.audit.errors import QueryRefused
 
 UNLIMITED = 100_000
 """Columns where nobody has to fit them on a screen."""
 
-_CONTROL = dict.fromkeys((*range(32), *range(127, 160)), "�")
+_CONTROLS = (*range(32), *range(127, 160))
+_SEPARATORS = (0x2028, 0x2029)
+_BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_SURROGATES = range(0xD800, 0xE000)
+_ESCAPES = {
+    code: chr(code).encode("unicode_escape").decode()
+    for code in (*_CONTROLS, *_SEPARATORS, *_BIDI, *_SURROGATES)
+}
+
+
+class _Console(Console):
+    """The program says itself how it ends where nobody reads on."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        """As of any other stream."""
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
 
 def console(*, is_stderr: bool = False) -> Console:
     """Where to print; without a terminal nothing is cut or wrapped."""
     stream = sys.stderr if is_stderr else sys.stdout
     width = None if stream.isatty() else UNLIMITED
-    return Console(stderr=is_stderr, width=width, highlight=False, markup=False, emoji=False)
+    return _Console(stderr=is_stderr, width=width, highlight=False, markup=False, emoji=False)
+
+
+def shown(text: str) -> str:
+    """What may stand on a line: no control characters, and nothing that turns its direction."""
+    return text if text.isprintable() else text.translate(_ESCAPES)
 
 
 def say(line: str) -> None:
     """One line of data."""
-    sys.stdout.write(f"{line}\n")
+    with _printing():
+        sys.stdout.write(f"{shown(line)}\n")
+
+
+def flush() -> None:
+    """What was said is there for whoever reads it."""
+    with _printing():
+        sys.stdout.flush()
+
+
+def say_raw(data: bytes) -> None:
+    """Data for programs, as it is."""
+    with _printing():
+        sys.stdout.buffer.write(data)
 
 
 def note(line: str) -> None:
     """One line for people, beside the data."""
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{shown(line)}\n")
     sys.stderr.flush()
 
 
 def complain(error: OsdlogError) -> None:
-    """What happened, and what to do next."""
-    note(f"error: {error.what}")
-    note(f"hint: {error.hint}")
+    """What happened, and what to do next; what is wrong in a query is shown below it."""
+    first, *more = error.what.split("\n") if isinstance(error, QueryRefused) else [error.what]
+    for line in (f"error: {first}", *more, f"hint: {error.hint}"):
+        note(line)
 
 
 def say_json(content: Any) -> None:
     """One JSON document on a line."""
     encoded = msgspec.json.encode(as_data(content))
-    sys.stdout.buffer.write(encoded + b"\n")
-    sys.stdout.buffer.flush()
+    with _printing():
+        sys.stdout.buffer.write(encoded + b"\n")
+        sys.stdout.buffer.flush()
 
 
 def as_data(content: Any) -> Any:
@@ -73,14 +113,15 @@ def as_data(content: Any) -> Any:
             return content
 
 
-def shown(name: str) -> str:
-    """A name as it may stand on a terminal."""
-    return name.translate(_CONTROL) if sys.stdout.isatty() else name
-
-
 def table(heads: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str] = ()) -> None:
     """Aligned columns; those in `numbers` to the right."""
-    console().print(drawn(heads, rows, numbers))
+    draw(drawn(heads, rows, numbers))
+
+
+def draw(what: RenderableType) -> None:
+    """Something that is drawn already."""
+    with _printing():
+        console().print(what)
 
 
 def drawn(heads: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str]) -> Table:
@@ -89,7 +130,7 @@ def drawn(heads: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence
     for head in heads:
         found.add_column(head, justify="right" if head in numbers else "left", no_wrap=True)
     for row in rows:
-        found.add_row(*(Text(str(cell).translate(_CONTROL)) for cell in row))
+        found.add_row(*(Text(shown(str(cell))) for cell in row))
     return found
 
 
@@ -99,8 +140,8 @@ def pairs(content: Iterable[tuple[str, Any]]) -> None:
     drawn.add_column(style="bold", no_wrap=True)
     drawn.add_column(overflow="fold")
     for key, value in content:
-        drawn.add_row(Text(key), Text(str(value).translate(_CONTROL)))
-    console().print(drawn)
+        drawn.add_row(Text(shown(key)), Text(shown(str(value))))
+    draw(drawn)
 
 
 def bytes_words(size: int) -> str:
@@ -130,6 +171,25 @@ def duration_words(seconds: float) -> str:
 def count(number: int, noun: str, nouns: str = "") -> str:
     """`1 object`, `2 objects`."""
     return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
+
+
+@contextmanager
+def _printing() -> Iterator[None]:
+    """Raises `DiskFailed`; `BrokenPipeError` where nobody reads on."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise unprintable(error) from error
+
+
+def unprintable(error: OSError) -> DiskFailed:
+    """Standard output is full, or closed."""
+    return DiskFailed(
+        f"cannot write standard output: {error.strerror or error}",
+        "Check where it goes, and whether there is room.",
+    )
 
 
 def _key(key: Any) -> str:

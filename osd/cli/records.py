@@ -103,7 +103,7 @@ class _Printer:
             self._say(record, event.schema, tell(event), event)
 
     def _say(self, record: "Record", kind: str, text: str, content: Any) -> None:
-        from osd.cli.output import as_data, say, say_json, shown
+        from osd.cli.output import as_data, say, say_json
 
         if self._json:
             at = {"position": str(record.position), "timestamp": record.timestamp, "event": kind}
@@ -111,7 +111,7 @@ class _Printer:
         else:
             when = datetime.fromtimestamp(record.timestamp / 1_000_000, UTC)
             time = when.isoformat(" ", "microseconds")[:26]
-            say(f"{record.position!s:<12}  {time}Z  {kind:<15}  {shown(text)}")
+            say(f"{record.position!s:<12}  {time}Z  {kind:<15}  {text}")
 
 
 def _printer(log: "Log", wanted: "RgId | None", *, json: bool) -> _Printer:
@@ -132,7 +132,7 @@ def _print(records: "Iterable[Record]", printer: _Printer) -> None:
 
 
 def _follow(log: "Log", places: "list[TopicPartition]", last: int, printer: _Printer) -> None:
-    import sys
+    from osd.cli.output import flush
 
     ends = log.end_offsets(places)
     recent: list[Record] = []
@@ -142,7 +142,7 @@ def _follow(log: "Log", places: "list[TopicPartition]", last: int, printer: _Pri
     recent.sort(key=lambda record: (record.timestamp, record.position))
     for record in recent[len(recent) - min(last, len(recent)) :]:
         printer.show(record)
-    sys.stdout.flush()
+    flush()
     follower = log.tail()
     try:
         for topic, partition in places:
@@ -150,7 +150,7 @@ def _follow(log: "Log", places: "list[TopicPartition]", last: int, printer: _Pri
         while True:
             for record in follower.poll(POLL_MS):
                 printer.show(record)
-            sys.stdout.flush()
+            flush()
     finally:
         follower.close()
 

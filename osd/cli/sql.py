@@ -103,11 +103,13 @@ def _print_csv(answer: "Answer") -> None:
 
 
 def _print_table(answer: "Answer") -> None:
-    from osd.cli.output import table
+    from osd.cli.output import say, table
 
     rows = list(answer.rows())
     if list(answer.columns) == EXPLAINED:
-        sys.stdout.writelines(f"{plan}\n" for _, plan in rows)
+        for _, plan in rows:
+            for line in plan.splitlines():
+                say(line)
         return
     numbers = [
         name

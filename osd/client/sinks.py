@@ -7,7 +7,6 @@ Memory stays bounded, but for `MemorySink`, whose owner wants it all.
 """
 
 import asyncio
-import errno
 import os
 import secrets
 import stat
@@ -190,9 +189,8 @@ class _SpooledSink(_BufferedSink):
         self._spool.seek(0)
         while data := self._spool.read(WRITE_BYTES):
             rest = memoryview(data)
-            while rest:  # a raw stream takes what it has room for, and tells
-                taken = target.write(rest)
-                rest = rest[len(rest) if taken is None else taken :]
+            while rest:  # a raw stream takes what it has room for
+                rest = rest[target.write(rest) :]
         target.flush()
 
     def _store(self, data: bytes) -> None:
@@ -234,7 +232,7 @@ def sink_at(path: Path) -> Sink:
         except FileNotFoundError:
             return FileSink(at)
         if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            raise DiskFailed(f"cannot write {path}: it is a folder", "Name a file in it.")
         return FileSink(at) if stat.S_ISREG(mode) else SpecialSink(at)
 
 

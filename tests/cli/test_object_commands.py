@@ -67,6 +67,11 @@ def test_ls(cluster: Cluster) -> None:
     assert [row["name"] for row in rows] == sorted(names, key=str.encode)
     assert cluster.run("ls", "ls/b", "-l").out.endswith("  ls/b/c\n")
     assert cluster.run("ls", "nothing/").out == ""
+    assert cluster.run("ls", "ls/", "-0").data.split(b"\0") == [
+        *sorted(map(str.encode, names)),
+        b"",
+    ]
+    assert "it is for names alone" in cluster.run("ls", "-0", "-l").err
     for name in names:
         cluster.client.delete(name)
 
@@ -131,6 +136,13 @@ def test_an_export_never_leaves_its_folder(cluster: Cluster, tmp_path: Path) -> 
     out.mkdir()
     (out / "link").symlink_to(outside)
     (out / "file").write_bytes(b"x")
+    (out / "good").symlink_to("../outside/new")
+    done = cluster.run("export", "t", out)
+    assert "'t/good' is not exported: a symbolic link leads out of" in done.err
+    (out / "good").unlink()
+    os.mkfifo(out / "good")
+    assert "good is there and is no file" in cluster.run("export", "t", out).err
+    (out / "good").unlink()
     done = cluster.run("export", "t", out)
     assert done.code == 3
     assert "'t/../../evil' is not exported: as a path it would lead elsewhere" in done.err
@@ -165,6 +177,9 @@ def test_one_bad_file_stops_no_other(cluster: Cluster, tmp_path: Path) -> None:
         (("import", "/no/such", "x"), "error: /no/such is not a folder\n"),
         (("put", "a", "-", "--meta", "novalue"), "'novalue' is not KEY=VALUE"),
         (("get", "a", "--json"), "the bytes go to stdout; name a file with -o"),
+        (("put", "a", "-", "--meta", "k k=v"), "error: 'k k' is no key of metadata"),
+        (("put", "a", "-", "--type", "te\nxt"), r"error: 'te\nxt' is no media type"),
+        (("put", "a", "-", "--deadline", "inf"), "error: inf s is no deadline"),
         (("put", "a"), "Missing argument 'FILE'"),
         (("nonsense",), "No such command 'nonsense'"),
     ],
