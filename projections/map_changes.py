@@ -95,7 +95,7 @@ def _known(cluster_map: ClusterMap, osd: OsdId) -> Osd | Refusal:
     if found := cluster_map.osds.get(osd):
         return found
     return Refusal(
-        f"{osd_name(osd)} is not in the map", f"Add it with `osdlog map apply --add {osd}`."
+        f"{osd_name(osd)} is not in the map", "`osdlog map show` lists the OSDs there are."
     )
 
 
@@ -119,7 +119,8 @@ def _boot(
 ) -> ClusterMap | Refusal:
     osd = _known(cluster_map, change.store.osd)
     if isinstance(osd, Refusal):
-        return osd
+        add = f"Add it with `osdlog map apply --add {change.store.osd}`."
+        return Refusal(osd.why, add)
     if change.store in cluster_map.retired:
         return Refusal(
             f"{change.store} is retired: {cluster_map.retired[change.store].why}",

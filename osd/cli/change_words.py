@@ -155,7 +155,7 @@ def _started(osd: OsdId, seen: ClusterMap) -> Osd:
     found = seen.osds.get(osd)
     if found is None:
         raise Refused(
-            f"{osd_name(osd)} is not in the map", f"Add it with `osdlog map apply --add {osd}`."
+            f"{osd_name(osd)} is not in the map", "`osdlog map show` lists the OSDs there are."
         )
     if found.store is None:
         raise Refused(

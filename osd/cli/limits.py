@@ -39,7 +39,10 @@ def limits(
     """Show or set what an OSD may import in the background; kept across restarts."""
     from osd.cli.output import note, say_json
     from osd.cli.running import with_client
+    from osd.core.pulls import MAX_PULLS, MAX_RATE
 
+    _require_at_most("--pulls", pulls, MAX_PULLS)
+    _require_at_most("--rate", rate, MAX_RATE)
     named = {"pulls": pulls, "rate": rate}
     wanted = {name: number for name, number in named.items() if number is not None}
 
@@ -57,6 +60,11 @@ def limits(
         note(f"{name} was not {'reached' if wanted else 'asked'}: {why}")
     if silent:
         raise typer.Exit(SILENT)
+
+
+def _require_at_most(option: str, number: int | None, most: int) -> None:
+    if number is not None and number > most:
+        raise typer.BadParameter(f"{number} is more than {most:,}", param_hint=option)
 
 
 async def _osds(client: "AsyncClient", only: str | None) -> "list[Osd]":

@@ -15,8 +15,11 @@ from osd.cli.planning import plan, undo
 from osd.cli.words import Words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from osd.client.answers import MapRecord
     from osd.client.async_client import AsyncClient
+    from osd.client.losses import Loss
     from projections.cluster_map import ClusterMap, Osd
 
 
@@ -131,23 +134,29 @@ async def _apply(
     from eventlog.map_events import StoreWrittenOff
     from osd.cli.change_words import changes_of
     from osd.cli.pin_words import homes_for
-    from osd.cli.retiring import require_acceptable
+    from osd.cli.retiring import name_lost, require_acceptable
     from osd.client.async_client import user
 
     homes = await homes_for(client, words.pin)
     before, author = await client.map(), user() or "unknown"
     changes = changes_of(words, before, author, reason, homes)
     retired = frozenset(c.store for c in changes if isinstance(c, StoreWrittenOff))
+    lost: Sequence[Loss] = ()
     if retired:
         log = client.log
-        await asyncio.to_thread(require_acceptable, log, before, retired, accept_loss=accept_loss)
+        lost = await asyncio.to_thread(
+            require_acceptable, log, before, retired, accept_loss=accept_loss
+        )
     made_for = before.layout if layout is None else Layout(layout)
     after = await client.change_map(changes, layout=made_for, reason=reason, author=author)
+    name_lost(lost)
     return before, after
 
 
 def bump(
-    to: Annotated[int, typer.Option("--to", metavar="N", help="The epoch to reach.")],
+    to: Annotated[
+        int, typer.Option("--to", metavar="N", min=1, max=options.MOST, help="The epoch to reach.")
+    ],
     layout: options.Layout = None,
     reason: options.Reason = "",
     json: options.Json = False,

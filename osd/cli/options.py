@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+MOST = 10**12
+"""No epoch and no layout comes to more; a map that is there for good is not raised further."""
+
 Log = Annotated[
     str | None,
     typer.Option(
@@ -35,7 +38,14 @@ Deadline = Annotated[
 ]
 Layout = Annotated[
     int | None,
-    typer.Option("--layout", metavar="N", help="The layout it is made for; else the newest."),
+    typer.Option(
+        "--layout",
+        metavar="N",
+        min=0,
+        max=MOST,
+        help="The layout it is made for; else the newest.",
+        show_default=False,
+    ),
 ]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept in the log.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until all RGs are clean again.")]

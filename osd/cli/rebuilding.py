@@ -116,12 +116,16 @@ async def _require_acceptable(
 ) -> None:
     import asyncio
 
-    from osd.cli.retiring import require_acceptable
+    from osd.cli.retiring import name_lost, require_acceptable
 
     store = now.osds[osd].store
     if store is not None:
         gone = frozenset({store})
-        await asyncio.to_thread(require_acceptable, client.log, now, gone, accept_loss=accept_loss)
+        name_lost(
+            await asyncio.to_thread(
+                require_acceptable, client.log, now, gone, accept_loss=accept_loss
+            )
+        )
 
 
 async def _rebuild(config: "OsdConfig", tell: "Callable[[int, int], None]") -> Rebuilt:

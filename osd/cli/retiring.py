@@ -23,19 +23,26 @@ def require_acceptable(
     log: "Log", cluster_map: "ClusterMap", stores: "frozenset[Store]", *, accept_loss: bool
 ) -> "Sequence[Loss]":
     """What is lost with these stores; `Refused` where that is something and not accepted."""
-    from osd.cli.output import note
+    from osd.cli.output import count
     from osd.client.losses import find_losses
 
     found = find_losses(log, cluster_map, stores).would_be
     if found and not accept_loss:
         raise Refused(
-            f"{len(found):,} objects have no other copy: {_some(found)}",
+            f"{count(len(found), 'object')} {'has' if len(found) == 1 else 'have'} no other copy: "
+            f"{_some(found)}",
             "Let them move first (`osdlog map apply --remove ID`, then wait until all RGs are"
             " clean); if that disk is lost for good, add --accept-loss.",
         )
-    if found:
-        note(f"lost: {len(found):,} objects had no other copy: {_some(found)}")
     return found
+
+
+def name_lost(losses: "Sequence[Loss]") -> None:
+    """What was accepted, once the store is retired."""
+    from osd.cli.output import count, note
+
+    if losses:
+        note(f"lost: {count(len(losses), 'object')} had no other copy: {_some(losses)}")
 
 
 def say_losses(losses: "Sequence[Loss]") -> None:

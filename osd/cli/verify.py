@@ -133,11 +133,13 @@ def _print(found: Found) -> None:
 
     if found.differences:
         table(type(found.differences[0])._fields, found.differences)
-    else:
+    elif found.rgs:
         rgs, copies = count(found.rgs, "RG"), count(found.copies, "copy", "copies")
         say(f"The OSDs and the log agree on {rgs} and {copies} on disk.")
     for osd, why in found.silent:
         note(f"{osd} was not asked: {why}")
+    if not found.rgs:
+        note("nothing was compared")
 
 
 def add_to(app: typer.Typer) -> None:

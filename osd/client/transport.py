@@ -176,7 +176,7 @@ def no_answer(
             moved = f"{osd_name(osd.osd)} is not the primary any more, by epoch {newer}"
             return Again(Unavailable(moved, _HINT), newer=Epoch(newer))
         case 404:
-            return NotThere(what if said else f"there is no object {name!r}", hint)
+            return NotThere(what, hint) if said else _not_there(name)
         case 412:
             return ConditionFailed(what, hint)
         case 503:
@@ -191,6 +191,11 @@ def no_answer(
             return Refused(what, hint)
         case _:
             return Again(Unavailable(what, hint), is_unknown=True)
+
+
+def _not_there(name: str) -> NotThere:
+    """As an OSD says it, where its answer has no body: that to a HEAD."""
+    return NotThere(f"there is no object {name!r}", "`osdlog ls` lists the names there are.")
 
 
 def _said(body: bytes) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def test_several_changes_are_one_event(cluster: Cluster) -> None:
             1,
             "error: the change was made for layout 77, the map is at",
         ),
-        (("--out", "9"), 1, "error: osd.9 is not in the map\nhint: Add it with"),
+        (("--out", "9"), 1, "error: osd.9 is not in the map\nhint: `osdlog map show`"),
         (("--add", "0"), 1, "error: osd.0 is in the map already"),
         (("--down", "9"), 1, "error: osd.9 is not in the map"),
         (("--pin", "3:9"), 1, "osd.9"),
