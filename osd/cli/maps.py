@@ -105,13 +105,14 @@ def _say_event(record: "MapRecord") -> None:
 
 
 @with_changes
-def apply(
+def apply(  # noqa: PLR0913, PLR0917 - its options
     words: Words,
     accept_loss: Annotated[
         bool, typer.Option("--accept-loss", help="Retire also what holds last copies.")
     ] = False,
     layout: options.Layout = None,
     wait: options.Wait = False,
+    deadline: options.WaitDeadline = None,
     reason: options.Reason = "",
     json: options.Json = False,
     log: options.Log = None,
@@ -122,7 +123,7 @@ def apply(
     async def change(client: "AsyncClient") -> "tuple[ClusterMap, ClusterMap]":
         return await _apply(client, words, layout, reason, accept_loss=accept_loss)
 
-    changed(change, log, wait=wait, json=json)
+    changed(change, log, wait=wait, json=json, deadline=deadline)
 
 
 async def _apply(

@@ -48,6 +48,16 @@ Layout = Annotated[
     ),
 ]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept in the log.")]
+WaitDeadline = Annotated[
+    float | None,
+    typer.Option(
+        "--deadline",
+        metavar="SECONDS",
+        min=0.1,
+        help="How long to wait; else for ever.",
+        show_default=False,
+    ),
+]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until all RGs are clean again.")]
 AcceptLoss = Annotated[
     bool,

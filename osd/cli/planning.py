@@ -134,7 +134,7 @@ def _refuse(planned: "Planned", command: str) -> NoReturn:
     )
 
 
-def undo(
+def undo(  # noqa: PLR0913, PLR0917 - its options
     epoch: Annotated[
         int | None,
         typer.Argument(metavar="EPOCH", help="The epoch whose map is wanted back.", min=0),
@@ -142,6 +142,7 @@ def undo(
     yes: Annotated[bool, typer.Option("--yes", help="Do it, instead of showing it.")] = False,
     layout: options.Layout = None,
     wait: options.Wait = False,
+    deadline: options.WaitDeadline = None,
     reason: options.Reason = "",
     json: options.Json = False,
     log: options.Log = None,
@@ -155,7 +156,7 @@ def undo(
         async def change(client: "AsyncClient") -> "tuple[ClusterMap, ClusterMap]":
             return await _undo(client, epoch, layout, reason, json=json)
 
-        changed(change, log, wait=wait, json=json)
+        changed(change, log, wait=wait, json=json, deadline=deadline)
         return
 
     async def work(client: "AsyncClient") -> "tuple[Undoing, Planned]":

@@ -1,16 +1,17 @@
 """Waiting: until a change of the map is carried out, and how far it is meanwhile.
 
 Rule: the change stands from the moment it was accepted. Who stops waiting, by
-Ctrl-C, leaves it as it is, and is told so. On a terminal one line is redrawn;
-as JSON every look is a line; elsewhere only the end is said.
+Ctrl-C or a deadline, leaves it as it is, and is told so. On a terminal one line
+is redrawn; as JSON every look is a line; elsewhere a line is said now and then.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from eventlog.errors import BadName
 from eventlog.ids import osd_name
 from osd.cli.output import (
     bytes_words,
@@ -22,6 +23,8 @@ from osd.cli.output import (
 )
 from osd.cli.running import with_client
 from osd.client.settling import CLEAN, Settling
+from osd.errors import Unavailable
+from projections.cluster_map import candidates
 from projections.progress import Progress, Sample, progress_of
 
 if TYPE_CHECKING:
@@ -30,13 +33,19 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.5
 """Under the calm, so that the most that is to be moved is seen before it begins."""
+TELL_S = 10.0
+"""Between two lines where none is redrawn."""
 
 Change = Callable[["AsyncClient"], Awaitable["tuple[ClusterMap, ClusterMap]"]]
 """Makes a change and gives the maps before and after it."""
 
 
-def changed(change: Change, log: str | None, *, wait: bool, json: bool) -> None:
-    """Make the change, say so, and wait for its end if that is wanted."""
+def changed(
+    change: Change, log: str | None, *, wait: bool, json: bool, deadline: float | None = None
+) -> None:
+    """Make the change, say so, and wait for its end if wanted; `Unavailable` if too long."""
+    if deadline is not None and not wait:
+        raise BadName("--deadline ends a wait, and none is wanted", "Add --wait.")
     made: list[ClusterMap] = []
 
     async def work(client: "AsyncClient") -> None:
@@ -44,7 +53,7 @@ def changed(change: Change, log: str | None, *, wait: bool, json: bool) -> None:
         made.append(after)
         _say_change(before, after, json=json)
         if wait:
-            await _wait(client, before, after, json=json)
+            await _wait(client, before, after, deadline, json=json)
 
     try:
         with_client(log, work)
@@ -77,12 +86,16 @@ def progress_line(now: Settling, progress: Progress) -> str:
 
 
 async def _wait(
-    client: "AsyncClient", before: "ClusterMap", after: "ClusterMap", *, json: bool
+    client: "AsyncClient",
+    before: "ClusterMap",
+    after: "ClusterMap",
+    deadline: float | None,
+    *,
+    json: bool,
 ) -> None:
     awaited = [osd for osd in after.osds if osd not in before.osds]
-    stderr, began, samples = console(is_stderr=True), time.monotonic(), []
-    shown = stderr.status("looking") if stderr.is_terminal and not json else nullcontext()
-    with shown as line:
+    began, samples = time.monotonic(), []
+    with _shown(json=json) as show:
         while True:
             now = await client.settling(awaited)
             at_ms = round(1_000 * (time.monotonic() - began))
@@ -90,14 +103,49 @@ async def _wait(
             progress = progress_of(samples)
             if json:
                 say_json(_data(now, progress, at_ms))
-            elif line is not None:
-                line.update(progress_line(now, progress))
             if now.is_settled:
                 break
+            show(progress_line(now, progress))
+            if deadline is not None and at_ms + 1_000 * LOOK_S > 1_000 * deadline:
+                raise _too_long(now, progress, deadline)
             await asyncio.sleep(LOOK_S)
     if not json:
         moved = f"{count(progress.moved.objects, 'object')}, {bytes_words(progress.moved.size)}"
         note(f"all RGs are clean, after {duration_words(at_ms / 1_000)}; moved: {moved}")
+
+
+@contextmanager
+def _shown(*, json: bool) -> Iterator[Callable[[str], None]]:
+    """Where a line of progress goes."""
+    stderr = console(is_stderr=True)
+    if json:
+        yield lambda _: None
+    elif stderr.is_terminal:
+        with stderr.status("looking") as line:
+            yield line.update
+    else:
+        yield Teller(time.monotonic).tell
+
+
+class Teller:
+    """Notes a line now and then: the first, and the newest every `TELL_S`."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._next_at = clock()
+
+    def tell(self, line: str) -> None:
+        """Say it, unless one was said just now."""
+        if self._clock() >= self._next_at:
+            note(f"waiting: {line}")
+            self._next_at = self._clock() + TELL_S
+
+
+def _too_long(now: Settling, progress: Progress, deadline: float) -> Unavailable:
+    return Unavailable(
+        f"not all RGs are clean after {deadline:g} s: {progress_line(now, progress)}",
+        "The change stays. `osdlog status` shows how far it is, `osdlog map undo` takes it back.",
+    )
 
 
 def _data(now: Settling, progress: Progress, at_ms: int) -> dict[str, Any]:
@@ -120,6 +168,11 @@ def _say_change(before: "ClusterMap", after: "ClusterMap", *, json: bool) -> Non
         note(f"epoch {after.epoch}; the layout stays {after.layout}{_until_when(before, after)}")
     else:
         note(f"epoch {after.epoch}, layout {after.layout}; `osdlog status` shows what moves")
+    if not candidates(after):
+        note(
+            f"caution: {count(after.rg_count, 'RG')} are placed nowhere, no OSD is in: nothing"
+            " can be stored, and none becomes clean. `osdlog map apply --in ID` puts one in"
+        )
 
 
 def _until_when(before: "ClusterMap", after: "ClusterMap") -> str:

@@ -3,7 +3,9 @@
 Rule: a client knows the cluster from its log alone. It asks the primary by
 its map, and reads the map again whenever an OSD knows better or is silent.
 
-What is not here: how one object is asked for (see `osd.client.objects`).
+What is not here: how one object is asked for (see `osd.client.objects`). What
+only some calls need is loaded by them: numpy, PyArrow and the folds would make
+every small command wait.
 """
 
 import asyncio
@@ -12,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import aiohttp
 
@@ -22,7 +24,6 @@ from eventlog.log import Log
 from eventlog.map_events import MapChange
 from eventlog.open import open_log
 from eventlog.state_file import StateFile
-from osd.client import exporting
 from osd.client.answers import (
     Facts,
     Listed,
@@ -34,22 +35,24 @@ from osd.client.answers import (
 )
 from osd.client.bodies import Data, body_of
 from osd.client.cluster_status import ClusterStatus
-from osd.client.explaining import Explained, explained
-from osd.client.exporting import Exported
 from osd.client.headers import Conditions, Description
 from osd.client.listing import Listing
 from osd.client.map_reader import MapReader, require_cluster
 from osd.client.map_writer import change_map
 from osd.client.objects import Objects
-from osd.client.planning import AcceptedChange, Planned, Undoing, accepted_changes, planned, undoing
 from osd.client.questions import Questions
-from osd.client.settling import Settling, settling
 from osd.client.sinks import MemorySink, StreamSink, sink_at
-from osd.client.surveying import Surveyed, put_together
 from osd.client.transport import new_session
 from osd.config import DEADLINE_S, log_url
 from osd.errors import Unavailable
 from projections.cluster_map import ClusterMap, Osd
+
+if TYPE_CHECKING:
+    from osd.client.explaining import Explained
+    from osd.client.exporting import Exported
+    from osd.client.planning import AcceptedChange, Planned, Undoing
+    from osd.client.settling import Settling
+    from osd.client.surveying import Surveyed
 
 
 def user() -> str | None:
@@ -169,12 +172,17 @@ class AsyncClient:
 
     async def rg(self, rg: RgId) -> Facts:
         """One RG, by its primary: its sources, its facts in numbers, why it is as it is."""
+        from osd.client import exporting
+
         if isinstance(self._log, StateFile):
             return await asyncio.to_thread(exporting.rg_report, self._log, rg)
         return await self._questions.rg(rg)
 
-    async def explain(self, rg: RgId, step: Callable[[int], None] = lambda _: None) -> Explained:
+    async def explain(self, rg: RgId, step: Callable[[int], None] = lambda _: None) -> "Explained":
         """Why an RG is as it is, who must act next, and what led here."""
+        from osd.client import exporting
+        from osd.client.explaining import explained
+
         if isinstance(self._log, StateFile):
             return await asyncio.to_thread(exporting.explain, self._log, rg, step)
         await asyncio.to_thread(self._reader.refresh)
@@ -186,18 +194,24 @@ class AsyncClient:
 
     async def rgs(self) -> tuple[RgRow, ...]:
         """Every RG, each by its primary."""
+        from osd.client import exporting
+
         if isinstance(self._log, StateFile):
             return exporting.noted(self._log).rg_rows()
         return await self._questions.rgs()
 
     async def status(self) -> tuple[OsdStatus, ...]:
         """Every OSD of the map, and what it says of itself."""
+        from osd.client import exporting
+
         if isinstance(self._log, StateFile):
             return exporting.statuses(self._log, await self.map())
         return await self._questions.status()
 
     async def cluster_status(self) -> ClusterStatus:
         """The cluster at a glance."""
+        from osd.client import exporting
+
         if isinstance(self._log, StateFile):
             return await asyncio.to_thread(exporting.status, self._log)
         return await self._questions.cluster_status(self._log)
@@ -251,34 +265,44 @@ class AsyncClient:
         """The map as the log has it now."""
         return await asyncio.to_thread(self._reader.refresh)
 
-    async def survey(self) -> Surveyed:
+    async def survey(self) -> "Surveyed":
         """How much each RG has and how full each disk is, as the OSDs say, else the log."""
+        from osd.client.surveying import put_together
+
         statuses, rows = await asyncio.gather(self.status(), self.rgs())
         now = await self.map()
         return await asyncio.to_thread(put_together, statuses, rows, self._log, now)
 
     async def plan_map(
         self, changes: Sequence[MapChange], *, layout: Layout | None = None
-    ) -> Planned:
+    ) -> "Planned":
         """What these changes would move; `Refused` says what contradicts what."""
+        from osd.client.planning import planned
+
         surveyed = await self.survey()
         made_for = surveyed.map.layout if layout is None else layout
         return await asyncio.to_thread(planned, surveyed, changes, made_for)
 
-    async def undo_map(self, epoch: Epoch | None = None) -> Undoing:
+    async def undo_map(self, epoch: Epoch | None = None) -> "Undoing":
         """What would bring back the map of that epoch, or take back the last change.
 
         Nothing is changed: `change_map` applies it, for the layout that it names.
         """
+        from osd.client.planning import undoing
+
         past = await self.map_history()
         return undoing(past, epoch, self._actor or "unknown")
 
-    async def settling(self, awaited: Collection[OsdId] = ()) -> Settling:
+    async def settling(self, awaited: Collection[OsdId] = ()) -> "Settling":
         """How far the cluster is from being as its map wants it, once `awaited` have started."""
+        from osd.client.settling import settling
+
         return await settling(self._questions, await self.map(), awaited)
 
-    async def map_history(self) -> Sequence[AcceptedChange]:
+    async def map_history(self) -> "Sequence[AcceptedChange]":
         """Every event of the map that was accepted, with the maps before and after it."""
+        from osd.client.planning import accepted_changes
+
         return await asyncio.to_thread(accepted_changes, MapReader(self._log))
 
     async def change_map(
@@ -295,8 +319,10 @@ class AsyncClient:
         await asyncio.to_thread(self._reader.refresh)
         return after
 
-    async def export(self, path: Path, step: Callable[[int], None] = lambda _: None) -> Exported:
+    async def export(self, path: Path, step: Callable[[int], None] = lambda _: None) -> "Exported":
         """The log, and what every OSD says now, into one new file."""
+        from osd.client import exporting
+
         return await exporting.export_state(path, self._log, self._questions, step)
 
     def _take(self, log: Log, reader: MapReader, session: aiohttp.ClientSession) -> None:
@@ -306,5 +332,7 @@ class AsyncClient:
         self._listing = Listing(session, reader, self._deadline_s)
         self._questions = Questions(session, reader, self._deadline_s)
         if isinstance(log, StateFile):
+            from osd.client import exporting
+
             offline: Any = exporting.Offline(log)
             self._objects = self._listing = self._questions = offline

@@ -9,19 +9,19 @@ import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar
-
-import uvloop
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
 from eventlog.ids import Epoch, Layout, OsdId, RgId
 from eventlog.map_events import MapChange
 from osd.client.answers import Facts, Listed, OsdStatus, PutResult, RgRow, Stat
 from osd.client.async_client import AsyncClient
 from osd.client.bodies import Data
-from osd.client.explaining import Explained
-from osd.client.planning import Planned, Undoing
 from osd.config import DEADLINE_S
 from projections.cluster_map import ClusterMap, Osd
+
+if TYPE_CHECKING:
+    from osd.client.explaining import Explained
+    from osd.client.planning import Planned, Undoing
 
 T = TypeVar("T")
 
@@ -32,6 +32,8 @@ class Client:
     def __init__(
         self, url: str | None = None, *, actor: str | None = None, deadline_s: float = DEADLINE_S
     ) -> None:
+        import uvloop
+
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="osdlog-client", daemon=True
@@ -121,7 +123,7 @@ class Client:
         """One RG, by its primary."""
         return self._run(self._client.rg(rg))
 
-    def explain(self, rg: RgId) -> Explained:
+    def explain(self, rg: RgId) -> "Explained":
         """Why an RG is as it is, who must act next, and what led here."""
         return self._run(self._client.explain(rg))
 
@@ -153,11 +155,11 @@ class Client:
         """The map as the log has it now."""
         return self._run(self._client.map())
 
-    def plan_map(self, changes: Sequence[MapChange], *, layout: Layout | None = None) -> Planned:
+    def plan_map(self, changes: Sequence[MapChange], *, layout: Layout | None = None) -> "Planned":
         """What these changes would move; `Refused` says what contradicts what."""
         return self._run(self._client.plan_map(changes, layout=layout))
 
-    def undo_map(self, epoch: Epoch | None = None) -> Undoing:
+    def undo_map(self, epoch: Epoch | None = None) -> "Undoing":
         """What would bring back the map of that epoch, or take back the last change."""
         return self._run(self._client.undo_map(epoch))
 

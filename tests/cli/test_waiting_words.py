@@ -1,8 +1,10 @@
 """How far a change is, in one line: no process runs here."""
 
+import pytest
+
 from eventlog.ids import OsdId
 from osd.cli.output import duration_words
-from osd.cli.waiting import progress_line
+from osd.cli.waiting import Teller, progress_line
 from osd.client.settling import Settling
 from projections.progress import Sample, progress_of
 from projections.rg_stats import Amount
@@ -40,3 +42,11 @@ def test_what_is_not_done() -> None:
 def test_durations() -> None:
     said = [duration_words(s) for s in (0.4, 1, 99, 100, 5_400, 9_000, 200_000)]
     assert said == ["under 1 s", "1 s", "99 s", "2 min", "90 min", "2.5 h", "2 days"]
+
+
+def test_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    times = iter([0.0, 0.0, 0.0, 5.0, 10.5, 10.5])
+    teller = Teller(lambda: next(times))
+    for line in ("a", "b", "c"):
+        teller.tell(line)
+    assert capsys.readouterr().err == "waiting: a\nwaiting: c\n"
