@@ -79,7 +79,7 @@ def test_a_name_forges_no_line(capsys: pytest.CaptureFixture[str]) -> None:
     complain(OsdlogError(FORGED, "Hint."))
     table(("name",), [(FORGED,)])
     out, err = capsys.readouterr()
-    assert out.splitlines() == [ESCAPED, "name", ESCAPED]
+    assert [line.rstrip() for line in out.splitlines()] == [ESCAPED, "name", ESCAPED]
     assert err.splitlines() == [ESCAPED, f"error: {ESCAPED}", "hint: Hint."]
 
 
