@@ -184,7 +184,7 @@ class Operations:
         entry = self._group.table.entry(request.name)
         memo = self._remembered(request, entry)
         if memo is not None:
-            return self._repeat(request, memo)
+            return self._repeat(request, memo, entry)
         current = entry.version if entry is not None and entry.body is not None else None
         if not request.condition.admits(current):
             return ConditionFailed(current)
@@ -241,12 +241,18 @@ class Operations:
             return entry.last
         return memo
 
-    def _repeat(self, request: Put | Delete, memo: Memo) -> Answer:
+    def _repeat(self, request: Put | Delete, memo: Memo, entry: Entry | None) -> Answer:
+        """What was done stands, unless this is seen to be another request."""
         kind = OpKind.PUT if isinstance(request, Put) else OpKind.DELETE
         if (memo.kind, memo.object) != (kind, request.name):
             return Refused(
                 f"request id {request.request} was used for another request: "
                 f"{memo.kind.name.lower()} of {memo.object}"
+            )
+        if isinstance(request, Put) and _has_other_bytes(request, memo, entry):
+            return Refused(
+                f"request id {request.request} was used for another request: "
+                f"put of {memo.object} with other bytes"
             )
         return Done(memo.kind, self._group.rg, memo.version, is_repeated=True)
 
@@ -333,6 +339,13 @@ class Operations:
         for waiting in self._waiting:
             self._decline(waiting.request, self._group.not_primary(waiting.request.epoch))
         self._waiting = []
+
+
+def _has_other_bytes(put: Put, memo: Memo, entry: Entry | None) -> bool:
+    """Whether the put that is remembered had another body; False once that was replaced."""
+    if entry is None or entry.body is None or entry.version != memo.version:
+        return False
+    return (entry.body.size, entry.body.sha256) != (put.size, put.sha256)
 
 
 def _names(stores: Sequence[Store]) -> str:

@@ -153,6 +153,10 @@ def test_conditions(osd: OsdProcess) -> None:
 
 def test_a_request_asked_again_gets_the_first_answer(osd: OsdProcess) -> None:
     first = osd.put("again", b"1", Idempotency_Key="k1")
+    other = osd.put("again", b"2", Idempotency_Key="k1")
+    assert other.status == 422
+    assert "was used for another request: put of again with other bytes" in other.error
+    assert osd.get("again").body == b"1"
     assert osd.put("again", b"2").status == 201
     repeated = osd.put("again", b"1", Idempotency_Key="k1")
     assert (repeated.status, repeated.json) == (201, first.json)
