@@ -125,7 +125,7 @@ def monitor(
         float, typer.Option("--out-after", metavar="S", min=0, help="Out after so long down.")
     ] = 600.0,
     share: Annotated[
-        float, typer.Option("--share", min=0.0, max=1.0, help="Never mark more of all OSDs.")
+        float, typer.Option("--share", min=0.0, max=1.0, help="Mark no more of those left.")
     ] = 0.5,
     probe: Annotated[
         float, typer.Option("--probe", metavar="S", min=0.05, help="Ask each OSD so often.")

@@ -34,6 +34,7 @@ class Doomer:
         self._under_way: Ticket | None = None
         self._said: frozenset[Stray] = frozenset()
         """What the dooming under way names."""
+        self._retry_at = 0
 
     def folded(self, folded: Folded) -> None:
         """Look at the objects that one event changed.
@@ -55,17 +56,28 @@ class Doomer:
         self._under_way, self._said = None, frozenset()
 
     def append_failed(self, ticket: Ticket, *, is_unknown: bool) -> None:
-        """Look through everything again; if it may be in the log, under another claim."""
-        if ticket == self._under_way:
-            self.spoke()
-            self._scanned_for = None
-            if is_unknown:
-                self._group.claims.doubt()
+        """Say it again after a while; if it may be in the log, under another claim."""
+        if ticket != self._under_way:
+            return
+        unsaid = self._said
+        self.spoke()
+        if is_unknown:
+            self._group.claims.doubt()  # under the next one all is looked through again
+            return
+        self._retry_at = self._context.now + self._context.settings.retry_ms
+        for stray in sorted(unsaid):
+            if stray in self._doomable_with(stray.version):
+                self._find(stray)
+
+    @property
+    def due(self) -> int | None:
+        """When a dooming that failed is tried again."""
+        return self._retry_at if self._retry_at > self._context.now else None
 
     def advance(self) -> None:
         """Say the next batch."""
         fence = self._group.claims.fence
-        if fence is None or self._under_way is not None:
+        if fence is None or self._under_way is not None or self._context.now < self._retry_at:
             return
         if self._retire(fence) or not self._group.speaker.knows_disk:
             return
@@ -74,6 +86,13 @@ class Doomer:
         for store in sorted(self._found):
             self._doom(fence, store)
             return
+
+    def _doomable_with(self, version: Version) -> tuple[Stray, ...]:
+        """What may be doomed now of the object that has this version."""
+        table = self._group.table
+        name = table.name_of(version)
+        entry = table.entry(name) if name is not None else None
+        return doomable(entry, self._group.placed, self._replicas) if entry is not None else ()
 
     @property
     def _replicas(self) -> int:

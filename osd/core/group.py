@@ -255,7 +255,7 @@ class Group:
     def due(self) -> int | None:
         """When time alone gives it something to do, in the node's milliseconds."""
         clients = (self.operations, self.reservations, self.readers)
-        parts = (*clients, self.claims, self.importer, self.speaker)
+        parts = (*clients, self.claims, self.importer, self.speaker, self.doomer)
         times = [part.due for part in parts] + [self._hint_due]
         return min((time for time in times if time is not None), default=None)
 

@@ -1,7 +1,8 @@
 """Membership: the node's part in the map: booting into it, following it, leaving it.
 
 Rule: a node acts only after its boot was read back from the map. It protests
-when a monitor says that it is down. It stops when the map says that a later
+while a monitor's word that it is down stands. What the log did not take is
+said again after a while. It stops when the map says that a later
 boot of its own store, or another store, has taken its place. A clean stop says
 so in the map first.
 """
@@ -16,6 +17,7 @@ from eventlog.ids import Offset, OsdId, RgId, Store, osd_name
 from eventlog.map_events import MapChange, MapChanged, OsdBooted, OsdDown, OsdUp
 from osd import keys
 from osd.core.context import MAP_PARTITION, Context
+from osd.core.effects import Ticket
 from osd.core.inputs import AppendFailed, Decoded
 from osd.errors import DirectoryRefused
 from projections.cluster_map import Refusal, candidates
@@ -70,7 +72,11 @@ class Membership:
         self._has_moved = False
         self._address = ""
         self._question: int | None = None
-        self._ticket = 0
+        self._ticket: Ticket | None = None
+        """Of what this process says in the map, until it is folded or has failed."""
+        self._retry_at = 0
+        self._is_wronged = False
+        """A monitor's word that this process is down is the last that the map has of it."""
         self._has_sent_boot = False
         self._placings: dict[tuple[OsdId, ...], Placing] = {}
 
@@ -96,10 +102,14 @@ class Membership:
         self._has_changed = True
         self._has_moved |= moves_data(before, after)
         self._look_at_myself()
-        self._protest(event)
+        self._hear(event)
 
     def advance(self) -> None:
-        """Boot once the map is read."""
+        """Boot once the map is read; later, take back what a monitor said wrongly."""
+        if self._context.now < self._retry_at:
+            return
+        if self.phase is Phase.RUNNING and self._is_wronged and self._ticket is None:
+            self._append(OsdUp(store=self._context.me, boot=self._context.boot), "it is alive")
         if self.phase is not Phase.READING or self._question is None:
             return
         if self._context.frontier.reached(MAP_PARTITION, self._question):
@@ -134,8 +144,12 @@ class Membership:
         return found
 
     def append_failed(self, failed: AppendFailed) -> None:
-        """The boot may or may not be in the map: look, then try again."""
-        if self._ticket in failed.tickets and self.phase is Phase.BOOTING:
+        """What was said may or may not be in the map: after a while look, then say it again."""
+        if self._ticket not in failed.tickets:
+            return
+        self._ticket = None
+        self._retry_at = self._context.now + self._context.settings.retry_ms
+        if self.phase is Phase.BOOTING:
             self.phase = Phase.READING
             self._question = self._context.frontier.want(MAP_PARTITION)
 
@@ -146,14 +160,16 @@ class Membership:
             down = OsdDown(store=self._context.me, boot=self._context.boot, why="stopped")
             self._append(down, "clean stop")
 
-    def _protest(self, event: MapChanged) -> None:
+    def _hear(self, event: MapChanged) -> None:
         """A monitor's verdict that this process is down is wrong; an operator's word stands."""
-        me, mine = self._context.me, self._context.map.osd_of(self._context.me)
-        is_verdict = event.author.startswith(MONITOR) and any(
-            isinstance(change, OsdDown) and change.store == me for change in event.changes
-        )
-        if is_verdict and self.phase is Phase.RUNNING and mine is not None and not mine.is_up:
-            self._append(OsdUp(store=me, boot=self._context.boot), "it is alive")
+        mine = (self._context.me, self._context.boot)
+        for change in event.changes:
+            if isinstance(change, OsdBooted | OsdUp | OsdDown):
+                if (change.store, change.boot) != mine:
+                    continue
+                is_verdict = event.author.startswith(MONITOR)
+                self._is_wronged = is_verdict and isinstance(change, OsdDown)
+                self._ticket = None
 
     def _boot(self) -> None:
         me, mine = self._context.me, self._context.map.osds.get(self._context.me.osd)

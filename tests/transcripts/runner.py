@@ -12,7 +12,7 @@ were asked to show. Two runs print the same.
     wipe N               its disk is lost (kill it first)  return N: the last that was lost is back
     pin N[,N]            place the one RG on osd.N         pin N briefly: for 5 ms
     copies N             keep so many of each object
-    map CHANGE N         out, in, remove, down
+    map CHANGE N         out, in, remove, down; doubt: down by a monitor's verdict
     put NAME TEXT, get NAME, rm NAME
         [as REQUEST] [at N] [if absent | if there | if V]: at N: of osd.N, whoever is the primary
     cut N                no way between osd.N and the log  heal
@@ -65,6 +65,7 @@ from osd.core.answers import (
 )
 from osd.core.effects import Ticket
 from osd.core.inputs import Condition, Consistency, HoldingsWanted
+from osd.core.membership import MONITOR
 from osd.core.scrubbing import Depth
 from osd.disk import Copy
 from projections.explain import explain
@@ -199,10 +200,11 @@ class Runner:
 
     def _map(self, change: str, osd: str) -> None:
         number = OsdId(int(osd))
-        if change == "down":
+        if change in ("down", "doubt"):
             known = self.cluster.map.osds[number]
             assert known.store is not None
-            self._change(OsdDown(store=known.store, boot=known.boot, why="does not answer"))
+            author = MONITOR if change == "doubt" else "operator"
+            self._change(OsdDown(store=known.store, boot=known.boot, why="does not answer"), author)
         else:
             kinds: dict[str, Callable[..., MapChange]] = {
                 "out": OsdOut,
@@ -212,8 +214,8 @@ class Runner:
             self._change(kinds[change](osd=number))
         self.cluster.world.run(50)
 
-    def _change(self, change: MapChange) -> None:
-        refusal = self.cluster.change_map(change)
+    def _change(self, change: MapChange, author: str = "operator") -> None:
+        refusal = self.cluster.change_map(change, author=author)
         if refusal is not None:
             self._printed.append(f"refused: {refusal}")
 
