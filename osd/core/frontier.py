@@ -76,10 +76,6 @@ class Frontier:
         self._wanted = set()
         return self._pending
 
-    def failed(self, number: int) -> Ask | None:
-        """The question could not be answered: the same one, to be asked again."""
-        return self._pending if self._pending and self._pending.number == number else None
-
     def answered(
         self, number: int, ends: Mapping[TopicPartition, Offset]
     ) -> Iterator[TopicPartition]:

@@ -54,13 +54,6 @@ class Ended(NamedTuple):
     ends: Mapping[TopicPartition, Offset]
 
 
-class AskFailed(NamedTuple):
-    """An `Ask` could not be answered."""
-
-    number: int
-    why: str
-
-
 class AppendFailed(NamedTuple):
     """These appends failed; `is_unknown`: they may be in the log all the same."""
 
@@ -263,12 +256,6 @@ class Barrier(NamedTuple):
     deadline: int
 
 
-class GiveUp(NamedTuple):
-    """The asker of this ticket is gone."""
-
-    ticket: Ticket
-
-
 class Hinted(NamedTuple):
     """A homeless RG's holder says that this OSD should claim it."""
 
@@ -319,7 +306,6 @@ Input = (
     Started
     | Read
     | Ended
-    | AskFailed
     | AppendFailed
     | Fetched
     | Limited
@@ -332,7 +318,6 @@ Input = (
     | Delete
     | Get
     | Barrier
-    | GiveUp
     | Hinted
     | HoldingsWanted
     | SnapshotCame

@@ -24,7 +24,6 @@ from osd.core.group import Group
 from osd.core.handover import Handover, take_over
 from osd.core.inputs import (
     AppendFailed,
-    AskFailed,
     Barrier,
     Damaged,
     Decoded,
@@ -32,7 +31,6 @@ from osd.core.inputs import (
     Ended,
     Fetched,
     Get,
-    GiveUp,
     Hinted,
     HoldingsWanted,
     Input,
@@ -145,11 +143,6 @@ class Node:
         for partition in self.context.frontier.answered(given.number, given.ends):
             self._reached(partition)
 
-    def _ask_failed(self, given: AskFailed) -> None:
-        again = self.context.frontier.failed(given.number)
-        if again is not None:
-            self.context.effects.asks.append(again)
-
     def _append_failed(self, given: AppendFailed) -> None:
         self.membership.append_failed(given)
         for group in self.groups.values():
@@ -175,11 +168,6 @@ class Node:
         if group is not None:
             group.reservations.answered(given.ticket, is_done=given.is_done)
             self._agenda.touch(given.rg)
-
-    def _give_up(self, given: GiveUp) -> None:
-        for group in self.groups.values():
-            if not group.readers.is_idle:
-                group.readers.give_up(given.ticket)
 
     def _snapshot_came(self, given: SnapshotCame) -> None:
         group = self.groups.get(given.rg)
@@ -362,7 +350,6 @@ _HANDLERS: dict[type, Callable[[Node, Any], None]] = {
     Started: Node._started,
     Read: Node._read,
     Ended: Node._ended,
-    AskFailed: Node._ask_failed,
     AppendFailed: Node._append_failed,
     Fetched: Node._fetched,
     Limited: Node._limited,
@@ -375,7 +362,6 @@ _HANDLERS: dict[type, Callable[[Node, Any], None]] = {
     Settled: lambda node, given: node.reception.settled(given),
     SettleAnswered: Node._settle_answered,
     Barrier: lambda node, given: node.reception.barrier(given),
-    GiveUp: Node._give_up,
     SnapshotCame: Node._snapshot_came,
     Hinted: Node._hinted,
     HoldingsWanted: Node._holdings_wanted,

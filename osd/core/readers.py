@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from eventlog.ids import Version
 from osd.core.answers import Answer, Found, Known, NotFound, NotNow, Unavailable
-from osd.core.effects import Ticket
 from osd.core.inputs import Consistency, Get
 from projections.plans import want
 from projections.rg_state import Entry
@@ -113,12 +112,6 @@ class Readers:
         """That version's fetch came to an end, good or not: look again."""
         for request in self._fetching.pop(version, ()):
             self._serve(request, may_fetch=False)
-
-    def give_up(self, ticket: Ticket) -> None:
-        """The reader is gone."""
-        self._waiting = [r for r in self._waiting if r.request.ticket != ticket]
-        for requests in self._fetching.values():
-            requests[:] = [r for r in requests if r.ticket != ticket]
 
     def _serve(self, request: Get, *, may_fetch: bool = True) -> None:
         group = self._group

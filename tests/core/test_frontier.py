@@ -45,24 +45,6 @@ class TestQuestions:
         assert (frontier.reached(P0, 1), frontier.reached(P0, 2)) == (True, False)
         assert frontier.take_ask() == Ask(2, frozenset({P0, P1}))
 
-    def test_a_question_that_failed_is_the_same_again(self) -> None:
-        frontier = following(P0)
-        frontier.want(P0)
-        ask = frontier.take_ask()
-        frontier.want(P1)
-        assert frontier.failed(1) is ask
-        assert frontier.failed(1) is ask
-        assert frontier.take_ask() is None
-
-    def test_another_that_failed_is_nobodys(self) -> None:
-        frontier = following(P0)
-        assert frontier.failed(1) is None
-        frontier.want(P0)
-        frontier.take_ask()
-        assert frontier.failed(2) is None
-        list(frontier.answered(1, ends(p0=0)))
-        assert frontier.failed(1) is None
-
     def test_an_answer_to_another_question_is_no_answer(self) -> None:
         frontier = following(P0)
         frontier.want(P0)

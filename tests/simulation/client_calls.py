@@ -26,7 +26,7 @@ from osd.core.answers import (
     Unavailable,
     UpToDate,
 )
-from osd.core.inputs import ALWAYS, Barrier, Condition, Consistency, Delete, Get, GiveUp, Put
+from osd.core.inputs import ALWAYS, Barrier, Condition, Consistency, Delete, Get, Put
 from simulation import object_model
 from simulation.fetching import SMALL_BYTES
 from simulation.network import CLIENTS
@@ -132,7 +132,7 @@ class ClientCall:
             else:
                 self.cluster.feed(machine, request)
             if self.may_hang_up and self.clients.random.randrange(20) == 0:
-                self.cluster.feed(machine, GiveUp(ticket))
+                self.cluster.asked.pop(ticket, None)  # nobody hears the answer
 
         def answered(machine: Machine, answer: Answer, data: bytes | None) -> None:
             self.given(machine, answer)
