@@ -74,8 +74,8 @@ KINDS: Mapping[str, Kind] = {
         "every deletion is proven",
         "it is not proven that all of it is gone",
         (
-            Check("asked about, and not deleted", "not_deleted"),
             Check("deletions", "deletions", True, lambda row: row["state"] != "proven"),
+            Check("asked about, and not deleted", "not_deleted"),
             Check("every copy there ever was", "deletion_copies", is_fault=False),
         ),
         ("object", "prefix", "since", "until"),
