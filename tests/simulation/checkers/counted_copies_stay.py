@@ -32,8 +32,15 @@ class CountedCopiesStay(Observer):
         event = told.event
         if folded is None or folded.void is not None:
             return
-        if isinstance(event, CopiesLost):
-            self._lost |= {(event.store, event.rg, version) for version in event.versions}
+        if isinstance(event, CopiesLost):  # what was doomed stays so
+            facts = [
+                after.fact_of(event.store) for _, after in folded.draft.entries.values() if after
+            ]
+            self._lost |= {
+                (event.store, event.rg, fact.version)
+                for fact in facts
+                if fact is not None and fact.status is Status.LOST
+            }
         elif isinstance(event, CopiesDoomed | ObjectsImported):
             self._lost -= {(event.store, event.rg, version) for version in event.versions}
 
