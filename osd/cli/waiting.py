@@ -128,14 +128,14 @@ def _shown(*, json: bool) -> Iterator[Callable[[str], None]]:
 
 
 class Teller:
-    """Notes a line now and then: the first, and the newest every `TELL_S`."""
+    """Notes the newest line every `TELL_S`; a short wait needs none."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._next_at = clock()
+        self._next_at = clock() + TELL_S
 
     def tell(self, line: str) -> None:
-        """Say it, unless one was said just now."""
+        """Say it, unless one was said not long ago."""
         if self._clock() >= self._next_at:
             note(f"waiting: {line}")
             self._next_at = self._clock() + TELL_S
@@ -168,7 +168,8 @@ def _say_change(before: "ClusterMap", after: "ClusterMap", *, json: bool) -> Non
         note(f"epoch {after.epoch}; the layout stays {after.layout}{_until_when(before, after)}")
     else:
         note(f"epoch {after.epoch}, layout {after.layout}; `osdlog status` shows what moves")
-    if not candidates(after):
+    is_awaited = any(osd.is_in and osd.store is None for osd in after.osds.values())
+    if not candidates(after) and not is_awaited:
         note(
             f"caution: {count(after.rg_count, 'RG')} are placed nowhere, no OSD is in: nothing"
             " can be stored, and none becomes clean. `osdlog map apply --in ID` puts one in"

@@ -130,7 +130,9 @@ def test_init_and_one_osd_by_hand(tmp_path: Path) -> None:
         assert "is in use by process" in other.err
         unknown = osdlog("osd", "--id", 9, "--data", tmp_path / "d9", log=log)
         assert unknown.code == 3
-        assert unknown.err.startswith("error: osd.9 is not in the map\nhint: `osdlog map show`")
+        assert unknown.err == (
+            "error: osd.9 is not in the map\nhint: Add it with `osdlog map apply --add 9`.\n"
+        )
 
 
 def test_init_refuses_more_copies_than_there_can_be(tmp_path: Path) -> None:

@@ -45,8 +45,8 @@ def test_durations() -> None:
 
 
 def test_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
-    times = iter([0.0, 0.0, 0.0, 5.0, 10.5, 10.5])
+    times = iter([0.0, 0.5, 10.5, 10.5, 15.0, 20.5, 20.5])
     teller = Teller(lambda: next(times))
-    for line in ("a", "b", "c"):
+    for line in ("a", "b", "c", "d"):
         teller.tell(line)
-    assert capsys.readouterr().err == "waiting: a\nwaiting: c\n"
+    assert capsys.readouterr().err == "waiting: b\nwaiting: d\n"
