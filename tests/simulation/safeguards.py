@@ -27,7 +27,7 @@ class Missed(NamedTuple):
 MISSED_WITHIN: dict[str, Missed] = {
     "fence": Missed(60, 2),
     "epoch-of-fence": Missed(60, 2),
-    "round-of-fence": Missed(120, 3),
+    "round-of-fence": Missed(60, 1),
     "rank-of-claims": Missed(60, 3),
     "new-claim-after-restart": Missed(60, 2),
     "new-round": Missed(60, 2),
