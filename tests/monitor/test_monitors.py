@@ -47,7 +47,7 @@ def test_a_primary_that_stands_still_is_replaced_and_comes_back(
         program(*WORDS, log=cluster.url),
         program(*WORDS, log=cluster.url),
     ):
-        assert client.put("a", b"before").copies == 2
+        until(lambda: client.put("a", b"before").copies == 2)  # the peers know their places
         osds[0].send(signal.SIGSTOP)
         try:
             until(lambda: not is_up(cluster, 0))

@@ -32,14 +32,12 @@ class CountedCopiesStay(Observer):
         event = told.event
         if folded is None or folded.void is not None:
             return
-        if isinstance(event, CopiesLost):  # what was doomed stays so
-            facts = [
-                after.fact_of(event.store) for _, after in folded.draft.entries.values() if after
-            ]
+        if isinstance(event, CopiesLost):  # what was doomed before stays so
+            facts = [was.fact_of(event.store) for was, _ in folded.draft.entries.values() if was]
             self._lost |= {
                 (event.store, event.rg, fact.version)
                 for fact in facts
-                if fact is not None and fact.status is Status.LOST
+                if fact is not None and fact.status is Status.HELD
             }
         elif isinstance(event, CopiesDoomed | ObjectsImported):
             self._lost -= {(event.store, event.rg, version) for version in event.versions}
