@@ -200,9 +200,10 @@ class Speaker:
         if self._under_way is None or event.n != self._under_way.n:
             return
         self._under_way = None
-        if isinstance(event, HoldingsStated):
-            self.read_back = self._begun
-        if isinstance(event, HoldingsStated) and not self._has_stated:
+        if not isinstance(event, HoldingsStated):
+            return
+        self.read_back = self._begun
+        if not self._has_stated:
             self._has_stated = True
             for version, _ in list(self._group.disk.imported()):
                 if not self.is_saying(version):

@@ -12,6 +12,7 @@ from eventlog.ids import RgId
 from osd.core.inputs import HoldingsWanted
 from osd.errors import Refused
 from osd.http.answers import error, json_response
+from osd.http.uploads import whole
 from osd.shell import Shell
 
 
@@ -30,7 +31,7 @@ class HoldingsAsked:
         """State what is here of these RGs, once each is read to the log's end."""
         context = self._shell.node.context
         try:
-            wanted = msgspec.json.decode(await request.read(), type=_Wanted)
+            wanted = msgspec.json.decode(await whole(request), type=_Wanted)
         except msgspec.MsgspecError as failure:
             raise Refused(f"the request is not understood: {failure}", _FORM) from None
         if wanted.store != str(context.me):

@@ -1,9 +1,7 @@
 """Scrubs of simulated machines: as `osd.scrub` does it, with time between looking and telling.
 
 Rule: a scrub looks at windows of a running node and reads bodies on its disk.
-What it found is told to the node a while later, when all may be different;
-it is drawn from chance of its own, so that a run with scrubs is otherwise the
-run without.
+What it found is told to the node a while later, when all may be different.
 """
 
 from collections.abc import Callable
@@ -14,30 +12,22 @@ from osd.core.inputs import Damaged, Input, Miscounted, Sound
 from osd.core.membership import Phase
 from osd.core.scrubbing import Check, Depth, window
 from simulation.cluster import Cluster
+from simulation.occasions import Occasions
 from simulation.stores import Machine
 
-PAUSE_MS = 700
 LATE_MS = (0, 0, 5, 200)
 
 
-class Scrubs:
-    """Of one run."""
+class Scrubs(Occasions):
+    """Some machine scrubs one of its RGs."""
+
+    PAUSE_MS = 700
 
     def __init__(
         self, cluster: Cluster, random: Random, lose_row: Callable[[Machine, Random], None]
     ) -> None:
-        self._cluster = cluster
-        self._random = random
+        super().__init__(cluster, random)
         self._lose_row = lose_row
-        self._has_ended = False
-
-    def begin(self) -> None:
-        """From now on some machine scrubs one of its RGs now and then."""
-        self._cluster.world.after(self._random.randint(1, PAUSE_MS), self._act)
-
-    def end(self) -> None:
-        """No more of these."""
-        self._has_ended = True
 
     def everywhere(self) -> None:
         """Every machine reads all it has."""
@@ -51,9 +41,6 @@ class Scrubs:
             self._scrub(machine, rg, depth, 0)
 
     def _act(self) -> None:
-        if self._has_ended:
-            return
-        self.begin()
         machines = [machine for machine in self._cluster.alive() if machine.inbox is None]
         if not machines:
             return

@@ -1,18 +1,14 @@
 """Throttles: limits of background pulls are changed while nodes run, and disks are nearly full.
 
-Rule: all of it is drawn from chance of its own, so that a run with throttles
-is otherwise the run without. At the end every limit is wide and every disk
-has room: whatever was held up then goes on by itself.
+Rule: at the end every limit is wide and every disk has room: whatever was held
+up then goes on by itself.
 """
-
-from random import Random
 
 from osd.core.inputs import Limited
 from osd.core.pulls import Limits
 from osd.core.room import Room
-from simulation.cluster import Cluster
+from simulation.occasions import Occasions
 
-PAUSE_MS = 900
 WIDE = Limits(pulls=3)
 LIMITS = (WIDE, Limits(pulls=0), Limits(pulls=1), Limits(pulls=2, rate=50), Limits(rate=2_000))
 ROOMY = Room(free=900_000, total=1_000_000)
@@ -20,29 +16,19 @@ ROOMS = (ROOMY, ROOMY, Room(free=250_040, total=1_000_000), Room(free=0, total=1
 """Of the third only bodies of 40 bytes or less fit into what imports may have."""
 
 
-class Throttles:
-    """Of one run."""
+class Throttles(Occasions):
+    """Some machine is throttled, or not any more."""
 
-    def __init__(self, cluster: Cluster, random: Random) -> None:
-        self._cluster = cluster
-        self._random = random
-        self._has_ended = False
-
-    def begin(self) -> None:
-        """From now on some machine is throttled, or not, now and then."""
-        self._cluster.world.after(self._random.randint(1, PAUSE_MS), self._act)
+    PAUSE_MS = 900
 
     def end(self) -> None:
         """Nothing holds anything up any more."""
-        self._has_ended = True
+        super().end()
         for machine in [*self._cluster.machines.values(), *self._cluster.returned]:
             machine.room = ROOMY
             self._cluster.feed(machine, Limited(WIDE))
 
     def _act(self) -> None:
-        if self._has_ended:
-            return
-        self.begin()
         machines = self._cluster.alive()
         if machines:
             machine = self._random.choice(machines)
