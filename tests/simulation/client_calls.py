@@ -41,6 +41,14 @@ PATIENCE_MS = 1_500
 TRIES = 5
 NET_MS = 1
 
+_CONSISTENCIES = {1: Consistency.LOCAL, 2: Consistency.BARRIER, 3: Consistency.BARRIER}
+"""What a read waits for, by lot; otherwise as the log says."""
+_HOW_SURE = {
+    Consistency.LOG: "",
+    Consistency.BARRIER: ", by barrier",
+    Consistency.LOCAL: ", be it late",
+}
+
 Request = Put | Delete | Get | Barrier
 
 
@@ -277,16 +285,16 @@ class ReadCall(ClientCall):
     def __init__(self, clients: Clients, number: int, name: str, *, is_plain: bool = False) -> None:
         super().__init__(clients, number, name)
         draw = 9 if is_plain else clients.random.randrange(10)
-        self.is_head, self.is_local = draw == 0, draw == 1
+        self.is_head = draw == 0
+        self.consistency = _CONSISTENCIES.get(draw, Consistency.LOG)
         self.may_hang_up = not is_plain
         kind = "head" if self.is_head else "read"
-        self.words = f"{kind} {name}" + (", be it late" if self.is_local else "")
+        self.words = f"{kind} {name}{_HOW_SURE[self.consistency]}"
 
     def request(self, machine: Machine, ticket: int, epoch: Epoch, deadline: int) -> Get:
         """See `ClientCall`."""
         get = Get(ticket, self.rg, self.name, epoch, deadline)
-        consistency = Consistency.LOCAL if self.is_local else Consistency.LOG
-        return get._replace(is_head=self.is_head, consistency=consistency)
+        return get._replace(is_head=self.is_head, consistency=self.consistency)
 
     def heard(self, attempt: int, answer: Answer, data: bytes | None, began: int) -> None:
         """See `ClientCall`."""
@@ -295,7 +303,7 @@ class ReadCall(ClientCall):
             self._pending.discard(attempt)
             self._later()
             return
-        if not self.is_local:
+        if self.consistency is not Consistency.LOCAL:
             now = self.cluster.world.now
             self.clients.history.note(self.name, began, now, look)
             self.see(Version(look.version) if look.version is not None else None)
