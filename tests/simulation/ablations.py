@@ -132,6 +132,11 @@ def _stale_read(patch: MonkeyPatch) -> None:
     patch.setattr(readers.Readers, "ask", ask_nothing)
 
 
+def _hasty_barrier(patch: MonkeyPatch) -> None:
+    """A read by barrier goes by a statement that was appended before it came."""
+    patch.setattr(speaker.Speaker, "barrier", lambda self: self._begun)
+
+
 def _any_statement(patch: MonkeyPatch) -> None:
     """Statements are accepted late and twice."""
     patch.setattr(replica_group, "_is_newer", _always(True))
@@ -391,6 +396,7 @@ ONE_COPY_ABLATIONS: dict[str, Ablation] = {
     "read-back": _no_read_back,
     "asked-before-no": _stale_no,
     "asked-before-read": _stale_read,
+    "own-barrier": _hasty_barrier,
     "newer-statement": _any_statement,
     "doomed-before-erased": _no_dooming,
     "counted-before-doomed": _rash_dooming,
