@@ -5,7 +5,7 @@ sum was made on the way; whatever ends early leaves nothing behind. Of a file
 that goes out the last piece is given only when the sum of all of it was
 right. A new body is taken only while the disk's reserve stays free.
 
-What is not here: HTTP, and which bodies are wanted.
+What is not here: requests, and which bodies are wanted.
 """
 
 import asyncio
@@ -16,13 +16,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
+from aiohttp import StreamReader
+
 from osd.blobs import SMALL_BODY_BYTES, Blob, BlobFiles, BlobId, BlobWriter
 from osd.core.inputs import Payload
 from osd.core.room import Room
 from osd.durable import FULL_HINT, reading_error, room
 from osd.errors import BytesDamaged, DiskFull
 
-PIECE_BYTES = 256 * 1024
+PIECE_BYTES = 1024 * 1024
+"""Written or read by one call of a worker thread: a body of so much costs one change of thread."""
 ROOM_SECONDS = 0.2
 """The file system is asked at most so often how full it is."""
 
@@ -42,7 +45,7 @@ class Received(NamedTuple):
 
 
 class _Sum(Protocol):
-    def update(self, data: bytes | bytearray, /) -> None: ...
+    def update(self, data: bytes, /) -> None: ...
 
     def digest(self) -> bytes: ...
 
@@ -80,25 +83,28 @@ def small(data: bytes) -> Received:
     return Received(data, len(data), sha256(data).digest())
 
 
+async def next_chunk(stream: StreamReader) -> bytes:
+    """What came first of what is there, as it came; nothing at the stream's end."""
+    while True:
+        chunk, is_part = await stream.readchunk()
+        if chunk or not is_part:
+            return chunk
+
+
 async def receive(chunks: AsyncIterator[bytes], blobs: BlobFiles, limit: int) -> Received:
     """Take a body of any size up to `limit`.
 
     Raises `TooLarge`, `DiskError`, and what `chunks` raises; nothing is left then.
     """
-    writing = _Writing(blobs)
-    buffer, size = bytearray(), 0
+    writing, size = _Writing(blobs), 0
     try:
         async for chunk in chunks:
             size += len(chunk)
             if size > limit:
                 raise TooLarge
-            buffer += chunk
-            if len(buffer) >= PIECE_BYTES:
-                await writing.write(buffer)
-                buffer = bytearray()
+            await writing.add(chunk)
         if size <= SMALL_BODY_BYTES:
-            return small(bytes(buffer))
-        await writing.write(buffer)
+            return small(writing.take())
         return await writing.finish(size)
     except BaseException:
         writing.abandon()
@@ -106,45 +112,64 @@ async def receive(chunks: AsyncIterator[bytes], blobs: BlobFiles, limit: int) ->
 
 
 class _Writing:
-    """A file being written by worker threads, one call at a time."""
+    """A file being written by worker threads, one call at a time, while more of it comes."""
 
     def __init__(self, blobs: BlobFiles) -> None:
         self._blobs = blobs
         self._sum = sha256()
         self._writer: BlobWriter | None = None
         self._blob: BlobId | None = None
+        self._chunks: list[bytes] = []
+        self._size = 0
+        """Of the chunks that no call has taken yet."""
         self._under_way: asyncio.Future[None] | None = None
 
-    async def write(self, data: bytearray) -> None:
-        await self._call(partial(self._write, data))
+    async def add(self, chunk: bytes) -> None:
+        """Take more; waits only if as much as a piece is still being written."""
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        if self._size > PIECE_BYTES:
+            await self._ended()
+            self._begin(partial(self._write, self.take()))
+
+    def take(self) -> bytes:
+        """What is not written yet."""
+        chunks, self._chunks, self._size = self._chunks, [], 0
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def finish(self, size: int) -> Received:
-        await self._call(self._finish)
+        await self._ended()
+        self._begin(partial(self._finish, self.take()))
+        await self._ended()
         assert self._blob is not None
         return Received(self._blob, size, self._sum.digest())
 
     def abandon(self) -> None:
         """Leave nothing, as soon as the call under way has ended."""
-        if self._under_way is None:
-            return
-        loop = asyncio.get_running_loop()
-        if self._under_way.done():
-            loop.run_in_executor(None, self._remove)
-        else:
-            self._under_way.add_done_callback(lambda _: loop.run_in_executor(None, self._remove))
+        if self._under_way is not None:
+            self._under_way.add_done_callback(self._abandoned)
 
-    async def _call(self, function: Callable[[], None]) -> None:
+    def _abandoned(self, ended: asyncio.Future[None]) -> None:
+        if not ended.cancelled():
+            ended.exception()  # what went wrong first is what is told
+        asyncio.get_running_loop().run_in_executor(None, self._remove)
+
+    def _begin(self, function: Callable[[], None]) -> None:
         self._under_way = asyncio.get_running_loop().run_in_executor(None, function)
-        # A caller that is cancelled must not leave two threads at one file.
-        await asyncio.shield(self._under_way)
 
-    def _write(self, data: bytearray) -> None:
+    async def _ended(self) -> None:
+        """Until the call under way is over; a caller that is cancelled must not end it."""
+        if self._under_way is not None:
+            await asyncio.shield(self._under_way)
+
+    def _write(self, data: bytes) -> None:
         if self._writer is None:
             self._writer = self._blobs.create()
         self._sum.update(data)
         self._writer.write(data)
 
-    def _finish(self) -> None:
+    def _finish(self, data: bytes) -> None:
+        self._write(data)
         assert self._writer is not None
         self._blob = self._writer.finish()
 

@@ -16,7 +16,7 @@ from yarl import URL
 
 from eventlog.ids import RgId, Store, Version, write_fence
 from osd.blobs import BlobFiles, BlobId
-from osd.bodies import Gauge, Received, receive, small
+from osd.bodies import Gauge, Received, next_chunk, receive, small
 from osd.core.effects import Fetch, Hint, Lacked, Settle
 from osd.core.inputs import Fetched, Got, Payload
 from osd.errors import DiskError
@@ -156,7 +156,7 @@ class Fetcher:
 
 
 async def _chunks(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    while chunk := await stream.readany():
+    while chunk := await next_chunk(stream):
         yield chunk
 
 

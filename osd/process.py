@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -50,6 +51,8 @@ REQUEST_PATIENCE_S = 5.0
 SWITCH_SECONDS = 0.000_5
 """The loop and the pump share one interpreter; the default of 5 ms would be seen in every put."""
 GC_THRESHOLD = 50_000
+WORKERS = 16
+"""Threads for bodies in files. They mostly wait for the disk, which syncs many as fast as one."""
 DESCRIPTORS = 65_536
 """Files and connections that may be open at once, as far as the system allows."""
 
@@ -114,6 +117,7 @@ async def run_osd(
 ) -> None:
     """The same on a loop that runs; `stopping` ends it as a signal does."""
     stopping = stopping or asyncio.Event()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(WORKERS))
     with ExitStack() as opened:
         log = open_log(config.log)
         opened.callback(log.close)

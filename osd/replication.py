@@ -36,7 +36,10 @@ class _Answer(msgspec.Struct):
 
 
 class Outgoing:
-    """One body on its way; `async with` gives the reservation back if it comes to nothing."""
+    """One body on its way, of that size if it is known.
+
+    `async with` gives the reservation back if it comes to nothing.
+    """
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Outgoing:
         couriers: Couriers,
         reserved: Reserved,
         name: str,
+        size: int | None,
         epoch: Epoch,
         release: Callable[[Reserved], None],
     ) -> None:
@@ -54,6 +58,8 @@ class Outgoing:
         self._reserved = reserved
         self._path = f"staged/{reserved.rg:x}/{reserved.serial}?name={quote(name, safe='')}"
         self._headers = {"Osdlog-Fence": write_fence(reserved.fence), "Osdlog-Epoch": str(epoch)}
+        if size is not None:  # else it goes in HTTP's chunks, each with a head of its own
+            self._headers["Content-Length"] = str(size)
         self._release = release
         self._is_handed_over = False
         self._lanes: list[_Lane] = []

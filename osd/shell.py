@@ -166,14 +166,14 @@ class Shell:
             self.feed(request)
         return answer
 
-    def outgoing(self, reserved: Reserved, name: str) -> Outgoing:
-        """The way of a body to the reservation's peers."""
+    def outgoing(self, reserved: Reserved, name: str, size: int | None) -> Outgoing:
+        """The way of a body to the reservation's peers; its size where that is known."""
 
         def release(reserved: Reserved) -> None:
             self.feed(Release(reserved.rg, reserved.serial))
 
         epoch = self.node.context.map.epoch
-        return Outgoing(self.fetcher.session, self.couriers, reserved, name, epoch, release)
+        return Outgoing(self.fetcher.session, self.couriers, reserved, name, size, epoch, release)
 
     async def reached(self, epoch: Epoch, patience_s: float) -> bool:
         """Whether the map is read to that epoch, now or before the patience ends."""

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from aiohttp import StreamReader, web
 
 from osd.blobs import SMALL_BODY_BYTES, BlobId
-from osd.bodies import Received, receive, small
+from osd.bodies import Received, next_chunk, receive, small
 from osd.core.answers import Reserved
 from osd.core.inputs import Staging
 from osd.errors import Refused
@@ -42,7 +42,7 @@ class Uploads:
         """The body, durable here and with who else has it."""
         if reserved is None:
             return await self.receive(request, expected), None
-        async with self._shell.outgoing(reserved, name) as outgoing:
+        async with self._shell.outgoing(reserved, name, request.content_length) as outgoing:
             body = await self.receive(request, expected, outgoing)
             return body, await outgoing.finish(body)
 
@@ -92,7 +92,7 @@ async def whole(request: web.BaseRequest) -> bytes:
 async def _patient_chunks(stream: StreamReader, outgoing: Outgoing | None) -> AsyncGenerator[bytes]:
     while True:
         async with asyncio.timeout(SILENCE_SECONDS):
-            chunk = await stream.readany()
+            chunk = await next_chunk(stream)
         if not chunk:
             return
         if outgoing is not None:
