@@ -8,17 +8,15 @@ One pass over the file in its own order is many times faster than a pass for
 each partition. Each row that SQLite hands over costs as much as decoding an
 event, so it joins the columns of many rows itself, and what it joined is read
 again row by row only where something is wrong. What is not here: the map, which
-is read by `Log.read`.
+is read by `Log.read`, and how sums are compared (`eventlog.sqlite_sums`).
 """
 
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
-from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from eventlog.avro_cursor import PADDING, Bytes, Longs
@@ -27,26 +25,21 @@ from eventlog.errors import LogCorrupt
 from eventlog.ids import Offset, Partition, Position, Topic
 from eventlog.sqlite import SqliteLog
 from eventlog.sqlite_errors import damaged, explained
-from eventlog.sqlite_read import bad_record, missing_record, place_of, record_sum, seed_of
+from eventlog.sqlite_read import bad_record, missing_record, place_of, record_sum
+from eventlog.sqlite_sums import KEY_BYTES, Sums, do_match, seeds_of
 
 _JOINED = (
-    "SELECT group_concat(CASE topic WHEN 'rg' THEN partition << 32 | crc ELSE -1 END),"
-    " group_concat(offset + 0), group_concat(timestamp + 0), group_concat(length(value)),"
-    " CAST(group_concat(key || value, '') AS BLOB) FROM records WHERE seq BETWEEN ? AND ?"
+    "SELECT group_concat(crc << 31 | length(value)), group_concat(offset + 0),"
+    " group_concat(timestamp + 0), CAST(group_concat(key || value, '') AS BLOB)"
+    " FROM records WHERE seq BETWEEN ? AND ?"
 )
 """Sums of whole numbers are whole numbers, whatever was stored; texts of them are always read."""
-_KEY_BYTES = 4
+_LENGTH_BITS = 31
 _ROWS = (
     "SELECT seq, topic, partition, offset, timestamp, key, value, crc FROM records"
     " WHERE seq BETWEEN ? AND ? ORDER BY seq"
 )
 _SEQ = "SELECT seq FROM records WHERE topic = 'rg' AND partition = ? AND offset = ?"
-_BYTE = np.uint32(0xFF)
-_EIGHT = np.uint32(8)
-_CRCS = np.array([crc32(bytes([n]), 0xFFFFFFFF) ^ 0xFFFFFFFF for n in range(256)], np.uint32)
-"""What one byte does to a CRC-32 that is not yet inverted."""
-
-Crcs = npt.NDArray[np.uint32]
 Row = tuple[Any, ...]
 Ends = Mapping[Partition, Offset]
 
@@ -88,7 +81,7 @@ class _Scan:
         count = log.identity.partitions
         self._next = np.array([starts.get(Partition(p), 0) for p in range(count)], np.int64)
         self._ends = np.array([ends.get(Partition(p), 0) for p in range(count)], np.int64)
-        self._seeds = np.array([seed_of(Topic.RG, Partition(p)) for p in range(count)], np.uint32)
+        self._seeds = seeds_of(count)
 
     def chunks(self, first: int, last: int) -> Iterator[Chunk]:
         """All that is wanted between these two, in order."""
@@ -112,27 +105,23 @@ class _Scan:
         *texts, octets = joined_
         if octets is None:
             return None
-        packed, offsets, timestamps, lengths = (
-            np.fromstring(text or b"", np.int64, sep=",") for text in texts
-        )
-        counts = {len(each) for each in (packed, offsets, timestamps, lengths)}
-        ends = np.cumsum(lengths + _KEY_BYTES)
+        packed, offsets, timestamps = (np.fromstring(text, np.int64, sep=",") for text in texts)
+        lengths = packed & ((1 << _LENGTH_BITS) - 1)
+        ends = np.cumsum(lengths + KEY_BYTES)
+        counts = {len(each) for each in (packed, offsets, timestamps)}
         if counts != {last + 1 - first} or ends[-1] != len(octets):
             return None
         values = Bytes(pa.py_buffer(octets + PADDING), ends - lengths, ends)
-        chunk = Chunk(packed >> 32, offsets, timestamps, values)
-        return chunk if self._match(chunk, octets, packed & 0xFFFFFFFF) else None
+        partitions = self._partitions(octets, ends - lengths - KEY_BYTES)
+        found = Sums(partitions, offsets, timestamps, ends, packed >> _LENGTH_BITS)
+        if not do_match(found, octets, self._seeds):
+            return None
+        return Chunk(partitions, offsets, timestamps, values)
 
-    def _match(self, chunk: Chunk, octets: bytes, sums: Longs) -> bool:
-        if chunk.partitions.min() < 0 or chunk.partitions.max() >= len(self._seeds):
-            return False
-        before = self._seeds[chunk.partitions]
-        sizes = np.full(len(chunk), _KEY_BYTES)
-        for number, size in ((chunk.offsets, 8), (chunk.timestamps, 8), (sizes, _KEY_BYTES)):
-            before = _sums_after(before, number, size)
-        starts, ends = chunk.values.starts - _KEY_BYTES, chunk.values.ends
-        each = map(octets.__getitem__, map(slice, starts.tolist(), ends.tolist()))
-        return bool((numbers(list(map(crc32, each, before.tolist()))) == sums).all())
+    def _partitions(self, octets: bytes, keys: Longs) -> Longs:
+        """Where records with these keys should stand, as their sums then say they do."""
+        rgs = np.ndarray((len(octets) - KEY_BYTES + 1,), ">u4", octets, strides=(1,))[keys]
+        return rgs.astype(np.int64) % len(self._seeds)
 
     def _slow(self, first: int, last: int) -> tuple[Chunk, LogCorrupt | None]:
         """The rows of the topic before the first that is not whole, and what is wrong with it."""
@@ -182,12 +171,3 @@ class _Scan:
             missing = Position(Topic.RG, place, Offset(int(due[wrong[0]])))
             raise missing_record(self._log.path, missing)
         self._next[found] += counts
-
-
-def _sums_after(sums: Crcs, numbers_: Longs, size: int) -> Crcs:
-    """CRC-32 gone on over `size` bytes, little-endian, of each number."""
-    octets = numbers_.astype("<i8").view(np.uint8).reshape(-1, 8)
-    sums = ~sums
-    for place in range(size):
-        sums = _CRCS[(sums & _BYTE) ^ octets[:, place]] ^ (sums >> _EIGHT)
-    return ~sums
