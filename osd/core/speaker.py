@@ -172,6 +172,8 @@ class Speaker:
             self._must_settle = self._may_have_spoken()
         if self._lost:
             self._lost = {v: body for v, body in self._lost.items() if self._is_held_as(v, body)}
+        if self._gone:
+            self._gone = {version for version in self._gone if self._is_missing(version)}
         if self.is_silent:
             self._compare()
         if not self._has_stated:
@@ -219,6 +221,15 @@ class Speaker:
         """Whether the log counts the copy of this version, and it is kept in that body."""
         copy = self._group.disk.copy_of(version)
         return copy is not None and copy.body == body and self._group.holds(version)
+
+    def _is_missing(self, version: Version) -> bool:
+        """Whether the log knows of a copy here of which there is no row: it may be back since."""
+        if self._group.disk.copy_of(version) is not None:
+            return False
+        name = self._group.table.name_of(version)
+        entry = self._group.table.entry(name) if name is not None else None
+        fact = entry.fact_of(self._context.me) if entry else None
+        return fact is not None and fact.version == version
 
     def _may_have_spoken(self) -> bool:
         """Whether an earlier process may have said what is not read back yet.

@@ -132,6 +132,11 @@ def _stale_read(patch: MonkeyPatch) -> None:
     patch.setattr(readers.Readers, "ask", ask_nothing)
 
 
+def _gone_for_good(patch: MonkeyPatch) -> None:
+    """A row that was found missing is said to be, whatever was imported since."""
+    patch.setattr(speaker.Speaker, "_is_missing", _always(True))
+
+
 def _hasty_barrier(patch: MonkeyPatch) -> None:
     """A read by barrier goes by a statement that was appended before it came."""
     patch.setattr(speaker.Speaker, "barrier", lambda self: self._begun)
@@ -397,6 +402,7 @@ ONE_COPY_ABLATIONS: dict[str, Ablation] = {
     "asked-before-no": _stale_no,
     "asked-before-read": _stale_read,
     "own-barrier": _hasty_barrier,
+    "gone-may-be-back": _gone_for_good,
     "newer-statement": _any_statement,
     "doomed-before-erased": _no_dooming,
     "counted-before-doomed": _rash_dooming,

@@ -71,6 +71,10 @@ MISSED_IN: dict[str, tuple[str, str]] = {
         "  source osd.2 finishing, remaining none, strays v1",
     ),
     "settled-before-erasing": ("hazards/late_statement", "osd.2 exporting, copies none"),
+    "gone-may-be-back": (
+        "transcripts/found_gone_and_back",
+        "rg@6    rg 0 osd.1 has no more v1: not on the disk",
+    ),
     "dooming-judged-in-place": (
         "transcripts/dooming_overtaken",
         "rg@8    rg 0 osd.1 erased v1",
