@@ -54,13 +54,16 @@ class Home(NamedTuple):
     alive: int
     rhythm: Rhythm = Rhythm()
     """How often it scrubs, and how fast."""
+    purges: bool = False
+    """See `osd.purging`."""
 
     @property
     def command(self) -> tuple[str, ...]:
         """What is run."""
         osd, alive = str(self.osd), str(self.alive)
         program = (sys.executable, "-m", "osd.cli", "osd", "--json", "--watch-parent", alive)
-        return (*program, "--id", osd, "--data", str(self.folder), "--log", self.log, *self._scrubs)
+        home = ("--id", osd, "--data", str(self.folder), "--log", self.log)
+        return (*program, *home, *self._scrubs, *(("--purge",) if self.purges else ()))
 
     @property
     def _scrubs(self) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ from osd.core.scrubbing import Rhythm
 from osd.data_dir import DataDir
 from osd.errors import DiskFull
 from osd.http.app import MAX_OBJECT_BYTES, App, Server
+from osd.purging import Purger
 from osd.refolding import refold_foreign
 from osd.returning import require_same_log, sweep
 from osd.rocks import RocksRows
@@ -77,6 +78,8 @@ class OsdConfig(NamedTuple):
     """A descriptor of a pipe; the process ends when its other end is closed."""
     settings: Settings = Settings()
     rhythm: Rhythm = Rhythm()
+    purges: bool = False
+    """Erased small bodies leave every file before the log says so; see `osd.purging`."""
     max_object_bytes: int = MAX_OBJECT_BYTES
 
 
@@ -136,7 +139,8 @@ async def run_osd(
         require_same_log(node, rows, log)
         node.lack(sweep(rows, blobs))
         gc.freeze()
-        shell = Shell(node, rows, blobs, log, Gauge(directory.path))
+        purger = Purger(rows) if config.purges else None
+        shell = Shell(node, rows, blobs, log, Gauge(directory.path), purger)
         address = address_of(config.advertise or config.host, sock.getsockname()[1])
         ready = Ready(config.osd, address, str(directory.store), boot, log.caution)
         scrubber = Scrubber(shell, directory.scrub, config.rhythm)

@@ -1,7 +1,8 @@
 """The pump: the one thread of a node that waits for disk and log.
 
 Rule: what the loop queued is carried out in its order: rows are made durable
-first, once for all of it; then files are unlinked, then events appended. Then
+first, once for all of it; then files are unlinked and, if the OSD is told to, removed
+rows purged (`osd.purging`), then events appended. Then
 ends are asked, then records read, and all that came of it goes back to the
 loop in one call, which takes many records in portions (`osd.portions`). So a put
 costs one hop each way, however many came together, and what was just appended is
@@ -38,6 +39,7 @@ from osd.blobs import BlobFiles, BlobId
 from osd.core.effects import Append, Ask, Effects, Follow, Reply
 from osd.core.inputs import AppendFailed, Decoded, Ended, Input, Read, Skipped
 from osd.portions import Portions
+from osd.purging import Purger
 from osd.rows import Rows
 
 IDLE_MS = 1_000
@@ -102,11 +104,14 @@ class Loop(NamedTuple):
 class Pump:
     """A thread that begins with `start` and ends with `close`, or at the first fatal error."""
 
-    def __init__(self, log: Log, rows: Rows, blobs: BlobFiles, loop: Loop) -> None:
+    def __init__(
+        self, log: Log, rows: Rows, blobs: BlobFiles, loop: Loop, purger: Purger | None
+    ) -> None:
         self._log = log
         self._rows = rows
         self._blobs = blobs
         self._loop = loop
+        self._purger = purger
         self._portions = Portions(loop.loop)
         self._tail = log.tail()
         self._decoder = Decoder(log)
@@ -221,6 +226,8 @@ class Pump:
             self._call(self._loop.confirm, job.confirms)
         if job.unlink:
             self._blobs.unlink(BlobId(name) for name in job.unlink)
+        if self._purger is not None:
+            self._purger.before(append.event for append in job.appends)
 
     def _append(self, appends: Sequence[Append], inputs: list[Input]) -> None:
         if not appends:

@@ -63,6 +63,7 @@ from osd.disk import Body, Copy
 from osd.errors import BytesDamaged, DiskError
 from osd.fetches import Fetcher
 from osd.pump import Job, Loop, Pump, failure_of
+from osd.purging import Purger
 from osd.replication import Outgoing
 from osd.rg_table import RgTable
 from osd.rows import Rows
@@ -109,7 +110,15 @@ class Counters:
 class Shell:
     """A running node. Everything but `pump` belongs to the loop's thread."""
 
-    def __init__(self, node: Node, rows: Rows, blobs: BlobFiles, log: Log, gauge: Gauge) -> None:
+    def __init__(
+        self,
+        node: Node,
+        rows: Rows,
+        blobs: BlobFiles,
+        log: Log,
+        gauge: Gauge,
+        purger: Purger | None = None,
+    ) -> None:
         self.node = node
         self.rows = rows
         self.blobs = blobs
@@ -119,7 +128,9 @@ class Shell:
         self.url = log.url
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self.pump = Pump(log, rows, blobs, Loop(self._loop, self._take, self._confirm, self._fail))
+        self._purger = purger
+        loop = Loop(self._loop, self._take, self._confirm, self._fail)
+        self.pump = Pump(log, rows, blobs, loop, purger)
         self.fetcher = Fetcher(blobs, gauge)
         self.couriers = Couriers(self.fetcher.session)
         self.ready: asyncio.Future[None] = self._loop.create_future()
@@ -193,6 +204,8 @@ class Shell:
         try:
             effects = self.node.step(given, clock)
             self.rows.apply(effects.changes)
+            if self._purger is not None:
+                self._purger.removed(effects.changes)
         except Exception as error:  # noqa: BLE001 - a step that failed cannot be taken back
             self._fail(error)
             return

@@ -49,9 +49,18 @@ class Lost(NamedTuple):
 class Supervisor:
     """Runs the OSDs that live below one folder, from `async with` to its end."""
 
-    def __init__(self, url: str, folder: Path, say: Say, rhythm: Rhythm = RHYTHM) -> None:
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        say: Say,
+        rhythm: Rhythm = RHYTHM,
+        *,
+        purges: bool = False,
+    ) -> None:
         self._folder = folder
         self._rhythm = rhythm
+        self._purges = purges
         self._say = say
         self._log = open_log(url)
         self._reader = MapReader(self._log)
@@ -122,7 +131,8 @@ class Supervisor:
                 self._say(f"{osd_name(osd.osd)} is not started: there is no folder {missing}")
 
     def _home(self, osd: OsdId) -> Home:
-        return Home(osd, self.folder_of(osd), self._log.url, self._theirs, self._rhythm)
+        folder = self.folder_of(osd)
+        return Home(osd, folder, self._log.url, self._theirs, self._rhythm, self._purges)
 
     async def ready(self) -> None:
         """Until each OSD that is kept has served once."""

@@ -35,6 +35,9 @@ DeepScrubEvery = Annotated[
 ScrubRate = Annotated[
     float, typer.Option("--scrub-rate", metavar="MB", min=0, help="A second; 0: no limit.")
 ]
+Purge = Annotated[
+    bool, typer.Option("--purge", help="No file has an erased body once the log says so; slower.")
+]
 
 
 def init(
@@ -79,6 +82,7 @@ def osd(  # noqa: PLR0913, PLR0917 - its options
     scrub_every: ScrubEvery = 24.0,
     deep_every: DeepScrubEvery = 168.0,
     scrub_rate: ScrubRate = 20.0,
+    purge: Purge = False,
     watch_parent: Annotated[int | None, typer.Option("--watch-parent", hidden=True)] = None,
     json: options.Json = False,
     log: options.Log = None,
@@ -113,6 +117,7 @@ def osd(  # noqa: PLR0913, PLR0917 - its options
         rebuild=word,
         watch_parent=watch_parent,
         rhythm=Rhythm(scrub_every, deep_every, scrub_rate * 1e6),
+        purges=purge,
     )
     run(config, on_ready)
 
@@ -162,6 +167,7 @@ def up(  # noqa: PLR0913, PLR0917 - its options
     scrub_every: ScrubEvery = 24.0,
     deep_every: DeepScrubEvery = 168.0,
     scrub_rate: ScrubRate = 20.0,
+    purge: Purge = False,
 ) -> None:
     """Run a cluster on this machine; the same DIR starts again where it was."""
     from osd.client.async_client import user
@@ -173,10 +179,11 @@ def up(  # noqa: PLR0913, PLR0917 - its options
     with claimed(data):
         shape = Shape(rgs, replicas, min_replicas)
         url = cluster_in(data, log_url(log) if log else None, osds, shape, user() or "unknown")
-        _run_cluster(url, data, Rhythm(scrub_every, deep_every, scrub_rate * 1e6))
+        rhythm = Rhythm(scrub_every, deep_every, scrub_rate * 1e6)
+        _run_cluster(url, data, rhythm, purges=purge)
 
 
-def _run_cluster(url: str, data: Path, rhythm: "Rhythm") -> None:
+def _run_cluster(url: str, data: Path, rhythm: "Rhythm", *, purges: bool) -> None:
     from shlex import quote
 
     from osd.cli.output import count, note
@@ -184,7 +191,7 @@ def _run_cluster(url: str, data: Path, rhythm: "Rhythm") -> None:
     from osd.supervisor import Supervisor
 
     async def work() -> None:
-        async with Supervisor(url, data, note, rhythm) as supervisor:
+        async with Supervisor(url, data, note, rhythm, purges=purges) as supervisor:
             _warn(supervisor.caution)
             await supervisor.ready()
             note(f"the cluster is up: {count(len(supervisor.osds), 'OSD')}")
