@@ -2,8 +2,8 @@
 
 Rule: the log and the disk are made by what makes them in a cluster, but for
 HTTP; a restart is a real process, from its start to the line in which it says
-that it serves. TIME_EVENTS and TIME_OBJECTS give other sizes: the figures
-asked for are those of 10,000,000 events and 1,000,000 objects.
+that it serves. TIME_EVENTS, TIME_OBJECTS and TIME_WRITES give other sizes: the figures
+asked for are those of 10,000,000 events and 1,000,000 objects written 10 times each.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ from projections.snapshots import Doubt, Reach, Snapshot
 
 EVENTS = int(os.environ.get("TIME_EVENTS", "1_000_000"))
 OBJECTS = int(os.environ.get("TIME_OBJECTS", "100_000"))
-TIMES = 2
+TIMES = int(os.environ.get("TIME_WRITES", "2"))
 """So often each object of the restarted node was written."""
 RGS = 64
 OF_ONE_RG = 10_000

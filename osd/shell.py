@@ -20,7 +20,6 @@ from eventlog.ids import Epoch, Micros, RgId, Version
 from eventlog.log import Log, TopicPartition
 from osd.blobs import Blob, BlobFiles, BlobId
 from osd.bodies import Gauge
-from osd.busy import Busy
 from osd.core.answers import Answer, Found, NotNow, Reserved
 from osd.core.context import MAP_PARTITION, Clock
 from osd.core.effects import (
@@ -58,6 +57,7 @@ from osd.core.membership import Phase
 from osd.core.node import Node
 from osd.core.pulls import Limits
 from osd.core.room import Room
+from osd.counters import Counters
 from osd.couriers import Couriers
 from osd.disk import Body, Copy
 from osd.errors import BytesDamaged, DiskError
@@ -85,26 +85,6 @@ class Served(NamedTuple):
     found: Found
     content: bytes | Blob | None
     """None where it cannot be read."""
-
-
-class Counters:
-    """What happened since the process started."""
-
-    def __init__(self) -> None:
-        self.copied_objects = 0
-        self.copied_bytes = 0
-        """Fetched from other nodes."""
-        self.copying = Busy()
-        self.plan_ms = 0.0
-        """From the last map event's record to all plans derived."""
-        self.records = 0
-        self.doubts = 0
-        """Snapshots that were thrown away."""
-        self.appends = 0
-        self.parcels = 0
-        """Small bodies that primaries sent, to be staged here."""
-        self.requests: dict[tuple[str, int], int] = {}
-        """By method and status."""
 
 
 class Shell:

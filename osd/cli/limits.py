@@ -68,14 +68,10 @@ def _require_at_most(option: str, number: int | None, most: int) -> None:
 
 
 async def _osds(client: "AsyncClient", only: str | None) -> "list[Osd]":
-    from eventlog.errors import BadName
-    from eventlog.ids import osd_name, parse_osd
+    from eventlog.ids import parse_osd
+    from osd.client.known import known_osds
 
-    wanted = None if only is None else parse_osd(only)
-    osds = (await client.map()).osds
-    if wanted is not None and wanted not in osds:
-        raise BadName(f"{osd_name(wanted)} is not in the map", "`osdlog map show` lists them.")
-    return [osd for number, osd in sorted(osds.items()) if wanted in (None, number)]
+    return known_osds(await client.map(), None if only is None else parse_osd(only))
 
 
 async def _said(

@@ -95,12 +95,10 @@ def require_rebuildable(url: str, osd: "OsdId", reason: str, *, accept_loss: boo
 
 
 async def _require_dead(client: "AsyncClient", now: "ClusterMap", osd: "OsdId") -> None:
-    from eventlog.errors import BadName
+    from osd.client.known import known_osd
     from osd.errors import Refused
 
-    known = now.osds.get(osd)
-    if known is None:
-        raise BadName(f"osd.{osd} is not in the map", "`osdlog map show` lists them.")
+    known = known_osd(now, osd)
     if known.address is None:
         return
     said = await client.alive(known)

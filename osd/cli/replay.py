@@ -98,12 +98,12 @@ def _moments(log: "Log", until: str | None, diff: str | None) -> "list[Moment]":
 
 
 def _rg_wanted(moment: "Moment", text: str) -> "RgId":
-    from eventlog.errors import BadName
     from eventlog.ids import parse_rg, rg_name
+    from osd.client.errors import NotThere
 
     rg, count = parse_rg(text), moment.map.rg_count
     if rg >= count:
-        raise BadName(f"there is no {rg_name(rg)}", f"The cluster has {count} RGs, from 0 on.")
+        raise NotThere(f"there is no {rg_name(rg)}", f"The cluster has {count} RGs, from 0 on.")
     return rg
 
 
@@ -119,12 +119,12 @@ def _fold(log: "Log", moment: "Moment", wanted: "RgId | None") -> Past:
 
 
 def require_osd(past: Past, osd: "OsdId") -> None:
-    """`BadName` where the map of that moment does not have it."""
-    from eventlog.errors import BadName
+    """`NotThere` where the map of that moment does not have it."""
     from eventlog.ids import osd_name
+    from osd.client.errors import NotThere
 
     if osd not in past.moment.map.osds:
-        raise BadName(
+        raise NotThere(
             f"{osd_name(osd)} is not in the map as of {past.moment.words}",
             "`osdlog map log` shows since when it is, and until when.",
         )

@@ -82,13 +82,9 @@ def scrub(
 
 
 async def _osds(client: "AsyncClient", wanted: "OsdId | None") -> "list[OsdId]":
-    from eventlog.errors import BadName
-    from eventlog.ids import osd_name
+    from osd.client.known import known_osds
 
-    osds = (await client.map()).osds
-    if wanted is not None and wanted not in osds:
-        raise BadName(f"{osd_name(wanted)} is not in the map", "`osdlog map show` lists them.")
-    return [number for number in sorted(osds) if wanted in (None, number)]
+    return [osd.osd for osd in known_osds(await client.map(), wanted)]
 
 
 async def _last(client: "AsyncClient", osds: "Sequence[OsdId]") -> Scrubbed:

@@ -66,13 +66,9 @@ def verify(
 
 
 async def _osds(client: "AsyncClient", wanted: "OsdId | None") -> "list[Osd]":
-    from eventlog.errors import BadName
-    from eventlog.ids import osd_name
+    from osd.client.known import known_osds
 
-    osds = (await client.map()).osds
-    if wanted is not None and wanted not in osds:
-        raise BadName(f"{osd_name(wanted)} is not in the map", "`osdlog map show` lists them.")
-    return [osd for number, osd in sorted(osds.items()) if wanted in (None, number)]
+    return known_osds(await client.map(), wanted)
 
 
 class _Verifier:

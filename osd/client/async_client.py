@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import aiohttp
 
-from eventlog.errors import BadName
 from eventlog.ids import Epoch, Layout, OsdId, RgId, Store, Version, osd_name
 from eventlog.log import Log
 from eventlog.map_events import MapChange
@@ -36,6 +35,7 @@ from osd.client.answers import (
 from osd.client.bodies import Data, body_of
 from osd.client.cluster_status import ClusterStatus
 from osd.client.headers import Conditions, Description
+from osd.client.known import known_osd
 from osd.client.listing import Listing
 from osd.client.map_reader import MapReader, require_cluster
 from osd.client.map_writer import change_map
@@ -254,9 +254,7 @@ class AsyncClient:
         return await self._questions.scrub(await self._osd(osd))
 
     async def _osd(self, osd: OsdId) -> Osd:
-        found = (await self.map()).osds.get(osd)
-        if found is None:
-            raise BadName(f"{osd_name(osd)} is not in the map", "`osdlog map show` lists them.")
+        found = known_osd(await self.map(), osd)
         if found.address is None:
             raise Unavailable(f"{osd_name(osd)} has no address", "Start it first.")
         return found

@@ -3,7 +3,7 @@
 Rule: an error's first sentence is the OSD's own wherever one spoke.
 
     Refused
-    ├── NotThere           there is no such object
+    ├── NotThere           there is no such object, OSD or moment
     └── ConditionFailed    If-Match or If-None-Match said no
 """
 
@@ -11,7 +11,7 @@ from osd.errors import Refused
 
 
 class NotThere(Refused):
-    """There is no object of that name."""
+    """There is no object, OSD, RG, moment or record by that name."""
 
 
 class ConditionFailed(Refused):

@@ -26,6 +26,7 @@ from eventlog.ids import Epoch, Micros, Offset, Partition, Position, Topic, pars
 from eventlog.log import Log, Record
 from eventlog.map_events import MapChanged
 from eventlog.places import no_such_place
+from osd.client.errors import NotThere
 from osd.client.history_cut import require_beginnings
 from projections.cluster_map import EMPTY, ClusterMap, Refusal
 from projections.map_fold import fold
@@ -55,7 +56,7 @@ class Moment(NamedTuple):
 
 
 def moment_of(log: Log, text: str | None, now: Micros) -> Moment:
-    """The moment that the text means, or the end; raises `BadName` where there is none.
+    """The moment that the text means, or the end. Raises `BadName`, `NotThere`.
 
     `now` is the present, in microseconds: nothing is known of what comes later.
     """
@@ -110,7 +111,7 @@ def _at_epoch(history: _Maps, text: str, ends: Mapping[Partition, Offset]) -> Mo
         raise BadName(f"{text[:40]!r} is not an epoch", _HOW)
     wanted, last = Epoch(int(text)), history.last.epoch
     if wanted < 1 or wanted > last:
-        raise BadName(
+        raise NotThere(
             f"there is no epoch {wanted}: the map has 1 to {last}",
             "`osdlog map log` lists them.",
         )
@@ -118,7 +119,7 @@ def _at_epoch(history: _Maps, text: str, ends: Mapping[Partition, Offset]) -> Mo
     found = history.at(map_end)
     if found.epoch != wanted:
         after = history.at(map_end + 1).epoch
-        raise BadName(
+        raise NotThere(
             f"there is no epoch {wanted}: the map went from {found.epoch} to {after} at once",
             f"Ask for epoch:{found.epoch} or epoch:{after}; `osdlog map log` lists them.",
         )
@@ -127,14 +128,14 @@ def _at_epoch(history: _Maps, text: str, ends: Mapping[Partition, Offset]) -> Mo
 
 def _at_time(history: _Maps, time: Micros, now: Micros, ends: Mapping[Partition, Offset]) -> Moment:
     if time > now:
-        raise BadName(
+        raise NotThere(
             f"{shown_time(time)} has not come yet: it is {shown_time(now)}",
             "Without --until all is shown that is in the log now.",
         )
     end = history.until(time)
     if end == 0:
         began = shown_time(history.all[0][0]) if history.all else "never"
-        raise BadName(
+        raise NotThere(
             f"at {shown_time(time)} there was no cluster: its log begins at {began}",
             "Ask for a later time; times without a zone are UTC.",
         )
@@ -163,7 +164,7 @@ def _record_at(log: Log, position: Position) -> Record:
     end = log.end_offsets([(topic, partition)])[topic, partition]
     if offset >= end:
         last = f"its last record is {topic}/{partition}@{end - 1}" if end else "it is empty"
-        raise BadName(
+        raise NotThere(
             f"there is no record at {position}: {last}",
             "`osdlog log cat` lists the positions.",
         )

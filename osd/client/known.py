@@ -1,0 +1,25 @@
+"""OSDs that somebody names, as the map knows them.
+
+Rule: one that is not in the map is `NotThere`, in the same words whoever asks.
+"""
+
+from eventlog.ids import OsdId, osd_name
+from osd.client.errors import NotThere
+from projections.cluster_map import ClusterMap, Osd
+
+
+def known_osd(now: ClusterMap, osd: OsdId) -> Osd:
+    """Raises `NotThere`."""
+    found = now.osds.get(osd)
+    if found is None:
+        raise NotThere(
+            f"{osd_name(osd)} is not in the map", "`osdlog map show` lists the OSDs there are."
+        )
+    return found
+
+
+def known_osds(now: ClusterMap, only: OsdId | None) -> list[Osd]:
+    """That one, or if none is named, all by number. Raises `NotThere`."""
+    if only is not None:
+        return [known_osd(now, only)]
+    return [osd for _, osd in sorted(now.osds.items())]
