@@ -241,7 +241,18 @@ def _degraded(name: str, view: View, cluster_map: ClusterMap) -> Explanation:
     if down:
         why = f"{name} is served, but {_names(down)}, where it is placed, must come up."
         return Explanation(why, Reason.PLACED_DOWN, _who(down))
-    return Explanation(f"{name} is {_short(view)}", Reason.TOO_FEW_OSDS, (OPERATOR,))
+    if len(view.placed) < view.replicas:
+        return Explanation(f"{name} is {_short(view)}", Reason.TOO_FEW_OSDS, (OPERATOR,))
+    return _behind(name, view)
+
+
+def _behind(name: str, view: View) -> Explanation:
+    """This store has everything, and others that are up do not."""
+    state = view.state
+    behind = tuple(store for store in view.placed if not is_complete(state, store))
+    lacking = sum(state.live - state.ledger(store).held for store in behind)
+    why = f"{name} is served, but {_names(behind)} must still import {_objects(lacking)} of it."
+    return Explanation(why, Reason.REPLICA_BEHIND, _who(behind))
 
 
 def _short(view: View) -> str:

@@ -76,6 +76,14 @@ def is_complete(state: RgState, store: Store) -> bool:
     return state.ledger(store).held == state.live
 
 
+def has_too_few_copies(state: RgState, replicas: int) -> bool:
+    """Whether fewer copies count, wherever they are, than all live objects together need.
+
+    Where no store outside placed has a fact, that is so as long as a placed store lacks one.
+    """
+    return sum(ledger.held for ledger in state.ledgers.values()) < state.live * replicas
+
+
 def flags(view: View) -> tuple[State, ...]:
     """The RG's states at `view.me`, in display order; the first is the one to show."""
     if view.is_primary:
@@ -104,7 +112,7 @@ def _primary_flags(view: View) -> tuple[State, ...]:
     if not is_complete(state, view.me) or sources(state, view.placed):
         found.append(State.IMPORTING)
     is_short = len(view.acting) < len(view.placed) or len(view.placed) < view.replicas
-    if is_short or state.unheld:
+    if is_short or state.unheld or has_too_few_copies(state, view.replicas):
         found.append(State.DEGRADED)
     return tuple(found) or (State.CLEAN,)
 
@@ -141,18 +149,20 @@ TRANSITIONS: dict[Cause, frozenset[tuple[State, State]]] = {
         | _each(_OUTSIDE, _OUTSIDE)
         | {(State.CLEAN, State.DEGRADED)}
     ),
-    # Out of sequence ends the claim; a put or delete mends, or makes a member behind. A put
+    # Out of sequence ends the claim; a put or delete mends, or makes a member behind; a put
+    # that not every placed store was in time for leaves too few copies. A put
     # may also be read after the map that took the RG away from a store it names: that store
     # has a fact of it then, and the primary a source.
     Cause.OPERATION: (
         _each(_LEADING, _UNDEF)
         | _each(_IMPORTING, _WHOLE)
         | _each(_WHOLE, _IMPORTING)
+        | _each(_WHOLE, _WHOLE)
         | _each(_FOLLOWING, _FOLLOWING)
         | _each(_UNDEF, _OUTSIDE)
     ),
     # A store may be placed again by the map when the dooming of its copies is read.
-    Cause.DOOMING: frozenset({(State.REPLICA, State.RECOVERING)}),
+    Cause.DOOMING: frozenset({(State.REPLICA, State.RECOVERING), (State.CLEAN, State.DEGRADED)}),
     # A source less; or my own retirement, read before the map that says it.
     Cause.RETIREMENT: (
         _each(_IMPORTING, _WHOLE) | _each(_FOLLOWING, _FOLLOWING) | _each(_OUTSIDE, _UNDEF)
@@ -161,6 +171,7 @@ TRANSITIONS: dict[Cause, frozenset[tuple[State, State]]] = {
     Cause.STATEMENT: (
         _each(_IMPORTING, _WHOLE)
         | _each(_WHOLE, _IMPORTING)
+        | _each(_WHOLE, _WHOLE)
         | _each(_FOLLOWING, _FOLLOWING)
         | _each(_OUTSIDE, _UNDEF)
         | _each(_UNDEF, _OUTSIDE)

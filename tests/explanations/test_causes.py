@@ -212,6 +212,22 @@ def test_a_placed_member_is_behind() -> None:
     both(scene, Reason.PLACED_DOWN, ("osd.3",), sentence)
 
 
+def test_a_replica_has_not_everything_yet() -> None:
+    scene = Scene(1, 2)
+    scene.pin(1)
+    scene.put("a")
+    scene.put("b")
+    scene.settle()
+    scene.cluster.kill(OsdId(2))
+    scene.change(ReplicasSet(replicas=2, min_replicas=1))
+    scene.settle()
+    sentence = "rg 0 is served, but osd.2 must still import 2 objects of it."
+    both(scene, Reason.REPLICA_BEHIND, ("osd.2",), sentence)
+    scene.cluster.start(OsdId(2))
+    scene.settle()
+    check(scene.at(1), Reason.CLEAN, (), "rg 0 is clean: 2 objects on osd.1 and osd.2.")
+
+
 def test_a_source_died_before_it_erased() -> None:
     scene = moved("a")
     assert scene.cluster.world.run_until(

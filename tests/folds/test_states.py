@@ -125,6 +125,11 @@ class TestPrimary:
     def test_and_while_fewer_stores_are_placed_than_replicas(self) -> None:
         assert seen(*CLEANED, replicas=2) == "degraded"
 
+    def test_and_while_a_placed_store_lacks_a_copy(self) -> None:
+        assert seen(*CLEANED, placed=(B, A), replicas=2) == "degraded"
+        assert seen(*CLEANED, imported(A, 2, 1, 2), placed=(B, A), replicas=2) == "clean"
+        assert seen(*MOVED, lost(A, 2, 1), placed=(B, A), replicas=2) == "degraded"
+
     def test_both_at_once_are_shown_in_order(self) -> None:
         assert seen(*MOVED, replicas=2) == "importing+degraded"
         assert seen(*MOVED, placed=(B, C), up=(B,)) == "importing+degraded"
