@@ -7,14 +7,15 @@ What is not here: asking (see `osd.client.questions`), and printing.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from eventlog.ids import Offset, Partition, RgId, Topic, osd_name, rg_name
 from eventlog.log import Log, TopicPartition
 from osd.client.answers import Facts, OsdStatus
 from projections.cluster_map import ClusterMap
-from projections.explain import Reason
+from projections.explain import OPERATOR, Reason
 
 CLEAN = "clean"
 UNKNOWN = "unknown"
@@ -57,6 +58,9 @@ class ClusterStatus(NamedTuple):
     lag: Mapping[str, int]
     """Records not yet read, by OSD, of those that are behind."""
     worst: tuple[Worst, ...]
+    """What is wrong with OSDs, then RGs; a few of all."""
+    is_current: bool
+    """Every OSD that answers can use the log, and knows the map as it is."""
 
     @property
     def answering(self) -> int:
@@ -65,8 +69,9 @@ class ClusterStatus(NamedTuple):
 
     @property
     def is_healthy(self) -> bool:
-        """Every OSD answers, and every RG is clean."""
-        return self.answering == len(self.osds) and self.states.get(CLEAN, 0) == self.rg_count
+        """Every OSD answers by the map and the log as they are, and every RG is clean."""
+        is_whole = self.answering == len(self.osds) and self.states.get(CLEAN, 0) == self.rg_count
+        return is_whole and self.is_current
 
 
 def followed_places(log: Log) -> list[TopicPartition]:
@@ -90,13 +95,16 @@ def put_together(
     if unknown > 0:
         states[UNKNOWN] = unknown
     lag = {one["name"]: behind for _, one in said if (behind := _lag(one, ends))}
+    late = [*_stalled([one for _, one in said]), *_behind_map([one for _, one in said], ends)]
+    worst = [*_silent(osds), *late, *_worst([one for _, one in said], leaderless)]
     return ClusterStatus(
         tuple(osds),
         cluster_map.rg_count,
         dict(sorted(states.items())),
         _moving([one for _, one in said]),
         lag,
-        _worst([one for _, one in said], osds, leaderless),
+        tuple(worst[:WORST]),
+        not late,
     )
 
 
@@ -106,8 +114,12 @@ def _lag(said: Facts, ends: Ends) -> int:
     for partition, next_offset in said["log"]["next_offsets"].items():
         end = ends.get((Topic.RG, Partition(int(partition))), Offset(0))
         behind += max(0, end - next_offset)
+    return behind + _map_lag(said, ends)
+
+
+def _map_lag(said: Facts, ends: Ends) -> int:
     map_end = ends.get((Topic.MAP, Partition(0)), Offset(0))
-    return behind + max(0, map_end - int(said["log"]["map_next_offset"]))
+    return max(0, map_end - int(said["log"]["map_next_offset"]))
 
 
 def _moving(said: Sequence[Facts]) -> Moving:
@@ -139,9 +151,31 @@ def _rate(said: Facts) -> tuple[float, float] | None:
     return copied["objects"] / busy_s, copied["bytes"] / busy_s
 
 
-def _worst(
-    said: Sequence[Facts], osds: Sequence[OsdStatus], leaderless: Sequence[RgId]
-) -> tuple[Worst, ...]:
+def _silent(osds: Sequence[OsdStatus]) -> Iterator[Worst]:
+    names = tuple(osd_name(osd.osd.osd) for osd in osds if osd.said is None and osd.osd.is_up)
+    if names:
+        does = "does" if len(names) == 1 else "do"
+        why = f"{' and '.join(names)} should be up by the map, and {does} not answer."
+        yield Worst(None, Reason.SILENT, why, names)
+
+
+def _stalled(said: Sequence[Facts]) -> Iterator[Worst]:
+    for one in said:
+        if stall := one["log"]["stalled"]:
+            since = datetime.fromtimestamp(stall["since"], UTC).isoformat(timespec="seconds")
+            why = f"{one['name']} cannot use the log since {since}, at {stall['position']}"
+            yield Worst(None, Reason.LOG_STALLED, f"{why}: {stall['why']}.", (OPERATOR,))
+
+
+def _behind_map(said: Sequence[Facts], ends: Ends) -> Iterator[Worst]:
+    for one in said:
+        if lag := _map_lag(one, ends):
+            records = "1 record" if lag == 1 else f"{lag:,} records"
+            why = f"{one['name']} has not read the last {records} of the map."
+            yield Worst(None, Reason.MAP_BEHIND, why, (one["name"],))
+
+
+def _worst(said: Sequence[Facts], leaderless: Sequence[RgId]) -> list[Worst]:
     found = [
         Worst(RgId(one["rg"]), Reason(one["reason"]), one["explanation"], tuple(one["who_acts"]))
         for node in said
@@ -156,13 +190,4 @@ def _worst(
         )
         for rg in leaderless[:WORST]
     ]
-    found.sort(key=lambda worst: (worst.reason.rank, worst.rg or 0))
-    silent = tuple(osd_name(osd.osd.osd) for osd in osds if osd.said is None and osd.osd.is_up)
-    if silent:
-        why = f"{' and '.join(silent)} should be up by the map, and {_does(silent)} not answer."
-        found.insert(0, Worst(None, Reason.SILENT, why, silent))
-    return tuple(found[:WORST])
-
-
-def _does(names: Sequence[str]) -> str:
-    return "does" if len(names) == 1 else "do"
+    return sorted(found, key=lambda worst: (worst.reason.rank, worst.rg or 0))

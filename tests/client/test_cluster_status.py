@@ -36,7 +36,7 @@ def says(number: int, **changed: Any) -> OsdStatus:
         "missing": {"objects": 0},
         "to_erase": 0,
         "copied": {"objects": 0, "bytes": 0, "busy_ms": 0},
-        "log": {"next_offsets": {"3": 10}, "map_next_offset": 5},
+        "log": {"next_offsets": {"3": 10}, "map_next_offset": 5, "stalled": None},
         "worst": [],
     }
     return OsdStatus(osd(number), said | changed, None)
@@ -113,6 +113,28 @@ def test_no_time_is_guessed_where_one_has_no_rate_yet() -> None:
 
 
 def test_lag_counts_what_was_there_before_it_was_asked() -> None:
-    behind = says(1, log={"next_offsets": {"3": 2}, "map_next_offset": 4})
-    ahead = says(2, log={"next_offsets": {"3": 20}, "map_next_offset": 9})
+    behind = says(1, log={"next_offsets": {"3": 2}, "map_next_offset": 4, "stalled": None})
+    ahead = says(2, log={"next_offsets": {"3": 20}, "map_next_offset": 9, "stalled": None})
     assert status(behind, ahead).lag == {"osd.1": 11}
+
+
+def test_who_has_not_read_the_map_cannot_say_that_all_is_well() -> None:
+    behind = says(1, log={"next_offsets": {"3": 12}, "map_next_offset": 2, "stalled": None})
+    found = status(behind, says(2))
+    assert not found.is_healthy
+    assert found.worst[0][1:] == (
+        Reason.MAP_BEHIND,
+        "osd.1 has not read the last 3 records of the map.",
+        ("osd.1",),
+    )
+
+
+def test_who_cannot_use_the_log_cannot_either() -> None:
+    stall = {"since": 1.0, "position": "rg/3@10", "why": "the log does not answer"}
+    log = {"next_offsets": {"3": 10}, "map_next_offset": 5, "stalled": stall}
+    found = status(says(1, log=log), says(2))
+    assert not found.is_healthy
+    assert words(found)[0] == "not healthy: 2 of 2 OSDs answer, 10000 of 10000 RGs clean"
+    assert (found.worst[0].reason, found.worst[0].who) == (Reason.LOG_STALLED, ("operator",))
+    since = "since 1970-01-01T00:00:01+00:00, at rg/3@10: the log does not answer."
+    assert found.worst[0].sentence == f"osd.1 cannot use the log {since}"
