@@ -93,13 +93,21 @@ def explain_object(name: str, entry: Entry, cluster_map: ClusterMap) -> Explanat
     if entry.body is None or any(map(cluster_map.is_up, holders)):
         return None
     what = f"version {entry.version} of {name!r} cannot be read"
-    if holders:
-        why = f"{what}: only {_holding(holders)} it, and must come up."
-        return Explanation(why, Reason.HOLDER_DOWN, _who(holders))
-    bad = tuple(fact.store for fact in entry.facts if fact.version == entry.version)
-    left = f"that of {_names(bad)} is damaged or missing" if bad else "no copy is left"
-    why = f"{what}: {left}; write it anew, or delete it."
+    if down := tuple(store for store in holders if store not in cluster_map.retired):
+        why = f"{what}: only {_holding(down)} it, and must come up."
+        return Explanation(why, Reason.HOLDER_DOWN, _who(down))
+    why = f"{what}: {_where_it_was(entry, cluster_map)}; write it anew, or delete it."
     return Explanation(why, Reason.NO_GOOD_COPY, (OPERATOR,))
+
+
+def _where_it_was(entry: Entry, cluster_map: ClusterMap) -> str:
+    """What became of the copies of which none can be had any more."""
+    known = tuple(fact.store for fact in entry.facts if fact.version == entry.version)
+    if bad := tuple(store for store in known if store not in cluster_map.retired):
+        return f"that of {_names(bad)} is damaged or missing"
+    if known:
+        return f"{_names(known)}, which had it, {'is' if len(known) == 1 else 'are'} retired"
+    return "no copy is left"
 
 
 def _undef(name: str, view: View) -> Explanation:
