@@ -100,11 +100,11 @@ class Claims:
         """Whether the claim was sent since the RG is followed, and not read back yet."""
         return fence == self._sent
 
-    def folded(self, event: RgClaimed) -> None:
-        """A claim was folded, accepted or not."""
+    def folded(self, event: RgClaimed, *, is_accepted: bool) -> None:
+        """A claim was folded; a void one may be an accepted one that landed once more."""
         if event.fence == self._sent:
             self._sent = None
-        if self._group.state.stands(event.fence) and self._is_ours(event.fence):
+        if is_accepted and self._is_ours(event.fence):
             self.mine = event.fence
             self.is_doubtful = False
             self._judged = None

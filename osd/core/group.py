@@ -292,7 +292,7 @@ class Group:
 
     def _claimed(self, event: RgClaimed, folded: Folded) -> None:
         is_awaited = self.claims.is_awaited(event.fence)
-        self.claims.folded(event)
+        self.claims.folded(event, is_accepted=folded.void is None)
         if folded.void is not None:
             return
         self.operations.claim_folded()

@@ -5,7 +5,8 @@ In the background nothing is fetched until placed has stood for `calm_ms`, what
 has the fewest copies comes first, and the node's limits and what its disk
 keeps for clients hold; what a client waits for is fetched at once. A fetched
 copy counts only after its `ObjectsImported` is folded. A version whose doomed
-copy is still to be erased here is not fetched before that.
+copy is still to be erased here is not fetched before that. Nothing is fetched
+before a claim names this store: a proof of deletion asks those whom claims name.
 
 What is not here: which RG of the node is next (see `osd.core.agenda`), and the
 limits (see `osd.core.pulls`).
@@ -64,6 +65,12 @@ class Importer:
         self.copied = 0
         """Bytes fetched since this process started."""
         self.objects_copied = 0
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the last claim names this store as placed."""
+        claim = self._group.state.claim
+        return claim is not None and self._context.me in claim.placed
 
     @property
     def is_idle(self) -> bool:
@@ -160,7 +167,7 @@ class Importer:
 
     def _may_fetch(self) -> bool:
         group, now = self._group, self._context.now
-        if not self.is_wanting() or not group.is_caught_up:
+        if not self.is_wanting() or not group.is_caught_up or not self.is_named:
             return False
         is_claimed = group.claims.fence is not None if group.is_primary else True
         is_calm = now - group.placed_since >= self._context.settings.calm_ms

@@ -70,7 +70,9 @@ class Readers:
             return
         kept = []
         for reading in self._waiting:
-            if self._is_ready(reading) and not self._is_bad(reading.request):
+            request = reading.request
+            is_waiting = self._is_bad(request) or self._awaits_claim(request)
+            if self._is_ready(reading) and not is_waiting:
                 self._serve(reading.request)
             else:
                 kept.append(reading)
@@ -95,6 +97,13 @@ class Readers:
             return False
         group.lose_row(entry.version)
         return True
+
+    def _awaits_claim(self, request: Get) -> bool:
+        """Whether what it reads must be fetched first, and no claim allows that yet."""
+        group, entry = self._group, self._group.table.entry(request.name)
+        if group.importer.is_named or not group.is_primary or entry is None:
+            return False
+        return not request.is_head and entry.body is not None
 
     def expire(self) -> None:
         """Answer those whose time is up."""

@@ -18,7 +18,7 @@ from pytest import MonkeyPatch  # noqa: PT013
 
 from eventlog.ids import Fence, RgId, Store, Version
 from eventlog.log import Log
-from eventlog.rg_events import CopiesLost, ObjectsImported, Operation
+from eventlog.rg_events import CopiesLost, ObjectsImported, Operation, RgClaimed
 from osd import returning
 from osd.core import (
     claims,
@@ -130,6 +130,22 @@ def _stale_read(patch: MonkeyPatch) -> None:
         ask(self, request._replace(consistency=Consistency.LOCAL))
 
     patch.setattr(readers.Readers, "ask", ask_nothing)
+
+
+def _unnamed_imports(patch: MonkeyPatch) -> None:
+    """A store imports as soon as the map places it, though no claim names it."""
+    patch.setattr(importer.Importer, "is_named", property(_always(True)))
+
+
+def _trust_in_void(patch: MonkeyPatch) -> None:
+    """A claim that lands once more ends the doubt about an append under it."""
+    folded = claims.Claims.folded
+
+    def trusting(self: claims.Claims, event: RgClaimed, *, is_accepted: bool) -> None:
+        stands = self._group.state.stands(event.fence)
+        folded(self, event, is_accepted=is_accepted or stands)
+
+    patch.setattr(claims.Claims, "folded", trusting)
 
 
 def _gone_for_good(patch: MonkeyPatch) -> None:
@@ -403,6 +419,8 @@ ONE_COPY_ABLATIONS: dict[str, Ablation] = {
     "asked-before-read": _stale_read,
     "own-barrier": _hasty_barrier,
     "gone-may-be-back": _gone_for_good,
+    "named-before-import": _unnamed_imports,
+    "void-claims-end-no-doubt": _trust_in_void,
     "newer-statement": _any_statement,
     "doomed-before-erased": _no_dooming,
     "counted-before-doomed": _rash_dooming,

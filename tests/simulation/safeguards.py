@@ -71,6 +71,14 @@ MISSED_IN: dict[str, tuple[str, str]] = {
         "  source osd.2 finishing, remaining none, strays v1",
     ),
     "settled-before-erasing": ("hazards/late_statement", "osd.2 exporting, copies none"),
+    "named-before-import": (
+        "transcripts/found_stray_nobody_dooms",
+        "rg@3    rg 0 osd.2 imported v1 from osd.1",
+    ),
+    "void-claims-end-no-doubt": (
+        "transcripts/found_doubt_forgotten",
+        "osd.1 clean, copies v1, 1 staged, 0 imported and not logged",
+    ),
     "gone-may-be-back": (
         "transcripts/found_gone_and_back",
         "rg@6    rg 0 osd.1 has no more v1: not on the disk",
@@ -119,7 +127,7 @@ MISSED_IN: dict[str, tuple[str, str]] = {
     ),
     "erasure-of-the-old-copy": (
         "transcripts/erasure_of_the_old_copy",
-        "rg@11   rg 0 osd.1 erased v1",
+        "rg@12   rg 0 osd.1 erased v1",
     ),
     "lacked-before-kept": ("transcripts/late_body_not_lacked", "rg@4    rg 0 osd.2 imported v1"),
 }
