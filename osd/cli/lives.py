@@ -84,7 +84,7 @@ def _sentence(life: "ObjectLife") -> str:
     entry, last = life.entry, life.versions[-1]
     where = f"of {rg_name(life.rg)}"
     if entry is not None and entry.body is not None:
-        copies = len(entry.holders())
+        copies = sum(store not in life.map.retired for store in entry.holders())
         return (
             f"{life.name} lives, {entry.body.size:,} bytes, at version {entry.version} {where}; "
             f"{copies} {'copy counts' if copies == 1 else 'copies count'}."
@@ -99,7 +99,14 @@ def _sentence(life: "ObjectLife") -> str:
 def _copy_row(copy: "CopyTold", cluster_map: "ClusterMap") -> tuple[Any, ...]:
     until = "" if copy.until is None else str(copy.until.position)
     note = note_on(copy.store, cluster_map)
-    return (copy.store, copy.version, copy.status, copy.since.position, until, note)
+    status = _status(copy, cluster_map)
+    return (copy.store, copy.version, status, copy.since.position, until, note)
+
+
+def _status(copy: "CopyTold", cluster_map: "ClusterMap") -> str:
+    """As the RG's log says; a store may be retired though no primary has said so there yet."""
+    is_there = copy.until is None
+    return "retired" if is_there and copy.store in cluster_map.retired else copy.status
 
 
 def note_on(store: "Store", cluster_map: "ClusterMap") -> str:
@@ -148,7 +155,7 @@ def _copy_json(copy: "CopyTold", cluster_map: "ClusterMap") -> dict[str, Any]:
         "store": str(copy.store),
         "osd": copy.store.osd,
         "version": copy.version,
-        "status": copy.status,
+        "status": _status(copy, cluster_map),
         "since": _point(copy.since),
         "until": copy.until and _point(copy.until),
         "note": note_on(copy.store, cluster_map),

@@ -1,16 +1,17 @@
 """Losses: objects of which no good copy is left, or would be without some stores.
 
 Rule: found by folding the whole log, without asking any OSD. Each is named
-with its version, and with who had the last copies that counted.
+with its version, and with who had the last copies that counted. A store that
+the map has retired has none, also where no primary has said so yet to the RG.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from eventlog.ids import Position, RgId, Store, Version
 from eventlog.log import Log
 from osd.client.replay import Replay, Told
-from projections.cluster_map import ClusterMap
+from projections.cluster_map import ClusterMap, Retirement
 from projections.rg_state import Entry
 
 
@@ -25,7 +26,7 @@ class Loss(NamedTuple):
     holders: tuple[Store, ...]
     """Those that had the last good copies."""
     position: Position | None
-    """Of what took the last of them; None: it would be lost."""
+    """Of what took the last of them from the RG; None: nothing yet, or the map retired them."""
 
 
 class Losses(NamedTuple):
@@ -40,6 +41,7 @@ def find_losses(
     log: Log, cluster_map: ClusterMap, without: frozenset[Store] = frozenset()
 ) -> Losses:
     """What is lost already, and what would be without these stores; both by name."""
+    retired = cluster_map.retired
     replay = Replay(log, cluster_map)
     last: dict[tuple[RgId, str], tuple[tuple[Store, ...], Position]] = {}
     for told in replay.fold_all():
@@ -49,10 +51,13 @@ def find_losses(
     for rg, projection in replay.rgs.items():
         for name, entry in projection.names():
             holders = entry.holders()
+            good = tuple(store for store in holders if store not in retired)
             if entry.is_unheld:
                 lost.append(_loss(rg, name, entry, *last[rg, name]))
-            elif holders and without.issuperset(holders):
-                would_be.append(_loss(rg, name, entry, holders, None))
+            elif holders and not good:
+                lost.append(_loss(rg, name, entry, _retired_last(holders, retired), None))
+            elif good and without.issuperset(good):
+                would_be.append(_loss(rg, name, entry, good, None))
     return Losses(_by_name(lost), _by_name(would_be))
 
 
@@ -63,6 +68,14 @@ def _lost_by(told: Told) -> Iterable[tuple[str, tuple[Store, ...]]]:
             was = before.holders()
             if was:
                 yield name, was
+
+
+def _retired_last(
+    holders: tuple[Store, ...], retired: Mapping[Store, Retirement]
+) -> tuple[Store, ...]:
+    """Those of them that counted longest."""
+    last = max(retired[store].epoch for store in holders)
+    return tuple(store for store in holders if retired[store].epoch == last)
 
 
 def _loss(

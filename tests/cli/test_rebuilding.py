@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cli.programs import osdlog
-from eventlog.ids import OsdId
-from eventlog.map_events import OsdOut, ReplicasSet
+from eventlog.ids import Boot, OsdId
+from eventlog.map_events import OsdDown, OsdOut, ReplicasSet, StoreWrittenOff
 from node.osds import Cluster, OsdProcess, until
 from osd.client import Client
 from osd.errors import Refused
@@ -74,6 +74,33 @@ def test_last_copies_are_given_up_only_by_a_word_and_named(tmp_path: Path) -> No
         client.declare_lost("one", "osd.0 burnt")
         assert [row.name for row in client.list()] == ["two"]
         assert osd.facts("two") == {}
+
+
+def test_no_two_retirements_in_a_row_give_up_last_copies_without_the_word(tmp_path: Path) -> None:
+    """Nobody is up who could say in the RG's log that the first store is retired."""
+    cluster = Cluster(tmp_path, rgs=1)
+    cluster.change(ReplicasSet(replicas=2, min_replicas=2))
+    cluster.add(0, 1)
+    with cluster.osd(0), cluster.osd(1), Client(cluster.url) as client:
+        client.put("one", BODY)
+    first, second = (osd.store for _, osd in sorted(cluster.map().osds.items()))
+    assert first is not None
+    assert second is not None
+    cluster.change(*(OsdDown(store=store, boot=Boot(1), why="no") for store in (first, second)))
+    cluster.change(StoreWrittenOff(store=first, by="ann", why="burnt"))
+    located = osdlog("locate", "one", log=cluster.url)
+    assert located.lines[0].endswith("; 1 copy counts.")
+    assert [line.split()[2] for line in located.lines[2:]] == ["retired", "held"]
+    for command in (
+        ("map", "apply", "--retire", 1),
+        ("rebuild", "--osd", 1, "--data", tmp_path / "osd-1"),
+    ):
+        refused = osdlog(*command, log=cluster.url)
+        assert refused.code == 1, command
+        assert "1 object has no other copy: one" in refused.err
+    done = osdlog("map", "apply", "--retire", 1, "--accept-loss", log=cluster.url)
+    assert done.code == 0, done.err
+    assert "lost: 1 object had no other copy: one" in done.err
 
 
 def test_what_is_only_down_is_declared_lost_only_by_another_word(tmp_path: Path) -> None:

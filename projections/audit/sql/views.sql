@@ -117,7 +117,16 @@ the copy of a version that no operation and no other copy is about any more.';
 CREATE VIEW copies AS
 SELECT rg, object, version, store, osd, status, is_forgotten, since
 FROM copy_history WHERE until_offset IS NULL;
-COMMENT ON VIEW copies IS 'Who has which version of which object now. A copy counts if it is held.';
+COMMENT ON VIEW copies IS
+'Who has which version of which object now. A copy counts if it is held and the map has not
+retired its store.';
+
+CREATE VIEW kept.gone AS
+SELECT s.store FROM kept.retired_stores r
+JOIN kept.stores s ON s.osd = r.osd AND s.incarnation = r.incarnation;
+COMMENT ON VIEW kept.gone IS
+'Stores that the map has retired: what they have does not count, also where no primary has yet said
+so to the RG.';
 
 CREATE VIEW objects AS
 SELECT
@@ -132,12 +141,14 @@ FROM (
 JOIN kept.objects n USING (rg, id)
 LEFT JOIN said.ObjectPut p ON p.rg = o.rg AND p."offset" = o."offset"
 LEFT JOIN (
-    SELECT rg, id, count(*) AS copies, count(*) FILTER (status = 'held') AS counted
-    FROM kept.facts WHERE until_offset IS NULL AND NOT bare GROUP BY rg, id
+    SELECT rg, id, count(*) AS copies,
+        count(*) FILTER (status = 'held' AND g.store IS NULL) AS counted
+    FROM kept.facts LEFT JOIN kept.gone g USING (store)
+    WHERE until_offset IS NULL AND NOT bare GROUP BY rg, id
 ) f ON f.rg = o.rg AND f.id = o.id;
 COMMENT ON VIEW objects IS
 'Every object that ever was, as its last operation left it; copies: known copies of any status,
-counted: those that are held.';
+counted: those that are held by a store that the map has not retired.';
 
 CREATE VIEW holdings AS
 SELECT

@@ -1,7 +1,10 @@
 -- Live objects of which no copy counts.
 SELECT o.object, rg_name(o.rg) AS rg, o.version, o.size, o.position,
     (
-        SELECT list(s.name || ' ' || f.status ORDER BY s.name)
+        SELECT list(
+            s.name || ' ' || if(f.store IN (FROM kept.gone), 'retired', f.status::VARCHAR)
+            ORDER BY s.name
+        )
         FROM kept.facts f JOIN kept.stores s USING (store)
         WHERE f.rg = o.rg AND f.until_offset IS NULL
             AND f.id IN (SELECT id FROM kept.objects n WHERE n.rg = o.rg AND n.object = o.object)
