@@ -1,10 +1,11 @@
 """Purging: no file of RocksDB has bytes of which this store says that they are gone.
 
-Rule: before an event is appended in which this store says that copies are erased, or
-what it holds, what RocksDB keeps of that RG's bodies is rewritten without those that were
-removed. So whoever reads the log finds no confirmation of a deletion whose bytes still
-stand in a table or a log file of this store, be it that a crash came between. It costs a
-rewriting of the RG's small bodies each time, which is why an OSD must be told to.
+Rule: before an event is appended in which this store says that copies are erased or that
+nothing is left, and before it says what it holds if this process removed bodies since,
+what RocksDB keeps of that RG's bodies is rewritten without those that were removed. So
+whoever reads the log finds no confirmation of an erasure whose bytes still stand in a table
+or a log file of this store, be it that a crash came between. It costs a rewriting of the
+RG's small bodies each time, which is why an OSD must be told to.
 
 What is not here: large bodies, which are files and are unlinked; and what the file system
 or the disk itself keeps of what was overwritten.
@@ -14,7 +15,7 @@ from collections.abc import Iterable
 
 from eventlog.ids import RgId
 from eventlog.map_events import MapChanged
-from eventlog.rg_events import CopiesErased, HoldingsStated, RgEvent
+from eventlog.rg_events import CopiesErased, ExportClosed, HoldingsStated, RgEvent
 from osd import keys
 from osd.rocks import RocksRows
 from osd.rows import Changes
@@ -44,7 +45,9 @@ class Purger:
 
     def _rg_told_of(self, event: RgEvent | MapChanged) -> RgId | None:
         match event:
-            case CopiesErased():  # by any process of this store, so no memory of removals counts
+            case (
+                CopiesErased() | ExportClosed()
+            ):  # by any process of this store, so no memory of removals counts
                 return event.rg
             case HoldingsStated() if event.rg in self._unpurged:
                 return event.rg

@@ -3,8 +3,10 @@
 import random
 from pathlib import Path
 
+import pytest
+
 from eventlog.ids import Boot, Micros, RgId, StatementNumber, Version
-from eventlog.rg_events import CopiesErased, HoldingsStated
+from eventlog.rg_events import CopiesErased, ExportClosed, HoldingsStated
 from folds.building import A
 from node.osds import Cluster, OsdProcess, until
 from osd import keys
@@ -22,6 +24,7 @@ ERASED = CopiesErased(
     n=StatementNumber(1),
     versions=(Version(1),),
 )
+CLOSED = ExportClosed(rg=RG, time=Micros(0), store=A, boot=Boot(1), n=StatementNumber(3))
 STATED = HoldingsStated(
     rg=RG,
     time=Micros(0),
@@ -97,12 +100,15 @@ def test_holdings_are_stated_after_what_was_removed_is_purged(tmp_path: Path) ->
     rows.close()
 
 
-def test_an_erasure_is_purged_whoever_removed_the_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("event", [ERASED, CLOSED], ids=["erased", "nothing is left"])
+def test_an_erasure_is_purged_whoever_removed_the_bytes(
+    event: CopiesErased | ExportClosed, tmp_path: Path
+) -> None:
     rows = RocksRows(tmp_path / "rows")
     rows.apply({keys.body(RG, 1): FIRST})
     rows.apply({keys.body(RG, 1): None})
     rows.sync()
     assert is_on_disk(tmp_path, FIRST)
-    Purger(rows).before([ERASED])
+    Purger(rows).before([event])
     assert not is_on_disk(tmp_path, FIRST)
     rows.close()
