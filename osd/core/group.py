@@ -249,7 +249,9 @@ class Group:
             )
         if self.claims.fence is None:
             return f"the claim of {name} is not read back yet"
-        return f"an earlier operation on the object in {name} is not read back yet"
+        if self.operations.is_appending:
+            return f"an earlier operation on the object in {name} is not read back yet"
+        return f"the log has not said yet how far {name} goes"
 
     @property
     def due(self) -> int | None:

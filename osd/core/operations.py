@@ -73,6 +73,11 @@ class Operations:
         return bool(self._waiting)
 
     @property
+    def is_appending(self) -> bool:
+        """Whether an operation was appended and is not read back."""
+        return bool(self._appended)
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing is waiting or under way."""
         return not self._waiting and not self._appended

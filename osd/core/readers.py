@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eventlog.ids import Version
+from eventlog.ids import Version, rg_name
 from osd.core.answers import Answer, Found, Known, NotFound, NotNow, Unavailable
 from osd.core.inputs import Consistency, Get
 from projections.plans import want
@@ -110,12 +110,21 @@ class Readers:
         now = self._context.now
         for reading in [r for r in self._waiting if r.request.deadline <= now]:
             self._waiting.remove(reading)
-            self._context.reply(reading.request.ticket, NotNow(self._group.why_waiting()))
+            self._context.reply(reading.request.ticket, NotNow(self._why_waiting(reading)))
         for requests in self._fetching.values():
             for request in [r for r in requests if r.deadline <= now]:
                 requests.remove(request)
                 why = f"{request.name} is being fetched from its holder"
                 self._context.reply(request.ticket, NotNow(why))
+
+    def _why_waiting(self, reading: _Reading) -> str:
+        statement, group = reading.statement, self._group
+        entry = group.table.entry(reading.request.name)
+        if entry is not None and group.speaker.is_losing(entry.version):
+            return f"a bad copy of {reading.request.name} is here, and the log does not say so yet"
+        if statement is None or group.speaker.read_back >= statement:
+            return group.why_waiting()
+        return f"what was appended to {rg_name(group.rg)} for this read is not read back yet"
 
     def fetched(self, version: Version) -> None:
         """That version's fetch came to an end, good or not: look again."""
