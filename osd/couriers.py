@@ -131,19 +131,29 @@ class _Courier:
                 await self._exchange(line)
         except (aiohttp.ClientError, TimeoutError, OSError, msgspec.MsgspecError) as broken:
             error = broken
+        except Exception as mistake:  # noqa: BLE001 - whatever it is, who waits is told
+            error = aiohttp.ClientError(repr(mistake))
         finally:
             self._connected = None
             self._fail(error)
 
     async def _exchange(self, line: aiohttp.ClientWebSocketResponse) -> None:
-        sending = asyncio.create_task(self._send_on(line))
+        """Until one of both directions ends; raises why."""
+        both = [asyncio.create_task(way) for way in (self._hear(line), self._send_on(line))]
         try:
-            async for message in line:
-                self._answered(msgspec.msgpack.decode(message.data, type=Receipt))
+            ended, _ = await asyncio.wait(both, return_when="FIRST_COMPLETED")
+            await ended.pop()
         finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
-        raise line.exception() or aiohttp.ClientError("the connection was closed there")
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+
+    async def _hear(self, line: aiohttp.ClientWebSocketResponse) -> None:
+        while True:
+            message = await line.receive()
+            if message.type is not aiohttp.WSMsgType.BINARY:
+                raise _broken(message)
+            self._answered(msgspec.msgpack.decode(message.data, type=Receipt))
 
     async def _send_on(self, line: aiohttp.ClientWebSocketResponse) -> None:
         while await self._stirred.wait():
@@ -184,6 +194,16 @@ class _Courier:
         sent, self._sent = self._sent, {}
         for each in (*sent.values(), list(waiting)):
             _fail(each, error)
+
+
+def _broken(message: aiohttp.WSMessage) -> aiohttp.ClientError:
+    match message.type:
+        case aiohttp.WSMsgType.ERROR:
+            return aiohttp.ClientError(f"the connection broke: {message.data}")
+        case aiohttp.WSMsgType.TEXT:
+            return aiohttp.ClientError("it does not answer as an OSD does")
+        case _:
+            return aiohttp.ClientError("the connection was closed there")
 
 
 def _fail(chosen: list[_Waiting], error: Exception) -> None:

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from eventlog.ids import Boot, Epoch, Fence, Incarnation, OsdId, RgId, Round, Serial, Store
-from osd.couriers import Couriers, Delivery, Parcel, Receipt
+from osd.couriers import MESSAGE_BYTES, Couriers, Delivery, Parcel, Receipt
 
 FENCE = Fence(Epoch(1), Round(1), Store(OsdId(0), Incarnation(1)), Boot(1))
 
@@ -25,17 +25,19 @@ def parcel(serial: int, data: bytes = b"body") -> Parcel:
 
 
 @asynccontextmanager
-async def sent_to(peer: Peer) -> AsyncIterator[tuple[Couriers, str]]:
+async def sent_to(peer: Peer, *, is_deaf: bool = False) -> AsyncIterator[tuple[Couriers, str]]:
     """Couriers, and the address of a peer that does this with what it is sent."""
 
     async def receive(request: web.BaseRequest) -> web.StreamResponse:
         line = Line()
         await line.prepare(request)
+        while is_deaf:
+            await asyncio.sleep(0.1)
         async for message in line:
             await peer(line, msgspec.msgpack.decode(message.data, type=Delivery))
         return line
 
-    runner = web.ServerRunner(web.Server(receive))
+    runner = web.ServerRunner(web.Server(receive), shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -105,6 +107,38 @@ def test_what_makes_no_sense_breaks_the_connection_and_the_next_body_makes_anoth
             with pytest.raises((aiohttp.ClientError, msgspec.MsgspecError)):
                 await couriers.send(address, parcel(1))
             assert await couriers.send(address, parcel(2)) == sha256(b"body").digest()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("text", "it does not answer as an OSD does"),
+        (bytes(MESSAGE_BYTES + 1), r"the connection broke: Message size \d+ exceeds limit \d+"),
+    ],
+    ids=["text", "too much"],
+)
+def test_what_broke_the_connection_is_told(said: str | bytes, why: str) -> None:
+    async def peer(line: Line, delivery: Delivery) -> None:
+        await (line.send_str(said) if isinstance(said, str) else line.send_bytes(said))
+
+    async def run() -> None:
+        async with sent_to(peer) as (couriers, address):
+            with pytest.raises(aiohttp.ClientError, match=why):
+                await couriers.send(address, parcel(1))
+
+    asyncio.run(run())
+
+
+def test_a_peer_that_falls_silent_fails_what_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process stands still: the connection stays, and no ping is answered."""
+    monkeypatch.setattr("osd.couriers.SILENCE_SECONDS", 0.05)
+
+    async def run() -> None:
+        async with sent_to(answer, is_deaf=True) as (couriers, address):
+            with pytest.raises(aiohttp.ClientError, match="broke: No PONG received"):
+                await couriers.send(address, parcel(1))
 
     asyncio.run(run())
 
