@@ -37,6 +37,7 @@ MISSED_WITHIN: dict[str, Missed] = {
     "read-back": Missed(60, 2),
     "asked-before-read": Missed(60, 2),
     "own-barrier": Missed(60, 2),
+    "named-before-import": Missed(60, 2),
     "doomed-before-erased": Missed(60, 2),
     "counted-before-doomed": Missed(60, 2),
     "only-puts-revive": Missed(120, 1),
@@ -71,10 +72,6 @@ MISSED_IN: dict[str, tuple[str, str]] = {
         "  source osd.2 finishing, remaining none, strays v1",
     ),
     "settled-before-erasing": ("hazards/late_statement", "osd.2 exporting, copies none"),
-    "named-before-import": (
-        "transcripts/found_stray_nobody_dooms",
-        "rg@3    rg 0 osd.2 imported v1 from osd.1",
-    ),
     "void-claims-end-no-doubt": (
         "transcripts/found_doubt_forgotten",
         "osd.1 clean, copies v1, 1 staged, 0 imported and not logged",

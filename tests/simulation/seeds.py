@@ -26,6 +26,7 @@ from simulation.checkers.kept_replicas import KeptReplicas
 from simulation.checkers.linearizable_objects import LinearizableObjects
 from simulation.checkers.live_copies import LiveCopies
 from simulation.checkers.log_records import LogRecords
+from simulation.checkers.named_stores import NamedStores
 from simulation.checkers.no_resurrection import NoResurrection
 from simulation.checkers.same_state import SameState
 from simulation.client_calls import ReadCall
@@ -138,6 +139,7 @@ class Run:
             KeptReplicas(reference),
             SameState(cluster),
             FetchSlots(),
+            NamedStores(),
             ExpectedStops(cluster),
             LogRecords(),
             CleanAtRest(cluster),
