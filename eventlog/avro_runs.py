@@ -122,6 +122,8 @@ def repeated(array: pa.Array, index: Longs) -> pa.Array:
         children = [repeated(array.field(number), index) for number in range(kind.num_fields)]
         buffers = [_validity(array, index)]
         return pa.Array.from_buffers(kind, len(index), buffers, children=children)
+    if pa.types.is_integer(kind) and not array.null_count:
+        return pa.array(array.to_numpy()[index])  # three times as fast as Arrow's own
     return array.take(pa.array(index))
 
 

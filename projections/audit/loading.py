@@ -9,7 +9,7 @@ A load has a number. It grows with the log, so that what is new is found
 without a walk through what is old.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -34,16 +34,11 @@ def make_tables(connection: Connection) -> None:
         connection.unregister("said_rows")
 
 
-def load(
-    connection: Connection, decoded: Sequence[Mapping[str, pa.Table]], partitions: int
-) -> None:
+def load(connection: Connection, decoded: Mapping[str, pa.Table], partitions: int) -> None:
     """Add these events, by name; part of the caller's transaction."""
     number = _next_load(connection)
-    for name in empty_tables():
-        tables = [tables[name] for tables in decoded if name in tables]
-        if not tables:
-            continue
-        connection.register("said_rows", _together(tables))
+    for name, table in decoded.items():
+        connection.register("said_rows", _in_one_piece(_kept(table)))
         connection.execute(
             f'INSERT INTO said."{name}" SELECT {number}, *'  # noqa: S608
             f" FROM said_rows WHERE rg % {partitions} = partition"
@@ -73,9 +68,8 @@ def _note_more(connection: Connection, number: int) -> None:
     )
 
 
-def _together(tables: Sequence[pa.Table]) -> pa.Table:
-    """One table in one piece: DuckDB writes a third more slowly what comes in many."""
-    table = pa.concat_tables(map(_kept, tables))
+def _in_one_piece(table: pa.Table) -> pa.Table:
+    """DuckDB writes a third more slowly what comes in many."""
     plain = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
     kinds = [field.with_type(plain.get(field.type, field.type)) for field in table.schema]
     return table.cast(pa.schema(kinds)).combine_chunks()

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eventlog.chunk_reading import read_chunks
-from eventlog.chunks import CHUNK_RECORDS, Chunk, together
+from eventlog.chunks import Chunk, together
 from eventlog.columns import ColumnDecoder
 from eventlog.digest import NO_RECORD, record_digest
 from eventlog.errors import LogReplaced
@@ -155,7 +155,7 @@ class _Follower:
         total = sum(ends.values()) - sum(starts.values())
         done = 0
         for batch in self._batches(read_chunks(self._log, starts, ends)):
-            decoded = [decoder.decode(some) for some in _by_partition(batch)]
+            decoded = decoder.decode(_by_partition(batch))
             with transaction(self._connection):
                 load(self._connection, decoded, self._log.identity.partitions)
                 note(self._connection, self._covered(batch, decoder))
@@ -194,8 +194,6 @@ class _Follower:
         return found
 
 
-def _by_partition(batch: Chunk) -> Iterator[Chunk]:
+def _by_partition(batch: Chunk) -> Chunk:
     """The same records, those of a partition together: so they are asked for later."""
-    order = np.argsort(batch.partitions, kind="stable")
-    for start in range(0, len(order), CHUNK_RECORDS):
-        yield batch.at(order[start : start + CHUNK_RECORDS])
+    return batch.at(np.argsort(batch.partitions, kind="stable"))

@@ -38,7 +38,7 @@ def test_a_difference_is_named(cluster: str, tmp_path: Path) -> None:
     assert osdlog("verify", "--db", path, log=cluster).code == 0
     with duckdb.connect(path) as database:
         database.execute(
-            "DELETE FROM kept.facts WHERE (rg, id) IN ("
+            "DELETE FROM kept.fates WHERE (rg, id) IN ("
             " SELECT (rg, id) FROM kept.objects WHERE object = 'object-1')"
         )
     done = osdlog("verify", "--db", path, "--json", log=cluster)

@@ -1,15 +1,14 @@
 -- One batch, part 3: what became of claims, operations and retirements.
 
-CREATE OR REPLACE TEMP TABLE judged_operations AS
+CREATE OR REPLACE TEMP VIEW judged_operations AS
 SELECT
-    o.* EXCLUDE (ended_at),
+    o.*,
     CASE
         WHEN o.claim IS NULL THEN 'FENCED'
         WHEN o.ended_at IS NOT NULL OR o."offset" > q.broken_at THEN 'CLAIM_ENDED'
         WHEN o."offset" = q.broken_at THEN 'OUT_OF_SEQUENCE'
     END AS void
 FROM said_operations o LEFT JOIN sequences q ON q.rg = o.rg AND q.claim = o.claim;
-DROP TABLE said_operations;
 
 INSERT INTO kept.voids SELECT rg, "offset", void FROM judged_operations WHERE void IS NOT NULL;
 
@@ -29,33 +28,45 @@ SELECT
     s.ended_at, CASE WHEN c.is_old THEN 'CLAIM_NOT_NEWER' END
 FROM new_claims c LEFT JOIN standing s ON s.rg = c.rg AND s.claim = c."offset";
 
--- Accepted operations, each with the next one on its object.
-CREATE OR REPLACE TEMP TABLE accepted_operations AS
-SELECT
-    * EXCLUDE (claim, void),
-    first_value(version) OVER w AS first_version,
-    first_value("offset") OVER w AS first_offset,
-    lead("offset") OVER w AS next_offset
-FROM judged_operations WHERE void IS NULL
-WINDOW w AS (PARTITION BY rg, object ORDER BY "offset");
-DROP TABLE judged_operations;
+CREATE OR REPLACE TEMP VIEW accepted_operations AS
+SELECT rg, "offset", "time", kind, object, version, list FROM judged_operations WHERE void IS NULL;
 
--- An object's number in its RG is the version of its first operation.
+-- An object's number in its RG is the version of its first operation. Up to `plain_until` it is new,
+-- and there are only puts of it, all by the same stores.
 CREATE OR REPLACE TEMP TABLE names AS
-SELECT o.rg, o.object, o.first_offset, coalesce(k.id, o.version) AS id, k.id IS NULL AS is_new
-FROM accepted_operations o
-LEFT JOIN kept.objects k ON k.rg = o.rg AND k.object = o.object
-WHERE o."offset" = o.first_offset;
+SELECT
+    o.rg, o.object, o.first_offset, coalesce(k.id, o.version) AS id, k.id IS NULL AS is_new,
+    if(is_new AND o.has_one_list, o.other_offset, 0) AS plain_until
+FROM (
+    SELECT
+        rg, object, min("offset") AS first_offset, min(version) AS version,
+        coalesce(min(list) = max(list), false) AS has_one_list,
+        coalesce(min("offset") FILTER (kind <> 'put'), never()) AS other_offset
+    FROM accepted_operations GROUP BY rg, object
+) o
+LEFT JOIN kept.objects k ON k.rg = o.rg AND k.object = o.object;
 
 INSERT INTO kept.objects
 SELECT rg, id, first_offset, object FROM names WHERE is_new ORDER BY rg, id;
 
+-- Each with the next one on its object, which is that of the next row once they are in order: a
+-- window for each object takes three times as long.
 CREATE OR REPLACE TEMP TABLE operations AS
 SELECT
-    o.* EXCLUDE (object, first_version, first_offset), coalesce(n.id, o.first_version) AS id
-FROM accepted_operations o
-LEFT JOIN (FROM names WHERE NOT is_new) n ON n.rg = o.rg AND n.first_offset = o.first_offset;
-DROP TABLE accepted_operations;
+    * EXCLUDE (next_rg, next_id, next_row),
+    CASE WHEN next_rg = rg AND next_id = id THEN next_row END AS next_offset
+FROM (
+    SELECT
+        *, lead(rg) OVER () AS next_rg, lead(id) OVER () AS next_id, lead("offset") OVER () AS next_row
+    FROM (
+        SELECT o.* EXCLUDE (object), n.id, n.plain_until
+        FROM accepted_operations o JOIN names n ON n.rg = o.rg AND n.object = o.object
+        ORDER BY o.rg, n.id, o."offset"
+    )
+);
+DROP VIEW accepted_operations;
+DROP VIEW judged_operations;
+DROP TABLE said_operations;
 
 CREATE OR REPLACE TEMP TABLE moved_rgs AS
 SELECT rg, max(version) AS version FROM operations GROUP BY rg;
@@ -149,7 +160,28 @@ JOIN kept.stores k ON k.osd = i.store.osd AND k.incarnation = i.store.incarnatio
 LEFT JOIN meant m ON m.rg = i.rg AND m.version = i.version AND m."offset" < i."offset";
 
 INSERT INTO kept.operations
-SELECT rg, "offset", moment("time"), kind, id, version FROM operations ORDER BY rg, "offset";
+SELECT rg, "offset", moment("time"), kind, id, version FROM operations;
+
+-- Puts of which each store's copy has the same fate: the next put by the same stores replaces all,
+-- or nothing follows, and nobody said anything of a copy before.
+CREATE OR REPLACE TEMP TABLE puts AS
+SELECT
+    o.rg, o.id, o."offset", o.next_offset, o.version, o.list, weight_of(o.rg, o.version) AS weight,
+    coalesce(o.next_offset, never() - 1) < o.plain_until
+        AND (i.version IS NULL OR o.version < i.version)
+        AND o.rg NOT IN (SELECT rg FROM retired) AS is_plain
+FROM operations o
+LEFT JOIN (
+    SELECT rg, id, min(version) AS version FROM said_items WHERE id IS NOT NULL GROUP BY rg, id
+) i ON i.rg = o.rg AND i.id = o.id
+WHERE o.kind = 'put';
+
+CREATE OR REPLACE TEMP VIEW put_stores AS
+SELECT p.* EXCLUDE (list), l.store
+FROM puts p JOIN kept.listed l USING (list)
+WHERE NOT EXISTS (
+    FROM retired r WHERE r.rg = p.rg AND r.store = l.store AND r."offset" < p."offset"
+);
 
 CREATE OR REPLACE TEMP TABLE said_statements AS
 WITH said AS (
@@ -166,40 +198,29 @@ FROM said
 JOIN kept.stores k ON k.osd = said.store.osd AND k.incarnation = said.store.incarnation
 LEFT JOIN kept.stores f ON f.osd = said.source.osd AND f.incarnation = said.source.incarnation;
 
-CREATE OR REPLACE TEMP TABLE put_stores AS
-WITH puts AS (
-    SELECT rg, id, "offset", next_offset, version, weight_of(rg, version) AS weight, list
-    FROM operations WHERE kind = 'put'
-),
-listed AS (
-    SELECT l.list, k.store
-    FROM (SELECT list, unnest(stores) AS s FROM store_lists) l
-    JOIN kept.stores k ON k.osd = l.s.osd AND k.incarnation = l.s.incarnation
-)
-SELECT o.* EXCLUDE (list), l.store
-FROM puts o JOIN listed l ON l.list = o.list
-WHERE NOT EXISTS (
-    FROM retired r WHERE r.rg = o.rg AND r.store = l.store AND r."offset" < o."offset"
-);
-
 -- Facts as they stood before the batch, of all objects that it may change.
 CREATE OR REPLACE TEMP TABLE old_facts AS
 WITH present AS (
-    SELECT f.rowid AS row, f.* FROM kept.facts f WHERE f.until_offset IS NULL
+    SELECT f.rowid AS row, f.* FROM kept.fates f WHERE f.until_offset IS NULL
 ),
 objects AS (
     SELECT rg, id FROM names WHERE NOT is_new
     UNION
     SELECT rg, id FROM said_items WHERE id IS NOT NULL
 ),
-stores AS (
-    SELECT rg, store FROM retired
+lists AS (
+    SELECT rg, list FROM retired JOIN kept.listed USING (store)
     UNION
-    SELECT rg, store FROM said_statements WHERE kind = 'ExportClosed'
+    SELECT s.rg, l.list
+    FROM said_statements s JOIN kept.listed l USING (store) WHERE s.kind = 'ExportClosed'
 )
-FROM present p SEMI JOIN objects o ON o.rg = p.rg AND o.id = p.id
-UNION
-FROM present p SEMI JOIN stores s ON s.rg = p.rg AND s.store = p.store;
+SELECT p.* EXCLUDE (list), l.store
+FROM (
+    FROM present p SEMI JOIN objects o ON o.rg = p.rg AND o.id = p.id
+    UNION
+    FROM present p SEMI JOIN lists s ON s.rg = p.rg AND s.list = p.list
+) p
+JOIN kept.listed l USING (list);
 
 -- What the facts themselves decide; at first it is taken as it should be. See doubts.sql.
 CREATE OR REPLACE TEMP TABLE doubts (

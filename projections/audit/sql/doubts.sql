@@ -47,6 +47,8 @@ SELECT DISTINCT 'close', c.rg, c."offset", 0, 'FACTS_ARE_LEFT'
 FROM said_statements c
 JOIN (
     SELECT rg, store, from_offset, until_offset FROM spans
+    UNION ALL
+    SELECT rg, store, "offset", next_offset FROM put_stores WHERE is_plain
 ) s
     ON s.rg = c.rg AND s.store = c.store
     AND s.from_offset < c."offset" AND (s.until_offset IS NULL OR s.until_offset >= c."offset")

@@ -41,28 +41,41 @@ SEMI JOIN (
     WHERE d.void IS NULL
 ) a ON a.rg = i.rg AND a."offset" = i."offset";
 
--- Every operation on an object dooms the copies that are there and that it does not make anew.
+-- Every operation on an object dooms the copies that are there and that it does not make anew. What
+-- replaces a copy is the next row once they are in order.
 CREATE OR REPLACE TEMP TABLE beginnings AS
 SELECT
-    *, lead(moment) OVER (PARTITION BY rg, id, store, bare ORDER BY moment) AS replaced_at
+    * EXCLUDE (next_rg, next_id, next_store, next_bare, next_moment),
+    CASE
+        WHEN next_rg = rg AND next_id = id AND next_store = store AND next_bare = bare
+        THEN next_moment
+    END AS replaced_at
 FROM (
     SELECT
-        f.rg, f.id, f.store, if(f.bare, f.version, 0) AS bare, at_item(f.from_offset, 1023) AS moment,
-        f.version, f.status, f.row, weight_of(f.rg, f.version) AS weight,
-        if(f.bare, NULL, at_item(n.first_offset, 0)) AS outdated_at
-    FROM old_facts f LEFT JOIN names n ON n.rg = f.rg AND n.id = f.id
-    UNION ALL
-    SELECT
-        rg, id, store, 0, at_item("offset", 0), version, 'held'::copy_status, NULL, weight,
-        at_item(next_offset, 0)
-    FROM put_stores
-    UNION ALL
-    SELECT
-        rg, id, store, bare, moment, version,
-        if(is_live AND bare = 0, 'held', 'doomed')::copy_status, NULL, weight_of(rg, version),
-        if(bare = 0, at_item(next_offset, 0), NULL)
-    FROM items
-    WHERE kind = 'import' AND id IS NOT NULL AND import_rule IS NULL
+        *, lead(rg) OVER () AS next_rg, lead(id) OVER () AS next_id,
+        lead(store) OVER () AS next_store, lead(bare) OVER () AS next_bare,
+        lead(moment) OVER () AS next_moment
+    FROM (
+        SELECT
+            f.rg, f.id, f.store, if(f.bare, f.version, 0) AS bare,
+            at_item(f.from_offset, 1023) AS moment, f.version, f.status, f.row,
+            weight_of(f.rg, f.version) AS weight,
+            if(f.bare, NULL, at_item(n.first_offset, 0)) AS outdated_at
+        FROM old_facts f LEFT JOIN names n ON n.rg = f.rg AND n.id = f.id
+        UNION ALL
+        SELECT
+            rg, id, store, 0, at_item("offset", 0), version, 'held'::copy_status, NULL, weight,
+            at_item(next_offset, 0)
+        FROM put_stores WHERE NOT is_plain
+        UNION ALL
+        SELECT
+            rg, id, store, bare, moment, version,
+            if(is_live AND bare = 0, 'held', 'doomed')::copy_status, NULL, weight_of(rg, version),
+            if(bare = 0, at_item(next_offset, 0), NULL)
+        FROM items
+        WHERE kind = 'import' AND id IS NOT NULL AND import_rule IS NULL
+        ORDER BY rg, id, store, bare, moment
+    )
 );
 
 -- What else may end or change a copy: items, retirements.

@@ -2,15 +2,24 @@
 
 -- What each store got and gave up of each RG, in the two numbers of `HoldingsStated`.
 CREATE OR REPLACE TEMP TABLE changes AS
-SELECT rg, store, offset_of(moment) AS "offset", 1 AS sign, weight FROM copies WHERE row IS NULL
+SELECT rg, list, "offset", 1 AS sign, weight FROM puts WHERE is_plain
 UNION ALL
-SELECT rg, store, offset_of(over_at), -1, weight FROM copies WHERE over_at IS NOT NULL;
+SELECT rg, list, next_offset, -1, weight FROM puts WHERE is_plain AND next_offset IS NOT NULL
+UNION ALL
+SELECT rg, list_of(store), offset_of(moment), 1, weight FROM copies WHERE row IS NULL
+UNION ALL
+SELECT rg, list_of(store), offset_of(over_at), -1, weight FROM copies WHERE over_at IS NOT NULL;
 
 -- The same as sums: of blocks of the log, and of the places where stores state their holdings.
 CREATE OR REPLACE TEMP TABLE blocks AS
-SELECT
-    rg, store, block_of("offset") AS block, sum(sign) AS "count", net(sign, weight) AS digest
-FROM changes GROUP BY ALL;
+SELECT c.rg, l.store, c.block, sum(c."count") AS "count", sum(c.digest) AS digest
+FROM (
+    SELECT
+        rg, list, block_of("offset") AS block, sum(sign) AS "count", net(sign, weight) AS digest
+    FROM changes GROUP BY ALL
+) c
+JOIN kept.listed l USING (list)
+GROUP BY ALL;
 
 CREATE OR REPLACE TEMP TABLE holdings AS
 WITH marks AS (
@@ -21,12 +30,16 @@ before AS (
     SELECT rg, store, block, sum("count") OVER w AS "count", sum(digest) OVER w AS digest
     FROM blocks WINDOW w AS (PARTITION BY rg, store ORDER BY block)
 ),
+near AS (
+    SELECT l.store, c."offset", c.rg, c.sign, c.weight, block_of(c."offset") AS block
+    FROM changes c SEMI JOIN marks m ON m.rg = c.rg AND m.block = block_of(c."offset")
+    JOIN kept.listed l USING (list)
+),
 inside AS (
     SELECT m.rg, m.store, m."offset", sum(c.sign) AS "count", net(c.sign, c.weight) AS digest
-    FROM changes c
+    FROM near c
     JOIN marks m
-        ON m.rg = c.rg AND m.store = c.store AND m.block = block_of(c."offset")
-        AND m."offset" > c."offset"
+        ON m.rg = c.rg AND m.store = c.store AND m.block = c.block AND m."offset" > c."offset"
     GROUP BY m.rg, m.store, m."offset"
 )
 SELECT
@@ -125,7 +138,10 @@ held AS (
     FROM blocks GROUP BY rg, store
 ),
 named AS (
-    SELECT rg, store, max(version) AS named FROM put_stores GROUP BY rg, store
+    SELECT p.rg, l.store, max(p.named) AS named
+    FROM (SELECT rg, list, max(version) AS named FROM puts GROUP BY rg, list) p
+    JOIN kept.listed l USING (list)
+    GROUP BY p.rg, l.store
 ),
 moved AS (
     FROM told FULL JOIN held USING (rg, store) FULL JOIN named USING (rg, store)
@@ -138,16 +154,20 @@ FROM moved m LEFT JOIN kept.ledgers l ON l.rg = m.rg AND l.store = m.store;
 DELETE FROM kept.ledgers USING moved_ledgers m WHERE m.rg = ledgers.rg AND m.store = ledgers.store;
 INSERT INTO kept.ledgers FROM moved_ledgers;
 
-DELETE FROM kept.facts WHERE rowid IN (
-    SELECT row FROM spans WHERE row IS NOT NULL AND until_offset IS NOT NULL
-);
-INSERT INTO kept.facts
-SELECT rg, id, store, version, status, bare, from_offset, until_offset
-FROM spans WHERE row IS NULL OR until_offset IS NOT NULL;
+-- Where one of those that shared its fate until now does so no longer, all are kept by themselves.
+CREATE OR REPLACE TEMP TABLE changed_fates AS
+SELECT DISTINCT row FROM spans WHERE row IS NOT NULL AND until_offset IS NOT NULL;
+DELETE FROM kept.fates WHERE rowid IN (FROM changed_fates);
+INSERT INTO kept.fates
+SELECT rg, id, list, version, 'held', false, "offset", next_offset FROM puts WHERE is_plain
+UNION ALL
+SELECT rg, id, list_of(store), version, status, bare, from_offset, until_offset
+FROM spans WHERE row IS NULL OR row IN (FROM changed_fates);
 
 -- What the batch needed most memory for; the next makes its own.
 DROP TABLE operations;
-DROP TABLE put_stores;
+DROP VIEW put_stores;
+DROP TABLE puts;
 DROP TABLE said_items;
 DROP TABLE items;
 DROP TABLE beginnings;

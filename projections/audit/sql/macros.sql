@@ -5,6 +5,10 @@ CREATE OR REPLACE TEMP MACRO at_item(o, item) AS o * 1024 + item;
 CREATE OR REPLACE TEMP MACRO offset_of(moment) AS moment // 1024;
 -- Some hundred records, of which the changes of holdings are added up.
 CREATE OR REPLACE TEMP MACRO block_of(o) AS o // 256;
+-- Later than everything.
+CREATE OR REPLACE TEMP MACRO never() AS 9223372036854775807;
+-- The list of one store.
+CREATE OR REPLACE TEMP MACRO list_of(store) AS -1 - store;
 -- Pairs as one number, in their order.
 CREATE OR REPLACE TEMP MACRO rank_of(epoch, r) AS epoch::HUGEINT * 4294967296 + r;
 CREATE OR REPLACE TEMP MACRO rank_of_statement(boot, n) AS boot::HUGEINT * 9223372036854775808 + n;

@@ -4,30 +4,29 @@
 
 INSERT INTO kept.stores
 WITH said AS (
-    SELECT fence.store AS s FROM in_ObjectPut
-    UNION SELECT unnest(stores) FROM (SELECT DISTINCT stores FROM in_ObjectPut)
-    UNION SELECT fence.store FROM in_ObjectDeleted
-    UNION SELECT fence.store FROM in_ObjectDeclaredLost
-    UNION SELECT fence.store FROM in_RgClaimed
-    UNION SELECT unnest(placed) FROM in_RgClaimed
-    UNION SELECT fence.store FROM in_CopiesDoomed
-    UNION SELECT store FROM in_CopiesDoomed
-    UNION SELECT fence.store FROM in_StoreRetired
-    UNION SELECT store FROM in_StoreRetired
-    UNION SELECT store FROM in_HoldingsStated
-    UNION SELECT store FROM in_ObjectsImported
-    UNION SELECT source FROM in_ObjectsImported WHERE source IS NOT NULL
-    UNION SELECT store FROM in_CopiesErased
-    UNION SELECT store FROM in_CopiesLost
-    UNION SELECT store FROM in_ExportClosed
+    SELECT fence.store.osd AS osd, fence.store.incarnation AS incarnation FROM in_ObjectPut
+    UNION ALL SELECT fence.store.osd, fence.store.incarnation FROM in_ObjectDeleted
+    UNION ALL SELECT fence.store.osd, fence.store.incarnation FROM in_ObjectDeclaredLost
+    UNION ALL SELECT fence.store.osd, fence.store.incarnation FROM in_RgClaimed
+    UNION ALL SELECT fence.store.osd, fence.store.incarnation FROM in_CopiesDoomed
+    UNION ALL SELECT fence.store.osd, fence.store.incarnation FROM in_StoreRetired
+    UNION ALL SELECT store.osd, store.incarnation FROM in_CopiesDoomed
+    UNION ALL SELECT store.osd, store.incarnation FROM in_StoreRetired
+    UNION ALL SELECT store.osd, store.incarnation FROM in_HoldingsStated
+    UNION ALL SELECT store.osd, store.incarnation FROM in_ObjectsImported
+    UNION ALL SELECT source.osd, source.incarnation FROM in_ObjectsImported WHERE source IS NOT NULL
+    UNION ALL SELECT store.osd, store.incarnation FROM in_CopiesErased
+    UNION ALL SELECT store.osd, store.incarnation FROM in_CopiesLost
+    UNION ALL SELECT store.osd, store.incarnation FROM in_ExportClosed
+    UNION ALL SELECT s.osd, s.incarnation FROM (SELECT unnest(placed) AS s FROM in_RgClaimed)
+    UNION ALL SELECT s.osd, s.incarnation
+    FROM (SELECT unnest(stores) AS s FROM (SELECT DISTINCT stores FROM in_ObjectPut))
 )
 SELECT
-    (SELECT coalesce(max(store), -1) FROM kept.stores) + row_number() OVER (ORDER BY s),
-    s.osd, s.incarnation, printf('osd.%d/%016x', s.osd, s.incarnation)
-FROM said
-WHERE NOT EXISTS (
-    FROM kept.stores k WHERE k.osd = said.s.osd AND k.incarnation = said.s.incarnation
-);
+    (SELECT coalesce(max(store), -1) FROM kept.stores) + row_number() OVER (ORDER BY osd, incarnation),
+    osd, incarnation, printf('osd.%d/%016x', osd, incarnation)
+FROM (SELECT DISTINCT osd, incarnation FROM said)
+ANTI JOIN kept.stores USING (osd, incarnation);
 
 -- Rule 1: a claim is accepted iff (epoch, round) exceeds that of every one before.
 CREATE OR REPLACE TEMP TABLE last_claims AS
@@ -73,15 +72,23 @@ FROM (
     FROM new_claims WHERE is_old IS NOT TRUE
 );
 
--- Puts name the same few lists of stores again and again.
-CREATE OR REPLACE TEMP TABLE store_lists AS
-SELECT row_number() OVER () AS list, stores FROM (SELECT DISTINCT stores FROM in_ObjectPut);
+INSERT INTO kept.lists
+SELECT (SELECT coalesce(max(list), -1) FROM kept.lists) + row_number() OVER (ORDER BY stores), stores
+FROM (SELECT DISTINCT stores FROM in_ObjectPut) ANTI JOIN kept.lists USING (stores);
+
+INSERT INTO kept.listed
+SELECT l.list, k.store
+FROM (SELECT list, unnest(stores) AS s FROM kept.lists ANTI JOIN kept.listed USING (list)) l
+JOIN kept.stores k ON k.osd = l.s.osd AND k.incarnation = l.s.incarnation
+UNION ALL
+SELECT list_of(store), store
+FROM kept.stores WHERE list_of(store) NOT IN (SELECT list FROM kept.listed);
 
 -- Rule 2: operations, each with the claim that was the last one where it stands.
 CREATE OR REPLACE TEMP TABLE said_operations AS
 WITH said AS (
-    SELECT rg, "offset", "time", 'put' AS kind, object, version, fence, list
-    FROM in_ObjectPut JOIN store_lists USING (stores)
+    SELECT rg, "offset", "time", 'put'::operation_kind AS kind, object, version, fence, list
+    FROM in_ObjectPut JOIN kept.lists USING (stores)
     UNION ALL
     SELECT rg, "offset", "time", 'delete', object, version, fence, NULL FROM in_ObjectDeleted
     UNION ALL

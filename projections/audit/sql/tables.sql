@@ -17,6 +17,7 @@ CREATE MACRO md5_word(words) AS (md5_number(words) & 18446744073709551615)::UBIG
 CREATE SCHEMA said;
 CREATE SCHEMA kept;
 CREATE TYPE copy_status AS ENUM ('held', 'doomed', 'lost');
+CREATE TYPE operation_kind AS ENUM ('put', 'delete', 'declared lost');
 
 CREATE TABLE kept.meta (format INTEGER, cluster VARCHAR, partitions INTEGER, loads INTEGER);
 CREATE TABLE kept.positions (
@@ -28,10 +29,11 @@ CREATE TABLE kept.derived (partition INTEGER, next_offset BIGINT, first_load INT
 CREATE TABLE kept.rules (rule VARCHAR, meaning VARCHAR);
 
 CREATE TABLE kept.stores (store INTEGER, osd INTEGER, incarnation BIGINT, name VARCHAR);
+-- Lists of stores, which puts name again and again. Each store is also a list by itself, -1 - store.
+CREATE TABLE kept.lists (list INTEGER, stores STRUCT(osd INTEGER, incarnation BIGINT)[]);
+CREATE TABLE kept.listed (list INTEGER, store INTEGER);
 CREATE TABLE kept.rgs (rg INTEGER, version BIGINT);
 CREATE TABLE kept.objects (rg INTEGER, id BIGINT, first_offset BIGINT, object VARCHAR);
--- Who asks about one object asks by its name.
-CREATE INDEX object_names ON kept.objects (object);
 CREATE TABLE kept.ledgers (
     rg INTEGER, store INTEGER, rank HUGEINT, "count" BIGINT, digest HUGEINT, named BIGINT
 );
@@ -45,7 +47,7 @@ CREATE TABLE kept.claims (
 CREATE TABLE kept.placed (rg INTEGER, claim BIGINT, place INTEGER, store INTEGER);
 -- Accepted operations; what else they say is in `said`. `id` is the object's number in its RG.
 CREATE TABLE kept.operations (
-    rg INTEGER, "offset" BIGINT, "time" TIMESTAMP, kind VARCHAR, id BIGINT, version BIGINT
+    rg INTEGER, "offset" BIGINT, "time" TIMESTAMP, kind operation_kind, id BIGINT, version BIGINT
 );
 -- Operations that changed nothing.
 CREATE TABLE kept.voids (rg INTEGER, "offset" BIGINT, void VARCHAR);
@@ -67,10 +69,16 @@ CREATE TABLE kept.statements (
 );
 -- Items of accepted events that changed nothing; all items are in `said`.
 CREATE TABLE kept.item_voids (rg INTEGER, "offset" BIGINT, item INTEGER, void VARCHAR);
-CREATE TABLE kept.facts (
-    rg INTEGER, id BIGINT, store INTEGER, version BIGINT, status copy_status, bare BOOLEAN,
+-- Copies that share their fate: one of each store of the list. Most have it in common until somebody
+-- says something of one of them.
+CREATE TABLE kept.fates (
+    rg INTEGER, id BIGINT, list INTEGER, version BIGINT, status copy_status, bare BOOLEAN,
     from_offset BIGINT, until_offset BIGINT
 );
+CREATE VIEW kept.facts AS
+SELECT f.rg, f.id, l.store, f.version, f.status, f.bare, f.from_offset, f.until_offset
+FROM kept.fates f JOIN kept.listed l USING (list);
+COMMENT ON VIEW kept.facts IS 'What is known of each single copy.';
 CREATE TABLE kept.misplaced (
     rg INTEGER, partition INTEGER, "offset" BIGINT, "timestamp" BIGINT, type VARCHAR
 );

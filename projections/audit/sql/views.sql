@@ -17,7 +17,7 @@ CREATE MACRO item_type(kind) AS CASE kind
 -- What is said in `said`, in the columns that people read.
 CREATE MACRO sum_text(s) AS printf('%016x%016x%016x%016x', s.a, s.b, s.c, s.d);
 CREATE VIEW kept.said_operations AS
-SELECT rg, partition, "offset", "timestamp", "time", 'put' AS kind, object, version, actor, request, fence,
+SELECT rg, partition, "offset", "timestamp", "time", 'put'::operation_kind AS kind, object, version, actor, request, fence,
     serial, size, sha256, media_type, metadata, NULL::BIGINT AS lost_version,
     NULL::VARCHAR AS reason FROM said.ObjectPut
 UNION ALL
