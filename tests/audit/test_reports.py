@@ -38,6 +38,9 @@ from projections.voids import Void
 from simulation.reference import Told
 from simulation.seeds import Run
 
+LATE_IMPORTS = [105, 112, 116, 131, 145, 148]
+"""Seeds of simulated clusters in which an import lands after its object was deleted."""
+
 RG = RgId(5)
 FIRST, SECOND = fence(1), fence(2, by=B)
 
@@ -107,13 +110,44 @@ def test_a_claim_by_a_process_that_the_map_never_had_is_named(tmp_path: Path) ->
     assert {row["why"] for row in rows} == {"the map has no such epoch"}
 
 
-def test_a_resurrected_object_is_named(tmp_path: Path) -> None:
-    risen = [*RIGHT[:5], put(FIRST, 4, "c"), imported(B, 1, 2)]
-    risen.insert(3, imported(B, 1, 2))
-    risen[-1] = imported(B, 2, 2)
-    said = asked(tmp_path, risen, "integrity")
-    [row] = found(said, "copies that came after the delete")
-    assert (row["object"], row["version"], row["deleted"]) == ("b", 2, "rg/2@4")
+DELETED = [*RIGHT[:3], deleted(FIRST, 3, "b")]
+"""b had version 2 and is deleted."""
+MOVED_BACK = [*RIGHT[:3], imported(B, 1, 2), doomed(FIRST, B, 2), erased(B, 2, 2)]
+"""b was on osd.2 for a while."""
+
+
+@pytest.mark.parametrize(
+    ("told", "at"),
+    [
+        ([imported(B, 1, 2), erased(B, 2, 2), imported(B, 3, 2)], "rg/2@5"),
+        ([stated(B, 1, 3), imported(B, 2, 2)], "rg/2@4"),
+        ([closed(B, 1), imported(B, 2, 2)], "rg/2@4"),
+    ],
+)
+def test_a_copy_that_its_store_had_said_to_be_gone_is_named(
+    told: list[RgEvent], at: str, tmp_path: Path
+) -> None:
+    said = asked(tmp_path, [*DELETED, *told, put(FIRST, 4, "c")], "integrity")
+    [row] = found(said, "copies that came back after the delete")
+    assert (row["object"], row["version"], row["deleted"]) == ("b", 2, "rg/2@3")
+    assert (row["store"], row["denied"]) == (str(B), at)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [*DELETED, imported(B, 1, 2)],
+        [*DELETED, imported(B, 1, 2), stated(B, 2, 3, 2), imported(B, 3, 2)],
+        [*RIGHT[:3], stated(B, 1, 2), deleted(FIRST, 3, "b"), imported(B, 2, 2)],
+        [*MOVED_BACK, deleted(FIRST, 3, "b"), imported(B, 3, 2)],
+    ],
+    ids=["under way", "still there", "stated before", "erased before"],
+)
+def test_an_import_that_was_under_way_when_its_object_was_deleted_is_no_fault(
+    events: list[RgEvent], tmp_path: Path
+) -> None:
+    said = asked(tmp_path, events, "integrity")
+    assert found(said, "copies that came back after the delete") == []
 
 
 def test_a_deletion_without_confirmation_is_outstanding(tmp_path: Path) -> None:
@@ -243,7 +277,7 @@ def test_what_cannot_be_read_is_named_and_nothing_after_it_proven(tmp_path: Path
         assert [row["state"] for row in found(deletions, "deletions")] == ["confirmed"]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 1, 2, *LATE_IMPORTS])
 def test_simulated_clusters_keep_the_rules(seed: int, tmp_path: Path) -> None:
     """All but those whose log repeated or lost a record: each such place is named."""
     run = Run(seed)
