@@ -173,9 +173,22 @@ def report(connection: Connection, name: str, values: Values | None = None) -> R
     _require_facts(connection, given.get("object"))
     checks = (*kind.checks, _STOPPED, _SKIPPED, _RESTS)
     tables = tuple(_table(connection, check, given) for check in checks)
-    faults = sum(_faults(check, table) for check, table in zip(checks, tables, strict=True))
-    sentence = kind.yes if not faults else f"{kind.no}: {faults:,} found"
-    return Report(name, kind.question, not faults, sentence, tables)
+    own = zip(kind.checks, tables, strict=False)
+    faults = sum(_faults(check, table) for check, table in own)
+    stops = [str(row[0]) for row in tables[checks.index(_STOPPED)].rows]
+    return Report(
+        name, kind.question, not (faults or stops), _sentence(kind, faults, stops), tables
+    )
+
+
+def _sentence(kind: Kind, faults: int, stops: list[str]) -> str:
+    """What cannot be read is no fault of what was asked about, but nothing is sure without it."""
+    if faults:
+        return f"{kind.no}: {faults:,} found"
+    if stops:
+        more = f" and in {len(stops) - 1:,} more" if stops[1:] else ""
+        return f"it is not known, as the log cannot be read further than {stops[0]}{more}"
+    return kind.yes
 
 
 def silent(connection: Connection, name: str, values: Values) -> dict[Store, list[RgId]]:

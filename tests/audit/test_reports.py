@@ -10,7 +10,7 @@ from audit.test_two_truths import IDENTITY, append, mixed
 from eventlog.codec import encode
 from eventlog.ids import Boot, Partition, RgId, Topic, rg_key
 from eventlog.log import Entry
-from eventlog.map_events import MapChanged
+from eventlog.map_events import MapChange, MapChanged
 from eventlog.memory import MemoryLog
 from eventlog.rg_events import RgEvent
 from folds.building import (
@@ -28,11 +28,14 @@ from folds.building import (
     retired,
     stated,
 )
+from folds.mapping import CREATED, added, booted, changed
+from folds.mapping import event as map_event
 from projections.audit.database import reading
 from projections.audit.errors import AuditError
 from projections.audit.pages import page
 from projections.audit.reports import KINDS, Report, report
 from projections.audit.sync import sync
+from projections.cluster_map import EMPTY
 from projections.rg_memory import RgProjection
 from projections.voids import Void
 from simulation.reference import Told
@@ -68,6 +71,12 @@ def asked(path: Path, events: list[RgEvent], name: str, **values: object) -> Rep
     sync(path / "audit", log)
     with reading(path / "audit") as connection:
         return report(connection, name, values)
+
+
+def tell_map(log: MemoryLog, *changes: MapChange) -> None:
+    """One event of the map with all these changes; it must be accepted."""
+    assert changed(EMPTY, *changes).epoch == 1
+    log.append([Entry(Topic.MAP, Partition(0), b"map", encode(map_event(*changes, layout=0)))])
 
 
 def found(report: Report, title: str) -> list[dict[str, object]]:
@@ -260,6 +269,27 @@ def test_an_event_in_another_rgs_partition_is_named(tmp_path: Path) -> None:
     ]
 
 
+NOT_KNOWN = "it is not known, as the log cannot be read further than "
+
+
+def test_what_cannot_be_read_is_no_fault_of_what_is_asked_about(tmp_path: Path) -> None:
+    log = MemoryLog(IDENTITY)
+    tell_map(log, CREATED, added(1), booted(1))
+    log.append([Entry(Topic.MAP, Partition(0), b"map", b"not a record")])
+    append(log, [claimed(FIRST), claimed(SECOND, B)])
+    sync(tmp_path / "audit", log)
+    with reading(tmp_path / "audit") as connection:
+        for name in KINDS:
+            said = report(connection, name, {"osd": 1})
+            assert not said.verdict
+            if name != "retire":
+                assert (name, said.sentence) == (name, NOT_KNOWN + "map/0@1")
+        log.append([Entry(Topic.RG, Partition(1), rg_key(RgId(1)), b"not a record")])
+    sync(tmp_path / "audit", log)
+    with reading(tmp_path / "audit") as connection:
+        assert report(connection, "lost").sentence == NOT_KNOWN + "map/0@1 and in 1 more"
+
+
 def test_what_cannot_be_read_is_named_and_nothing_after_it_proven(tmp_path: Path) -> None:
     log = MemoryLog(IDENTITY)
     append(log, RIGHT)
@@ -272,6 +302,8 @@ def test_what_cannot_be_read_is_named_and_nothing_after_it_proven(tmp_path: Path
             assert not said.verdict
             [row] = found(said, "where the log cannot be read further")
             assert row["position"] == "rg/2@12"
+            if name == "lost":
+                assert said.sentence == NOT_KNOWN + "rg/2@12"
             assert "it does not begin with C3 01" in str(row["why"])
         deletions = report(connection, "deletions")
         assert [row["state"] for row in found(deletions, "deletions")] == ["confirmed"]
