@@ -27,6 +27,7 @@ from folds.building import (
     put,
     retired,
     stated,
+    store,
 )
 from folds.mapping import CREATED, added, booted, changed
 from folds.mapping import event as map_event
@@ -112,11 +113,34 @@ def test_an_impostor_is_named(tmp_path: Path) -> None:
     assert (row["position"], row["type"], row["boot"]) == ("rg/2@4", "ObjectPut", 9)
 
 
-def test_a_claim_by_a_process_that_the_map_never_had_is_named(tmp_path: Path) -> None:
+def test_a_claim_for_an_epoch_that_never_was_is_named(tmp_path: Path) -> None:
     said = asked(tmp_path, RIGHT, "integrity")
     rows = found(said, "claims by processes that had no right")
     assert [row["position"] for row in rows] == ["rg/2@0", "rg/2@6"]
     assert {row["why"] for row in rows} == {"the map has no such epoch"}
+
+
+@pytest.mark.parametrize(
+    ("claim", "why"),
+    [
+        (claimed(FIRST), None),
+        (claimed(fence(1, boot=2)), "the map never had this process"),
+        (claimed(fence(1, by=store(1, 2))), "the map never had this process"),
+        (claimed(fence(1, by=B)), "the map never had this process"),
+        (claimed(FIRST, B), "not placed by its own claim"),
+        (claimed(fence(2)), "the map has no such epoch"),
+    ],
+)
+def test_a_claim_by_who_had_no_right_to_it_is_named(
+    claim: RgEvent, why: str | None, tmp_path: Path
+) -> None:
+    log = MemoryLog(IDENTITY)
+    tell_map(log, CREATED, added(1), booted(1))
+    append(log, [claim])
+    sync(tmp_path / "audit", log)
+    with reading(tmp_path / "audit") as connection:
+        rows = found(report(connection, "integrity"), "claims by processes that had no right")
+    assert [(row["position"], row["why"]) for row in rows] == ([("rg/2@0", why)] if why else [])
 
 
 DELETED = [*RIGHT[:3], deleted(FIRST, 3, "b")]
