@@ -16,6 +16,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, NewType, Self
@@ -24,6 +25,9 @@ from osd.durable import disk_errors, make_folder, reading_error, require_room, s
 
 SMALL_BODY_BYTES = 64 * 1024
 """A body up to this size is a row; a larger one is a blob."""
+
+SYNCS = 8
+"""Folders that are synced at once after files went from them."""
 
 BlobId = NewType("BlobId", str)
 """16 hexadecimal digits of a random 63-bit number; never given twice."""
@@ -47,6 +51,7 @@ class BlobFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._syncing = ThreadPoolExecutor(SYNCS, "osd-sync")
         make_folder(folder)
         with disk_errors(f"cannot prepare {folder}"):
             self._make_folders()
@@ -82,8 +87,9 @@ class BlobFiles:
         for path in paths:
             with disk_errors(f"cannot remove {path}"):
                 path.unlink(missing_ok=True)
-        for folder in sorted({path.parent for path in paths}):
-            sync_folder(folder)
+        # Side by side, for then the file system writes its journal once for several.
+        for _ in self._syncing.map(sync_folder, sorted({path.parent for path in paths})):
+            pass
 
     def ids(self) -> Iterator[BlobId]:
         """Every finished blob, in no order that means anything."""

@@ -10,6 +10,7 @@ What is not here: the command line, and how the node works.
 """
 
 import asyncio
+import ctypes
 import gc
 import os
 import resource
@@ -54,6 +55,11 @@ SWITCH_SECONDS = 0.000_5
 GC_THRESHOLD = 50_000
 WORKERS = 16
 """Threads for bodies in files. They mostly wait for the disk, which syncs many as fast as one."""
+MALLOC_OPTIONS = (
+    (-3, 32 * 1024 * 1024),  # M_MMAP_THRESHOLD: no piece of a body is a mapping of its own
+    (-1, 64 * 1024 * 1024),  # M_TRIM_THRESHOLD: so much that is free is kept
+    (-8, 2),  # M_ARENA_MAX: not one of these heaps for each thread
+)
 DESCRIPTORS = 65_536
 """Files and connections that may be open at once, as far as the system allows."""
 
@@ -97,12 +103,24 @@ class Ready(NamedTuple):
 def run(config: OsdConfig, on_ready: Callable[[Ready], None]) -> None:
     """Run an OSD until it is told to stop. Raises the `OsdlogError` that stopped it."""
     sys.setswitchinterval(SWITCH_SECONDS)
+    _keep_freed_memory()
     gc.set_threshold(GC_THRESHOLD, 20, 100)
     _raise_descriptors()
     try:
         uvloop.run(run_osd(config, on_ready))
     except DiskFull as error:
         raise DiskFull(error.what, _FULL) from error
+
+
+def _keep_freed_memory() -> None:
+    """Use again what pieces of bodies took; else each has the system clear its pages anew.
+
+    Only glibc can be told; other allocators are left as they are.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for option, value in MALLOC_OPTIONS:
+            mallopt(option, value)
 
 
 def _raise_descriptors() -> None:

@@ -98,6 +98,11 @@ class Importer:
             return None
         return self._copies or scarcities(self._group.state, self._context.me)[0]
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether what is next may have one copy left where several are kept."""
+        return self.scarcity == 1 < self._context.map.replicas
+
     def map_changed(self) -> None:
         """The plan is made anew from here."""
         self._drop_plan()

@@ -323,9 +323,9 @@ class Node:
     def _fetch_on(self) -> None:
         """Give the places that are free to what has the fewest copies."""
         while (rg := self._agenda.scarcest()) is not None:
-            if not self.context.pulls.may_start(self.context.now):
+            group, now = self.groups[rg], self.context.now
+            if not self.context.pulls.may_start(now, is_urgent=group.importer.is_urgent):
                 return
-            group = self.groups[rg]
             group.importer.fetch_next()
             self._agenda.note(group)
 

@@ -75,7 +75,7 @@ def _limited(group: Group, said: Explanation) -> Explanation:
     if pulls.under_way >= pulls.limits.pulls:
         under_way = f"all {pulls.limits.pulls:,} places for imports are taken by other RGs"
         return _but(said, Reason.LIMITED, under_way)
-    if pulls.may_start(now):
+    if pulls.may_start(now, is_urgent=group.importer.is_urgent):
         return said
     if pulls.is_giving_way(now):
         return _but(said, Reason.LIMITED, "imports give way to what clients ask here")

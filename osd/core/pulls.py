@@ -9,7 +9,8 @@ and takes from no bucket.
 
 While clients ask something of this node, the background gives way: one pull is
 under way at once, a small one, and as long as it took nothing is started after it,
-`REST_MS` at most.
+`REST_MS` at most. What is urgent, since one copy is left where several are kept,
+gives way less: it takes half of the places, and rests not at all.
 
 What is not here: which objects are pulled (see `osd.core.importer`).
 """
@@ -24,8 +25,8 @@ GIVE_WAY_MS = 300
 """So long after a client's last request; above the time between two ticks."""
 GIVE_WAY_SHARE = 4
 """So many times fewer small objects are fetched together meanwhile."""
-REST_MS = 100
-"""At most, after a pull; one that took long mostly waited for others."""
+REST_MS = 30
+"""At most, after a pull; one that took long mostly waited for others and for the disk."""
 MAX_PULLS = 1_000
 MAX_RATE = 1 << 50
 
@@ -63,12 +64,11 @@ class Pulls:
         self._milli_bytes, self._filled_at = min(left, limits.rate * BURST_MS), now
         self.limits = limits
 
-    def may_start(self, now: int) -> bool:
+    def may_start(self, now: int, *, is_urgent: bool) -> bool:
         """Whether there is a place, and anything in the bucket; `now` in milliseconds."""
-        is_giving_way = self.is_giving_way(now)
-        if is_giving_way and now < self._rests_until:
+        if self.under_way >= self._places(now, is_urgent=is_urgent):
             return False
-        if self.under_way >= (min(1, self.limits.pulls) if is_giving_way else self.limits.pulls):
+        if self.is_giving_way(now) and not is_urgent and now < self._rests_until:
             return False
         return not self.limits.rate or self._filled(now) > 0
 
@@ -101,6 +101,12 @@ class Pulls:
         self._rests_until = now + min(now - self._started_at, REST_MS)
         self.under_way -= 1
         self.bytes_under_way -= size
+
+    def _places(self, now: int, *, is_urgent: bool) -> int:
+        most = self.limits.pulls
+        if not self.is_giving_way(now):
+            return most
+        return min(most, max(1, most // 2) if is_urgent else 1)
 
     def _filled(self, now: int) -> int:
         """What is in the bucket by now."""

@@ -183,3 +183,20 @@ def lacking(context: Context, rg: RgId, holders: tuple[Store, ...] = (B,)) -> Gr
     assert ask is not None
     list(context.frontier.answered(ask.number, {group.partition: Offset(len(events))}))
     return group
+
+
+@pytest.mark.parametrize(("replicas", "is_urgent"), [(1, False), (2, True)])
+def test_one_copy_left_is_urgent_where_several_are_kept(
+    context: Context, replicas: int, is_urgent: bool
+) -> None:
+    context.map = replace(cluster(), replicas=replicas)
+    context.clock = Clock(CALM_MS, NOW)
+    group = primary(context, *WRITTEN_ELSEWHERE)
+    group.place_on((B, A), (B, A))
+    group.placed_since = 0
+    context.frontier.follow(group.partition, Offset(2))
+    assert not group.is_caught_up
+    ask = context.frontier.take_ask()
+    assert ask is not None
+    assert list(context.frontier.answered(ask.number, {group.partition: Offset(2)}))
+    assert (group.importer.scarcity, group.importer.is_urgent) == (1, is_urgent)

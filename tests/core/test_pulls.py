@@ -16,7 +16,7 @@ MB = 1_000_000
 
 def started(pulls: Pulls, now: int, size: int) -> bool:
     """Whether a pull of that size started; it ends at once."""
-    if not pulls.may_start(now):
+    if not pulls.may_start(now, is_urgent=False):
         return False
     pulls.start(size, now)
     pulls.finish(size, now)
@@ -27,15 +27,15 @@ class TestPlaces:
     def test_so_many_and_no_more(self) -> None:
         pulls = Pulls(Limits(pulls=2))
         for _ in range(2):
-            assert pulls.may_start(0)
+            assert pulls.may_start(0, is_urgent=False)
             pulls.start(10, 0)
-        assert not pulls.may_start(10**9)
+        assert not pulls.may_start(10**9, is_urgent=False)
         assert (pulls.under_way, pulls.bytes_under_way) == (2, 20)
         pulls.finish(10, 0)
-        assert pulls.may_start(10**9)
+        assert pulls.may_start(10**9, is_urgent=False)
 
     def test_none_starts_none(self) -> None:
-        assert not Pulls(Limits(pulls=0)).may_start(10**9)
+        assert not Pulls(Limits(pulls=0)).may_start(10**9, is_urgent=False)
 
     def test_fewer_let_those_under_way_go_on(self) -> None:
         pulls = Pulls(Limits(pulls=2))
@@ -43,9 +43,9 @@ class TestPlaces:
         pulls.start(1, 0)
         pulls.limit(Limits(pulls=1), 0)
         pulls.finish(1, 0)
-        assert not pulls.may_start(0)
+        assert not pulls.may_start(0, is_urgent=False)
         pulls.finish(1, 0)
-        assert pulls.may_start(0)
+        assert pulls.may_start(0, is_urgent=False)
 
 
 class TestGivingWay:
@@ -53,32 +53,49 @@ class TestGivingWay:
         pulls = Pulls(Limits(pulls=4))
         pulls.asked(1_000)
         assert started_and_left(pulls, 1_000)
-        assert not pulls.may_start(1_000)
-        assert not pulls.may_start(1_000 + GIVE_WAY_MS - 1)
-        assert pulls.may_start(1_000 + GIVE_WAY_MS)
+        assert not pulls.may_start(1_000, is_urgent=False)
+        assert not pulls.may_start(1_000 + GIVE_WAY_MS - 1, is_urgent=False)
+        assert pulls.may_start(1_000 + GIVE_WAY_MS, is_urgent=False)
 
     def test_a_pull_rests_as_long_as_it_took(self) -> None:
         pulls = Pulls(Limits(pulls=4))
         pulls.asked(1_000)
         pulls.start(10, 1_000)
-        pulls.asked(1_050)
-        pulls.finish(10, 1_050)
-        assert not pulls.may_start(1_099)
-        assert pulls.may_start(1_100)
+        pulls.asked(1_020)
+        pulls.finish(10, 1_020)
+        assert not pulls.may_start(1_039, is_urgent=False)
+        assert pulls.may_start(1_040, is_urgent=False)
 
     def test_a_long_pull_is_not_rested_from_for_long(self) -> None:
         pulls = Pulls(Limits(pulls=4))
         pulls.start(10, 1_000)
         pulls.asked(9_000)
         pulls.finish(10, 9_000)
-        assert not pulls.may_start(9_000 + REST_MS - 1)
-        assert pulls.may_start(9_000 + REST_MS)
+        assert not pulls.may_start(9_000 + REST_MS - 1, is_urgent=False)
+        assert pulls.may_start(9_000 + REST_MS, is_urgent=False)
+
+    def test_what_is_urgent_takes_half_of_the_places_and_does_not_rest(self) -> None:
+        pulls = Pulls(Limits(pulls=4))
+        pulls.start(10, 1_000)
+        pulls.asked(1_050)
+        pulls.finish(10, 1_050)
+        assert not pulls.may_start(1_050, is_urgent=False)
+        for _ in range(2):
+            assert pulls.may_start(1_050, is_urgent=True)
+            pulls.start(10, 1_050)
+        assert not pulls.may_start(1_050, is_urgent=True)
+
+    def test_what_is_urgent_has_no_more_places_than_there_are(self) -> None:
+        for most in (0, 1):
+            pulls = Pulls(Limits(pulls=most))
+            pulls.asked(1_000)
+            assert pulls.may_start(1_000, is_urgent=True) == bool(most)
 
     def test_nobody_rests_when_nobody_asks(self) -> None:
         pulls = Pulls(Limits(pulls=1))
         pulls.start(10, 1_000)
         pulls.finish(10, 1_050)
-        assert pulls.may_start(1_050)
+        assert pulls.may_start(1_050, is_urgent=False)
 
     def test_fewer_go_together(self) -> None:
         pulls = Pulls(Limits())
@@ -89,12 +106,12 @@ class TestGivingWay:
     def test_none_are_none(self) -> None:
         pulls = Pulls(Limits(pulls=0))
         pulls.asked(1_000)
-        assert not pulls.may_start(1_001)
+        assert not pulls.may_start(1_001, is_urgent=False)
 
 
 def started_and_left(pulls: Pulls, now: int) -> bool:
     """Whether a pull started; it goes on."""
-    may = pulls.may_start(now)
+    may = pulls.may_start(now, is_urgent=False)
     pulls.start(10, now)
     return may
 
