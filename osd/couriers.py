@@ -1,9 +1,9 @@
-"""Couriers: small bodies on their way to peers, over one kept connection to each.
+"""Couriers: small bodies, and what is settled, on their way to peers over one kept connection each.
 
 Rule: what is sent in one turn of the loop goes in one message, at once; each
 message has a number, and its answer names it, so nobody waits for an earlier
 answer. A connection that breaks, or is silent for `SILENCE_SECONDS` to a ping,
-fails all that is under way on it; the next body makes another. What is not
+fails all that is under way on it; the next thing sent makes another. What is not
 waited for any more is not sent.
 
 What is not here: large bodies, and who counts as having one (see
@@ -17,7 +17,7 @@ from typing import NamedTuple
 import aiohttp
 import msgspec
 
-from eventlog.ids import Boot, Epoch, Fence, RgId, Serial
+from eventlog.ids import Boot, Epoch, Fence, Offset, RgId, Serial
 
 TOGETHER_BYTES = 512 * 1024
 """In one message."""
@@ -27,10 +27,12 @@ HEAD_BYTES = 256
 """What a parcel says beside its name and its body takes less."""
 PATIENCE_SECONDS = 2.0
 SILENCE_SECONDS = 2.0
+FAILED = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+"""What asking a peer may raise. A ValueError: nobody can be asked at such an address."""
 _TIMEOUT = aiohttp.ClientTimeout(total=PATIENCE_SECONDS, sock_connect=PATIENCE_SECONDS)
 
 
-class Parcel(msgspec.Struct, array_like=True, frozen=True):
+class Parcel(msgspec.Struct, array_like=True, frozen=True, tag="body"):
     """A small body for one peer."""
 
     boot: Boot
@@ -49,11 +51,26 @@ class Parcel(msgspec.Struct, array_like=True, frozen=True):
         return HEAD_BYTES + 4 * len(self.name) + len(self.data)
 
 
+class Settlement(msgspec.Struct, array_like=True, frozen=True, tag="settled"):
+    """What is settled at the primary; see `osd.core.inputs.Settled`."""
+
+    rg: RgId
+    fence: Fence
+    below: Serial
+    next_offset: Offset
+
+    sha256 = b""
+    size = HEAD_BYTES
+
+
+Sent = Parcel | Settlement
+
+
 class Delivery(msgspec.Struct, array_like=True, frozen=True):
     """A message to a peer."""
 
     number: int
-    parcels: list[Parcel]
+    items: list[Sent]
 
 
 class Receipt(msgspec.Struct, array_like=True, frozen=True):
@@ -61,13 +78,13 @@ class Receipt(msgspec.Struct, array_like=True, frozen=True):
 
     number: int
     troubles: list[str]
-    """Of each parcel why it is not kept; empty if it is."""
+    """Of each item why it is not done; empty if it is."""
 
 
 class _Waiting(NamedTuple):
-    parcel: Parcel
+    item: Sent
     answer: asyncio.Future[bytes]
-    """The sum of what is durable there."""
+    """The sum of what is durable there; nothing where no body was sent."""
 
 
 class Couriers:
@@ -77,12 +94,12 @@ class Couriers:
         self._session = session
         self._by_address: dict[str, _Courier] = {}
 
-    def send(self, address: str, parcel: Parcel) -> asyncio.Future[bytes]:
-        """Resolved with the body's sum once it is durable there; fails with what went wrong."""
+    def send(self, address: str, item: Sent) -> asyncio.Future[bytes]:
+        """Resolved with the body's sum once that is done there; fails with what went wrong."""
         courier = self._by_address.get(address)
         if courier is None:
             courier = self._by_address[address] = _Courier(self._session, address)
-        return courier.send(parcel)
+        return courier.send(item)
 
     async def close(self) -> None:
         """Hang up; what is under way fails."""
@@ -103,9 +120,9 @@ class _Courier:
         self._stirred = asyncio.Event()
         self._connected: asyncio.Task[None] | None = None
 
-    def send(self, parcel: Parcel) -> asyncio.Future[bytes]:
+    def send(self, item: Sent) -> asyncio.Future[bytes]:
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(parcel, answer))
+        self._waiting.append(_Waiting(item, answer))
         self._stirred.set()
         if self._connected is None:
             self._connected = asyncio.create_task(self._connect())
@@ -129,7 +146,7 @@ class _Courier:
             ):
                 opening.reschedule(None)
                 await self._exchange(line)
-        except (aiohttp.ClientError, TimeoutError, OSError, msgspec.MsgspecError) as broken:
+        except (*FAILED, msgspec.MsgspecError) as broken:
             error = broken
         except Exception as mistake:  # noqa: BLE001 - whatever it is, who waits is told
             error = aiohttp.ClientError(repr(mistake))
@@ -161,14 +178,14 @@ class _Courier:
             while chosen := self._take():
                 self._number += 1
                 self._sent[self._number] = chosen
-                parcels = [waiting.parcel for waiting in chosen]
-                await line.send_bytes(msgspec.msgpack.encode(Delivery(self._number, parcels)))
+                items = [waiting.item for waiting in chosen]
+                await line.send_bytes(msgspec.msgpack.encode(Delivery(self._number, items)))
 
     def _take(self) -> list[_Waiting]:
         chosen: list[_Waiting] = []
         size = 0
         while self._waiting:
-            size += self._waiting[0].parcel.size
+            size += self._waiting[0].item.size
             if chosen and size > TOGETHER_BYTES:
                 break
             waiting = self._waiting.popleft()
@@ -180,14 +197,14 @@ class _Courier:
         sent = self._sent.get(receipt.number, [])
         if not sent or len(sent) != len(receipt.troubles):
             raise aiohttp.ClientError(
-                f"it answered for {len(receipt.troubles)} of {len(sent)} bodies"
+                f"it answered for {len(receipt.troubles)} of {len(sent)} things sent"
             )
         del self._sent[receipt.number]
         for waiting, trouble in zip(sent, receipt.troubles, strict=True):
             if trouble:
                 _fail([waiting], aiohttp.ClientError(trouble))
             elif not waiting.answer.done():
-                waiting.answer.set_result(waiting.parcel.sha256)
+                waiting.answer.set_result(waiting.item.sha256)
 
     def _fail(self, error: Exception) -> None:
         waiting, self._waiting = self._waiting, deque()

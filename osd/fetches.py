@@ -1,4 +1,4 @@
-"""What a node asks other nodes over HTTP: copies, hints, and to drop what is settled.
+"""What a node asks other nodes over HTTP: copies, hints, snapshots.
 
 Rule: a fetched copy has the size and the sum that the log says, or it was not
 fetched. Sources are asked in turn, each for what the ones before did not give;
@@ -14,11 +14,12 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from eventlog.ids import RgId, Store, Version, write_fence
+from eventlog.ids import RgId, Store, Version
 from osd.blobs import BlobFiles, BlobId
 from osd.bodies import Gauge, Received, next_chunk, receive, small
-from osd.core.effects import Fetch, Hint, Lacked, Settle
+from osd.core.effects import Fetch, Hint, Lacked
 from osd.core.inputs import Fetched, Got, Payload
+from osd.couriers import FAILED
 from osd.errors import DiskError
 from osd.packing import unpack
 
@@ -26,8 +27,6 @@ CONNECT_SECONDS = 2.0
 MAX_SNAPSHOT_BYTES = 256 * 1024**2
 SILENCE_SECONDS = 10.0
 """A source that sends nothing for so long is given up."""
-_FAILED = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
-"""A ValueError: nobody can be asked at such an address."""
 
 
 class Fetcher:
@@ -82,7 +81,7 @@ class Fetcher:
             headers = {"Osdlog-Epoch": str(hint.epoch)}
             async with self.session.post(url, headers=headers):
                 pass
-        except _FAILED:
+        except FAILED:
             return  # the next one comes soon
 
     async def snapshot(self, address: str, rg: RgId) -> bytes | None:
@@ -92,22 +91,8 @@ class Fetcher:
                 if response.status != 200 or (response.content_length or 0) > MAX_SNAPSHOT_BYTES:
                     return None
                 return await response.read()
-        except _FAILED:
+        except FAILED:
             return None
-
-    async def settle(self, settle: Settle) -> bool:
-        """Say what is settled; whether the peer has dropped it."""
-        headers = {
-            "Osdlog-Fence": write_fence(settle.fence),
-            "Osdlog-Below": str(settle.below),
-            "Osdlog-Next-Offset": str(settle.next_offset),
-        }
-        url = f"http://{settle.address}/settled/{settle.rg:x}"
-        try:
-            async with self.session.post(url, headers=headers) as response:
-                return response.status == 204
-        except _FAILED:
-            return False
 
     async def _fetch_from(
         self, rg: RgId, lacked: Sequence[Lacked], address: str

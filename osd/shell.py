@@ -15,6 +15,8 @@ import time
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from eventlog.errors import LogError, LogUnavailable
 from eventlog.ids import Epoch, Micros, RgId, Version
 from eventlog.log import Log, TopicPartition
@@ -58,7 +60,7 @@ from osd.core.node import Node
 from osd.core.pulls import Limits
 from osd.core.room import Room
 from osd.counters import Counters
-from osd.couriers import Couriers
+from osd.couriers import FAILED, Couriers, Settlement
 from osd.disk import Body, Copy
 from osd.errors import BytesDamaged, DiskError
 from osd.fetches import Fetcher
@@ -404,7 +406,12 @@ class Shell:
         return found
 
     async def _settle(self, settle: Settle) -> None:
-        is_done = await self.fetcher.settle(settle)
+        said = Settlement(settle.rg, settle.fence, settle.below, settle.next_offset)
+        try:
+            await self.couriers.send(settle.address, said)
+            is_done = True
+        except (*FAILED, msgspec.MsgspecError):
+            is_done = False
         self.feed(SettleAnswered(settle.ticket, settle.rg, is_done))
 
     async def _drain(self, patience_s: float) -> bool:

@@ -71,7 +71,6 @@ class App:
         }
         self._between_nodes: dict[str, Handler] = {
             "copies": self._copies,
-            "settled": self._settled,
             "snapshots": self._snapshot,
             "hints": self._hint,
         }
@@ -178,11 +177,6 @@ class App:
         name = query_of(query).get("name", "")
         number = Serial(number_in_path(serial, "a serial"))
         return await self._peers.stage(request, self._rg(rg), number, name)
-
-    async def _settled(self, request: web.BaseRequest, rg: str) -> web.StreamResponse:
-        if request.method != "POST":
-            return _no_method("POST")
-        return await self._peers.settled(request, self._rg(rg))
 
     async def _snapshot(self, request: web.BaseRequest, rg: str) -> web.StreamResponse:
         if request.method != "GET":

@@ -1,12 +1,12 @@
-"""Parcels: small bodies that primaries send over connections that they keep.
+"""Parcels: small bodies, and what is settled, that primaries send over connections that they keep.
 
-Rule: a delivery is answered once each of its bodies is durable here or refused;
+Rule: a delivery is answered once each of its items is done and durable here or refused;
 meanwhile the next is taken, so that no delivery waits for another. What says
 nothing that is understood ends its connection. Who stops hears no more, and
 answers first what it has taken.
 
-What is not here: the sender (see `osd.couriers`), and when a body is taken
-(see `osd.core.stagings`).
+What is not here: the sender (see `osd.couriers`), and when a body is taken or
+dropped (see `osd.core.stagings`).
 """
 
 import asyncio
@@ -18,8 +18,8 @@ import msgspec
 from aiohttp import WSCloseCode, web
 
 from osd.core.answers import Answer, Kept, NotNow
-from osd.core.inputs import Stage
-from osd.couriers import MESSAGE_BYTES, Parcel, Receipt
+from osd.core.inputs import Settled, Stage
+from osd.couriers import MESSAGE_BYTES, Parcel, Receipt, Sent, Settlement
 from osd.errors import Refused
 from osd.http.answers import error
 from osd.http.requests import delivery_of
@@ -75,14 +75,22 @@ class Parcels:
     def _take(self, line: web.WebSocketResponse, message: bytes | str) -> None:
         """Begin what a message wants; raises `Refused` where that makes no sense."""
         delivery = delivery_of(message if isinstance(message, bytes) else b"")
-        self._shell.counters.parcels += len(delivery.parcels)
-        full = self._shell.gauge.refusal(sum(len(parcel.data) for parcel in delivery.parcels))
-        begun = [full.what if full else self._begin(parcel) for parcel in delivery.parcels]
+        begun = [self._begin(item) for item in delivery.items]
         answering = asyncio.create_task(_answer(line, delivery.number, begun))
         self._answering.add(answering)
         answering.add_done_callback(self._answering.discard)
 
-    def _begin(self, parcel: Parcel) -> _Begun:
+    def _begin(self, item: Sent) -> _Begun:
+        if isinstance(item, Settlement):
+            ticket = self._shell.ticket()
+            settled = Settled(ticket, item.rg, item.fence, item.below, item.next_offset)
+            return self._shell.begin(settled)
+        self._shell.counters.parcels += 1
+        if full := self._shell.gauge.refusal(len(item.data)):
+            return full.what
+        return self._stage(item)
+
+    def _stage(self, parcel: Parcel) -> _Begun:
         if sha256(parcel.data).digest() != parcel.sha256:
             return "other bytes arrived there"
         stage = Stage(

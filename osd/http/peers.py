@@ -1,17 +1,18 @@
-"""What nodes ask of each other: large bodies to be staged, what is settled, snapshots.
+"""What nodes ask of each other: large bodies to be staged, and snapshots.
 
 Rule: as everywhere between nodes, a request may be lost, repeated or late. A
 yes is given once it is durable here.
 
-What is not here: copies (`osd.http.objects`), and small bodies (`osd.http.parcels`).
+What is not here: copies (`osd.http.objects`), and small bodies and what is
+settled (`osd.http.parcels`).
 """
 
 from aiohttp import web
 
-from eventlog.ids import Boot, Offset, RgId, Serial, rg_name
+from eventlog.ids import Boot, RgId, Serial, rg_name
 from osd.bodies import TooLarge
 from osd.core.answers import Answer, Kept
-from osd.core.inputs import Settled, Stage
+from osd.core.inputs import Stage
 from osd.http.answers import About, error, json_response, refusal, to_response
 from osd.http.parcels import STAGE_MS
 from osd.http.requests import checked_object_name, fence_of, number, sender_of
@@ -21,7 +22,7 @@ from osd.snapshots import snapshot_of
 
 
 class Peers:
-    """The handlers of `/staged/RG/SERIAL`, `/settled/RG` and `/snapshots/RG`."""
+    """The handlers of `/staged/RG/SERIAL` and `/snapshots/RG`."""
 
     def __init__(self, shell: Shell, uploads: Uploads) -> None:
         self._shell = shell
@@ -57,22 +58,6 @@ class Peers:
         )
         if isinstance(answer, Kept):
             return json_response({"sha256": body.sha256.hex()}, status=201)
-        return self._no(request, rg, answer)
-
-    async def settled(self, request: web.BaseRequest, rg: RgId) -> web.StreamResponse:
-        """Drop what the RG's primary says is settled."""
-        headers = request.headers
-        answer = await self._shell.ask(
-            Settled(
-                ticket=self._shell.ticket(),
-                rg=rg,
-                fence=fence_of(headers),
-                below=Serial(number(headers, "Osdlog-Below", 0)),
-                next_offset=Offset(number(headers, "Osdlog-Next-Offset", 0)),
-            )
-        )
-        if isinstance(answer, Kept):
-            return web.Response(status=204)
         return self._no(request, rg, answer)
 
     def snapshot(self, rg: RgId) -> web.Response:

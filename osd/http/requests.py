@@ -19,7 +19,7 @@ from eventlog.errors import BadName
 from eventlog.ids import Epoch, Fence, RgId, Version, checked_name, parse_fence
 from eventlog.rg_events import MAX_METADATA_BYTES
 from osd.core.inputs import ALWAYS, Condition, Consistency, Declaration
-from osd.couriers import Delivery, Parcel
+from osd.couriers import Delivery, Parcel, Sent
 from osd.errors import Refused
 
 DEADLINE_MS = 10_000
@@ -206,22 +206,28 @@ def condition_of(headers: Headers, rg: RgId) -> Condition:
 
 
 def delivery_of(message: bytes) -> Delivery:
-    """Small bodies that another node stages here together."""
+    """Small bodies that another node stages here together, and what it says is settled."""
     try:
         delivery = msgspec.msgpack.decode(message, type=Delivery)
     except msgspec.MsgspecError as error:
         raise _refused(f"the message is no delivery: {error}") from None
-    for parcel in delivery.parcels:
-        checked_object_name(parcel.name)
-        if not _has_possible_numbers(parcel):
-            raise _refused(f"the parcel of {parcel.name!r} has numbers that cannot be")
+    for item in delivery.items:
+        about = f"rg {item.rg:x}"
+        if isinstance(item, Parcel):
+            about = repr(checked_object_name(item.name))
+        if not _has_possible_numbers(item):
+            raise _refused(f"what is sent of {about} has numbers that cannot be")
     return delivery
 
 
-def _has_possible_numbers(parcel: Parcel) -> bool:
+def _has_possible_numbers(item: Sent) -> bool:
     """Those of a path or a header cannot be others; these would fit no key and no event."""
-    fence, store = parcel.fence, parcel.fence.store
-    numbers: list[int] = [parcel.boot, parcel.rg, parcel.epoch, parcel.serial]
+    fence, store = item.fence, item.fence.store
+    numbers: list[int] = [item.rg]
+    if isinstance(item, Parcel):
+        numbers += [item.boot, item.epoch, item.serial]
+    else:
+        numbers += [item.below, item.next_offset]
     numbers += [fence.epoch, fence.round, fence.boot]
     are_decimal = all(0 <= each < _MOST for each in numbers)
     return are_decimal and 0 <= store.osd < 10**9 and 0 <= store.incarnation < 1 << 64

@@ -20,8 +20,8 @@ from eventlog.ids import (
 )
 from osd.blobs import BlobFiles
 from osd.bodies import Gauge
-from osd.core.effects import Fetch, Hint, Lacked, Settle, Ticket
-from osd.couriers import Parcel
+from osd.core.effects import Fetch, Hint, Lacked, Ticket
+from osd.couriers import Couriers, Parcel, Settlement
 from osd.fetches import Fetcher
 from osd.process import address_of
 
@@ -53,10 +53,16 @@ async def test_an_address_that_is_none_ends_what_is_asked_there(tmp_path: Path) 
         assert fetched.why.startswith(f"{store}: ")
         await fetcher.hint(Hint(NOWHERE, RgId(0), Epoch(1)))
         assert await fetcher.snapshot(NOWHERE, RgId(0)) is None
-        settle = Settle(Ticket(9), NOWHERE, RgId(0), FENCE, Serial(1), Offset(0))
-        assert not await fetcher.settle(settle)
+        couriers = Couriers(fetcher.session)
+        with pytest.raises(ValueError, match="::1"):
+            await couriers.send(NOWHERE, Settlement(RgId(0), FENCE, Serial(1), Offset(0)))
     finally:
         await fetcher.close()
+
+
+def test_what_is_settled_adds_no_more_to_a_message_than_it_says() -> None:
+    one = Settlement(RgId(LARGEST), FENCE, Serial(LARGEST), Offset(LARGEST))
+    assert len(msgspec.msgpack.encode([one])) <= one.size
 
 
 def test_an_address_has_its_host_in_brackets_where_that_has_colons() -> None:

@@ -322,7 +322,7 @@ def test_parcels_whose_numbers_cannot_be_are_refused_all_together(osd: OsdProces
         replace(good, fence=replace(fence, store=Store(OsdId(2**32), Incarnation(1)))),
     ):
         said = asyncio.run(delivered(osd, msgspec.msgpack.encode(Delivery(1, [good, bad]))))
-        assert said == "the parcel of 'a' has numbers that cannot be"
+        assert said == "what is sent of 'a' has numbers that cannot be"
     message = msgspec.msgpack.encode(Delivery(7, [replace(good, fence=later)]))
     said = asyncio.run(delivered(osd, message))
     assert said == Receipt(7, ["there is no map of that claim's epoch"])

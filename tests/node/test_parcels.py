@@ -10,8 +10,19 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from eventlog.ids import Boot, Epoch, Fence, Incarnation, OsdId, RgId, Round, Serial, Store
-from osd.couriers import MESSAGE_BYTES, Couriers, Delivery, Parcel, Receipt
+from eventlog.ids import (
+    Boot,
+    Epoch,
+    Fence,
+    Incarnation,
+    Offset,
+    OsdId,
+    RgId,
+    Round,
+    Serial,
+    Store,
+)
+from osd.couriers import MESSAGE_BYTES, Couriers, Delivery, Parcel, Receipt, Sent, Settlement
 
 FENCE = Fence(Epoch(1), Round(1), Store(OsdId(0), Incarnation(1)), Boot(1))
 
@@ -22,6 +33,14 @@ Peer = Callable[[Line, Delivery], Awaitable[None]]
 def parcel(serial: int, data: bytes = b"body") -> Parcel:
     name, digest = f"object-{serial}", sha256(data).digest()
     return Parcel(Boot(1), RgId(0), Epoch(1), FENCE, Serial(serial), name, digest, data)
+
+
+def settlement(below: int) -> Settlement:
+    return Settlement(RgId(0), FENCE, Serial(below), Offset(7))
+
+
+def serial_of(item: Sent) -> int:
+    return item.serial if isinstance(item, Parcel) else item.below
 
 
 @asynccontextmanager
@@ -50,7 +69,7 @@ async def sent_to(peer: Peer, *, is_deaf: bool = False) -> AsyncIterator[tuple[C
 
 
 async def answer(line: Line, delivery: Delivery, trouble: str = "") -> None:
-    receipt = Receipt(delivery.number, [trouble for _ in delivery.parcels])
+    receipt = Receipt(delivery.number, [trouble for _ in delivery.items])
     await line.send_bytes(msgspec.msgpack.encode(receipt))
 
 
@@ -59,7 +78,7 @@ def test_what_comes_in_one_turn_goes_together_and_nobody_waits_for_an_earlier_an
     held: list[Delivery] = []
 
     async def peer(line: Line, delivery: Delivery) -> None:
-        seen.append([parcel.serial for parcel in delivery.parcels])
+        seen.append([serial_of(item) for item in delivery.items])
         held.append(delivery)
         if len(held) == 2:
             for each in reversed(held):
@@ -67,11 +86,12 @@ def test_what_comes_in_one_turn_goes_together_and_nobody_waits_for_an_earlier_an
 
     async def run() -> None:
         async with sent_to(peer) as (couriers, address):
-            first = [couriers.send(address, parcel(1)), couriers.send(address, parcel(2))]
+            first = [couriers.send(address, parcel(1)), couriers.send(address, settlement(2))]
             while not seen:
                 await asyncio.sleep(0.001)
             later = couriers.send(address, parcel(3))
-            assert await asyncio.gather(*first, later) == [sha256(b"body").digest()] * 3
+            body = sha256(b"body").digest()
+            assert await asyncio.gather(*first, later) == [body, b"", body]
 
     asyncio.run(run())
     assert seen == [[1, 2], [3]]
@@ -79,7 +99,7 @@ def test_what_comes_in_one_turn_goes_together_and_nobody_waits_for_an_earlier_an
 
 def test_a_no_is_of_its_body_alone() -> None:
     async def peer(line: Line, delivery: Delivery) -> None:
-        troubles = ["fenced" if parcel.serial == 1 else "" for parcel in delivery.parcels]
+        troubles = ["fenced" if serial_of(item) == 1 else "" for item in delivery.items]
         await line.send_bytes(msgspec.msgpack.encode(Receipt(delivery.number, troubles)))
 
     async def run() -> None:
@@ -97,7 +117,7 @@ def test_what_makes_no_sense_breaks_the_connection_and_the_next_body_makes_anoth
     said: bytes,
 ) -> None:
     async def peer(line: Line, delivery: Delivery) -> None:
-        if delivery.parcels[0].serial == 1:
+        if serial_of(delivery.items[0]) == 1:
             await line.send_bytes(said)
         else:
             await answer(line, delivery)
