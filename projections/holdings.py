@@ -7,6 +7,7 @@ Sums can be kept up copy by copy, in any order, and in SQL.
 
 import hashlib
 import struct
+from functools import lru_cache
 
 import msgspec
 
@@ -42,7 +43,8 @@ class Holdings(msgspec.Struct, frozen=True, array_like=True, gc=False):
 NOTHING = Holdings()
 
 
+@lru_cache(maxsize=4_096)
 def weight(rg: RgId, version: Version) -> int:
-    """What one copy adds to the digest."""
+    """What one copy adds to the digest; asked for each store that has the version, and the disk."""
     found: int = _FIRST(hashlib.md5(b"%d:%d" % (rg, version), usedforsecurity=False).digest())[0]
     return found
