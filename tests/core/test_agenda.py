@@ -191,7 +191,8 @@ def test_one_copy_left_is_urgent_where_several_are_kept(
 ) -> None:
     context.map = replace(cluster(), replicas=replicas)
     context.clock = Clock(CALM_MS, NOW)
-    group = primary(context, *WRITTEN_ELSEWHERE)
+    claim = fence(1, by=B)
+    group = primary(context, claimed(claim, B, A), put(claim, 1, "a"))
     group.place_on((B, A), (B, A))
     group.placed_since = 0
     context.frontier.follow(group.partition, Offset(2))

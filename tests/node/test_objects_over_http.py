@@ -5,6 +5,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -332,7 +333,8 @@ def test_parcels_whose_numbers_cannot_be_are_refused_all_together(osd: OsdProces
 def test_parcels_come_in_messages_of_a_kept_connection(osd: OsdProcess) -> None:
     assert osd.request("GET", "/parcels").status == 426
     assert "no delivery" in str(asyncio.run(delivered(osd, b"\xc1")))
-    assert asyncio.run(delivered(osd, bytes(2 << 20))) == 1009, "it is too large"
+    too_large = asyncio.run(delivered(osd, bytes(2 << 20)))
+    assert too_large in (1009, 1006), "the reason may be lost where the rest was still being sent"
 
 
 async def delivered(osd: OsdProcess, message: bytes) -> Receipt | str | int | None:
@@ -341,7 +343,8 @@ async def delivered(osd: OsdProcess, message: bytes) -> Receipt | str | int | No
         aiohttp.ClientSession() as session,
         session.ws_connect(f"http://{osd.address}/parcels") as line,
     ):
-        await line.send_bytes(message)
+        with suppress(ConnectionError):  # it may hang up before all is sent
+            await line.send_bytes(message)
         answer = await line.receive()
         if answer.type is aiohttp.WSMsgType.BINARY:
             return msgspec.msgpack.decode(answer.data, type=Receipt)
