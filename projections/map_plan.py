@@ -27,7 +27,7 @@ from projections.cluster_map import ClusterMap, Osd, candidates
 from projections.failure_domains import Candidate
 from projections.placement import PlacementTable, place_again, place_all
 from projections.placement_rows import MISSING
-from projections.rg_stats import Amount, Copies, RgStats, placed_copies
+from projections.rg_stats import Amount, Copies, RgStats, placed_copies, stats_with
 
 
 class Disk(NamedTuple):
@@ -189,12 +189,9 @@ def newcomers(known: ClusterMap, after: ClusterMap) -> list[Osd]:
 def moves_to(table: PlacementTable, stats: RgStats, held: Copies) -> Moves:
     """What is to be copied and what is left over, to come from these copies to that placement.
 
-    An RG of which there is no copy cannot be copied.
+    What these copies do not have cannot be copied.
     """
-    has_source = np.zeros(stats.rg_count, np.bool_)
-    has_source[held.rgs] = True
-    wanted = placed_copies(stats, table.rows)
-    wanted = wanted.where(has_source[wanted.rgs])
+    wanted = placed_copies(stats_with(stats, held), table.rows)
     wanted_keys, held_keys = wanted.keys, held.keys
     at = np.searchsorted(held_keys, wanted_keys)
     at_or_last = np.minimum(at, max(len(held_keys) - 1, 0))

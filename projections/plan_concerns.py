@@ -127,10 +127,13 @@ def _last_copies(plan: MapPlan, stats: RgStats) -> Iterator[Concern]:
     ]
     if not retired:
         return
-    lost = _without_copies(stats, retired)
-    if lost.any():
-        names = _some([osd_name(OsdId(number)) for number in retired])
-        yield Concern(True, f"{_rgs(lost)} would be given up: only {names} has copies")
+    names = _some([osd_name(OsdId(number)) for number in retired])
+    lost = _only_at(stats, retired)
+    if lost.is_all.any():
+        yield Concern(True, f"{_rgs(lost.is_all)} would be given up: only {names} has copies")
+    if lost.is_part.any():
+        said = f"{lost.part_words(lost.is_part)} would be given up: only {names} has copies of them"
+        yield Concern(True, said)
 
 
 def _sources(plan: MapPlan, stats: RgStats) -> Iterator[Concern]:
@@ -140,20 +143,47 @@ def _sources(plan: MapPlan, stats: RgStats) -> Iterator[Concern]:
         return
     moving = np.zeros(stats.rg_count, np.bool_)
     moving[plan.moves.incoming.rgs] = True
-    waits = moving & _without_copies(stats, down)
-    if waits.any():
-        holders = {*stats.copies.osds[waits[stats.copies.rgs]].tolist()} & {*down}
-        names = _some([osd_name(OsdId(number)) for number in sorted(holders)])
-        said = f"{_rgs(waits)} can only be copied from what is down"
-        yield Concern(False, f"{said}: {names}" if holders else said)
+    waits = _only_at(stats, down).among(moving)
+    for rgs, words in ((waits.is_all, _rgs), (waits.is_part, waits.part_words)):
+        if rgs.any():
+            holders = {*stats.copies.osds[rgs[stats.copies.rgs]].tolist()} & {*down}
+            names = _some([osd_name(OsdId(number)) for number in sorted(holders)])
+            yield Concern(False, f"{words(rgs)} can only be copied from what is down: {names}")
 
 
-def _without_copies(stats: RgStats, osds: list[OsdId]) -> Flags:
-    """RGs with objects that only these OSDs have."""
-    has = np.zeros(stats.rg_count, np.bool_)
-    has[stats.copies.rgs[~np.isin(stats.copies.osds, osds)]] = True
-    lacking: Flags = (stats.objects > 0) & ~has
-    return lacking
+class _Only(NamedTuple):
+    """What of each RG nobody else may have."""
+
+    objects: Rows
+    """At most so many of its objects."""
+    is_all: Flags
+    """Nobody else has any."""
+
+    @property
+    def is_part(self) -> Flags:
+        """RGs of which others have some, and not surely all."""
+        flags: Flags = (self.objects > 0) & ~self.is_all
+        return flags
+
+    def among(self, rgs: Flags) -> "_Only":
+        """The same of these RGs alone."""
+        return _Only(np.where(rgs, self.objects, 0), self.is_all & rgs)
+
+    def part_words(self, rgs: Flags) -> str:
+        """The objects of these RGs."""
+        count = int(self.objects[rgs].sum())
+        return f"up to {count:,} {'object' if count == 1 else 'objects'} of {_rgs(rgs)}"
+
+
+def _only_at(stats: RgStats, osds: list[OsdId]) -> _Only:
+    """What only these OSDs may have: nobody else has more than the fullest of the others."""
+    copies = stats.copies
+    is_here = np.isin(copies.osds, osds)
+    here, elsewhere = np.zeros_like(stats.objects), np.zeros_like(stats.objects)
+    np.add.at(here, copies.rgs[is_here], copies.objects[is_here])
+    np.maximum.at(elsewhere, copies.rgs[~is_here], copies.objects[~is_here])
+    objects = np.minimum(stats.objects - elsewhere, here)
+    return _Only(objects, (objects > 0) & (elsewhere == 0))
 
 
 def _unstarted(plan: MapPlan) -> Iterator[Concern]:

@@ -104,6 +104,16 @@ def stats_of(cluster_map: ClusterMap, rows: Iterable[RgStat]) -> RgStats:
     return RgStats(objects, sizes, Copies(*columns))
 
 
+def stats_with(stats: RgStats, copies: Copies) -> RgStats:
+    """As if these were all copies: of no RG is there more than they have together."""
+    there = np.zeros(stats.rg_count, np.int64)
+    np.add.at(there, copies.rgs, copies.objects)
+    objects = np.minimum(stats.objects, there)
+    among = np.maximum(stats.objects, 1)
+    each, rest = np.divmod(stats.sizes, among)
+    return RgStats(objects, each * objects + rest * objects // among, copies)
+
+
 def placed_copies(stats: RgStats, rows: Numbers) -> Copies:
     """The copies there are once every RG is whole on the OSDs of its row."""
     rgs, places = np.nonzero((rows != MISSING) & (stats.objects > 0)[:, np.newaxis])

@@ -1,5 +1,6 @@
 """Plans of map changes: what they move, against the placements and against the minimum."""
 
+from collections import Counter
 from itertools import starmap
 
 import numpy as np
@@ -23,7 +24,7 @@ from projections.map_plan import (
 )
 from projections.placement import place_one
 from projections.placement_rows import MISSING
-from projections.rg_stats import Amount, RgStat, placed_copies, stats_of
+from projections.rg_stats import Amount, Copies, RgStat, RgStats, placed_copies, stats_of
 
 SIZES = {rg: 100 * (rg + 1) for rg in range(RGS)}
 THREE = cluster_of(osd(1), osd(2), osd(3))
@@ -147,15 +148,26 @@ def test_never_less_than_the_minimum_and_every_byte_is_accounted_for(
     some = data.draw(stats(before))
     found = make_plan(before, after, Survey(some))
     assert found.moved.size >= found.minimum >= 0
-    left = {*copies_left(before, after, some.copies).rgs.tolist()}
-    wanted = placed_copies(some, found.placed_after.rows)
-    placed = wanted.where(np.isin(wanted.rgs, sorted(left))).by_osd()
+    left = copies_left(before, after, some.copies)
+    placed = placed_copies(_at_most(some, left), found.placed_after.rows).by_osd()
     is_full = (found.placed_after.rows != MISSING).all()
     for one in found.osds:
         assert one.after == placed.get(one.osd, Amount()) or not is_full
         assert one.after >= placed.get(one.osd, Amount())
     by_rg = list(found.rgs())
     assert Amount(*starmap(_sum, zip(*(rg.amount for rg in by_rg), strict=True))) == found.moved
+
+
+def _at_most(some: RgStats, left: Copies) -> RgStats:
+    """Of each RG as many objects as the copies that are left have together."""
+    there = Counter[int]()
+    for rg, count in zip(left.rgs.tolist(), left.objects.tolist(), strict=True):
+        there[rg] += count
+    known = list(zip(some.objects.tolist(), some.sizes.tolist(), strict=True))
+    objects = [min(count, there[rg]) for rg, (count, _) in enumerate(known)]
+    parts = zip(objects, known, strict=True)
+    sizes = [size * here // count if count else 0 for here, (count, size) in parts]
+    return RgStats(np.array(objects), np.array(sizes), left)
 
 
 def _sum(*numbers: int) -> int:

@@ -8,6 +8,7 @@ from folds.planning import RGS, cluster_of, osd, placed_stats, with_osds
 from projections.cluster_map import ClusterMap, Retirement
 from projections.map_plan import Disk, Survey, make_plan
 from projections.plan_concerns import Concern, concerns
+from projections.rg_stats import RgStat, stats_of
 
 SIZES = dict.fromkeys(range(RGS), 1_000)
 ROOMY = Disk(total=10**9, free=10**8, reserve=10**6)
@@ -115,6 +116,46 @@ class TestSources:
         before = cluster_of(osd(1, is_up=False), osd(2))
         (concern,) = found(before, with_osds(before, osd(1, weight=0, is_up=False)))
         assert concern.what.endswith(" RGs can only be copied from what is down: osd.1")
+
+    def test_what_others_have_a_part_of(self) -> None:
+        """An import that is under way: 3 of each RG's 100 objects have come to osd.2."""
+        before = cluster_of(osd(1), osd(2))
+        retired = {store(1): Retirement(Epoch(6), "ann", "burnt")}
+        after = with_osds(before, osd(1, store=None, is_up=False), retired=retired)
+        held = {store(1): 100, store(2): 3}
+        stats = stats_of(before, [RgStat(RgId(rg), 100, 1_000, held) for rg in range(RGS)])
+        plan = make_plan(before, after, Survey(stats, {OsdId(2): ROOMY}))
+        assert plan.moved == (0, 0)
+        assert concerns(plan, stats) == (
+            Concern(
+                True,
+                "up to 1,552 objects of 16 RGs would be given up: only osd.1 has copies of them",
+            ),
+        )
+        silent = cluster_of(osd(1, is_up=False), osd(2))
+        leaving = with_osds(silent, osd(1, weight=0, is_up=False))
+        plan = make_plan(silent, leaving, Survey(stats, {OsdId(2): ROOMY}))
+        assert plan.moved == (1_552, 15_520)
+        assert concerns(plan, stats) == (
+            Concern(
+                False,
+                "up to 1,552 objects of 16 RGs can only be copied from what is down: osd.1",
+            ),
+        )
+
+    def test_what_others_have_all_of_speaks_against_nothing(self) -> None:
+        before = cluster_of(osd(1), osd(2), osd(3))
+        retired = {store(1): Retirement(Epoch(6), "ann", "burnt")}
+        after = with_osds(before, osd(1, store=None, is_up=False), retired=retired)
+        rows = [
+            RgStat(RgId(0), 100, 1_000, {store(1): 40, store(2): 100}),
+            RgStat(RgId(1), 100, 1_000, {store(2): 50, store(3): 50}),
+            RgStat(RgId(2), 100, 1_000, {}),
+            RgStat(RgId(3), 0, 0, {}),
+        ]
+        stats = stats_of(before, rows)
+        disks = dict.fromkeys(before.osds, ROOMY)
+        assert concerns(make_plan(before, after, Survey(stats, disks)), stats) == ()
 
     def test_one_that_is_added_and_must_start(self) -> None:
         after = with_osds(SPREAD, osd(4, "h4/r0", store=None), osd(5, "h5/r1", store=None))
