@@ -18,6 +18,7 @@ from fastavro import schemaless_reader, schemaless_writer
 
 from eventlog import catalogue
 from eventlog.errors import BadRecord, UnknownSchema
+from eventlog.ids import Topic
 from eventlog.log import Log, Record
 from eventlog.map_events import MapChanged
 from eventlog.rg_events import RgEvent
@@ -37,6 +38,11 @@ _AS_IS = (bytes,)
 _HINT = (
     "Nothing after it is folded; find out who wrote it, then see `osdlog log cat` and"
     " `osdlog log skip`."
+)
+
+MAP_HINT = (
+    "Who is in the cluster cannot be known after it, and no map record is ever skipped: stop what"
+    " writes to this log, and restore the log from a copy that was made before it."
 )
 
 
@@ -134,4 +140,5 @@ def _writers() -> Mapping[type[Event], tuple[bytes, AvroSchema]]:
 
 
 def _bad(record: Record, why: str) -> BadRecord:
-    return BadRecord(f"the record at {record.position} cannot be decoded: {why}", _HINT)
+    hint = MAP_HINT if record.position.topic is Topic.MAP else _HINT
+    return BadRecord(f"the record at {record.position} cannot be decoded: {why}", hint)

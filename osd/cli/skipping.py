@@ -2,14 +2,15 @@
 
 Rule: a record that can be decoded is never skipped, since it may have been
 folded; the one that is skipped is named with its sum, so that no other can
-take its place.
+take its place. None of the map is skipped: the word for it would stand in the
+map after it, where nobody could read it.
 """
 
 from hashlib import sha256
 
-from eventlog.codec import Decoder
+from eventlog.codec import MAP_HINT, Decoder
 from eventlog.errors import RecordError
-from eventlog.ids import Position
+from eventlog.ids import Position, Topic
 from eventlog.log import Log
 from eventlog.map_events import RecordSkipped
 from osd.errors import Refused
@@ -17,6 +18,8 @@ from osd.errors import Refused
 
 def skipped(log: Log, position: Position, by: str, why: str) -> RecordSkipped:
     """The change that lets everybody pass over it; `Refused` where nobody is to."""
+    if position.topic is not Topic.RG:
+        raise Refused(f"only a record of an RG is skipped, and {position} is none", MAP_HINT)
     place = (position.topic, position.partition)
     if position.offset >= log.end_offsets([place])[place]:
         raise Refused(f"there is no record at {position}", "`osdlog log cat` shows all there are.")

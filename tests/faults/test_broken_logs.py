@@ -8,6 +8,7 @@ import pytest
 
 from cli.programs import osdlog
 from contracts.damaged_log import flip
+from eventlog.codec import MAP_HINT
 from eventlog.errors import LogCorrupt, LogMissing, OsdlogError
 from eventlog.ids import Offset, Partition, Position, RgId, Topic, rg_key, rg_of
 from eventlog.log import Entry
@@ -104,6 +105,27 @@ def test_a_record_that_nobody_can_decode_is_passed_over_by_an_operators_word(
     shown = osdlog("log", "cat", "--rg", f"{rg:x}", log=cluster.url)
     assert shown.code == 3
     assert [line.split()[0] for line in shown.lines if "unreadable" in line] == [str(at)]
+
+
+def test_a_record_of_the_map_that_nobody_can_decode_has_its_own_way_out(cluster: Cluster) -> None:
+    shutil.copy(cluster.path / "cluster.log", copy := cluster.path / "copy")
+    with open_log(cluster.url) as log:
+        [at] = log.append([Entry(Topic.MAP, Partition(0), b"map", b"no event")])
+    shown = osdlog("map", "show", log=cluster.url)
+    assert shown.code == 3
+    assert shown.err.startswith(f"error: the record at {at} cannot be decoded: ")
+    assert shown.err.endswith(f"\nhint: {MAP_HINT}\n")
+    assert stopped(cluster.osd(0)).endswith(f". {MAP_HINT}\n")
+    skipped = osdlog("log", "skip", at, log=cluster.url)
+    assert skipped.code == 1
+    assert skipped.err.splitlines() == [
+        f"error: only a record of an RG is skipped, and {at} is none",
+        f"hint: {MAP_HINT}",
+    ]
+    shutil.copy(copy, cluster.path / "cluster.log")
+    (cluster.path / "cluster.log-turn").unlink()  # as one is told when the copy is older
+    restored = osdlog("map", "show", log=cluster.url)
+    assert restored.code == 0, restored.err
 
 
 def use(osd: OsdProcess) -> None:
