@@ -80,6 +80,8 @@ def export(
         raise _exists(path)
     draft = path.absolute().with_name(f".{path.name}.{os.getpid()}.new")
     try:
+        draft.touch(exist_ok=False)  # where nothing can be written, it is the export that cannot
+        draft.unlink()
         _fill(draft, log, notes, step)
         os.link(draft, path)
         _sync(path.absolute().parent)

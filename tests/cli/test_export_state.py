@@ -42,6 +42,18 @@ def export(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     cluster.client.delete("kept/1")
 
 
+def test_a_file_that_cannot_be_is_named_as_it_was_given(cluster: Cluster, tmp_path: Path) -> None:
+    file = tmp_path / "none" / "x"
+    done = cluster.run("export-state", file)
+    assert (done.code, done.err.splitlines()) == (
+        3,
+        [
+            f"error: the export {file} cannot be written: No such file or directory",
+            "hint: Name a file in a directory that exists, is writable and has room.",
+        ],
+    )
+
+
 def until_clean(cluster: Cluster) -> None:
     """What tests before this one began may still be moving."""
     end = time.monotonic() + PATIENCE_S
