@@ -21,6 +21,15 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The object's name.")]
 IfMatch = Annotated[
     str | None, typer.Option("--if-match", metavar="ETAG", help="Only at this ETag, or `*`.")
 ]
+Consistency = Annotated[
+    str,
+    typer.Option(
+        "--consistency",
+        metavar="WHAT",
+        help="What the read waits for: log (as far as it says it goes), barrier (an event that is"
+        " appended for it), or local (nothing: the answer may be late).",
+    ),
+]
 Request = Annotated[
     str | None,
     typer.Option("--request-id", metavar="ID", help="The same id again gets the first answer."),
@@ -94,6 +103,7 @@ def get(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Else stdout.")
     ] = None,
+    consistency: Consistency = "log",
     deadline: options.Deadline = DEADLINE_S,
     json: options.Json = False,
     log: options.Log = None,
@@ -108,7 +118,8 @@ def get(
         raise typer.BadParameter("the bytes go to stdout; name a file with -o", param_hint="--json")
 
     async def work(client: AsyncClient) -> Stat:
-        return await client.stream_to(name, output or sys.stdout.buffer)
+        target = output or sys.stdout.buffer
+        return await client.stream_to(name, target, consistency=consistency)
 
     stat = with_client(log, work, deadline)
     if json:
@@ -204,6 +215,7 @@ def _copies(held_by: tuple[str, ...]) -> str:
 
 def stat(
     name: Name,
+    consistency: Consistency = "log",
     deadline: options.Deadline = DEADLINE_S,
     json: options.Json = False,
     log: options.Log = None,
@@ -216,7 +228,7 @@ def stat(
     from osd.client.async_client import AsyncClient
 
     async def work(client: AsyncClient) -> Stat:
-        return await client.stat(name)
+        return await client.stat(name, consistency=consistency)
 
     found = with_client(log, work, deadline)
     if json:

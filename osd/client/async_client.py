@@ -129,24 +129,31 @@ class AsyncClient:
         async with body_of(data) as body:
             return await self._objects.put(name, body, about, conditions, request_id)
 
-    async def get(self, name: str) -> bytes:
-        """The object's bytes."""
+    async def get(self, name: str, *, consistency: str = "log") -> bytes:
+        """The object's bytes.
+
+        `consistency`: what it waits for. `log`: all that is in the log, as the
+        log says where it ends. `barrier`: the same, found by an event that is
+        appended for it. `local`: nothing, so that the answer may be late.
+        """
         with MemorySink() as sink:
-            await self._objects.get(name, sink)
+            await self._objects.get(name, sink, consistency)
             return sink.data
 
-    async def stream_to(self, name: str, target: Path | BinaryIO) -> Stat:
+    async def stream_to(
+        self, name: str, target: Path | BinaryIO, *, consistency: str = "log"
+    ) -> Stat:
         """Write the object to a file, or to a stream; only when all of it is right.
 
         A file appears whole or not at all; a device or a FIFO is written into.
         `BrokenPipeError` when nobody reads the stream any more.
         """
         with sink_at(target) if isinstance(target, Path) else StreamSink(target) as sink:
-            return await self._objects.get(name, sink)
+            return await self._objects.get(name, sink, consistency)
 
-    async def stat(self, name: str) -> Stat:
-        """What is known of the object but for its bytes."""
-        return await self._objects.stat(name)
+    async def stat(self, name: str, *, consistency: str = "log") -> Stat:
+        """What is known of the object but for its bytes; `consistency` as for `get`."""
+        return await self._objects.stat(name, consistency)
 
     async def delete(
         self, name: str, *, if_match: str | None = None, request_id: str | None = None

@@ -17,6 +17,10 @@ META = "Osdlog-Meta-"
 MAX_TEXT = 255
 """Characters of an actor, a media type, a request id."""
 
+CONSISTENCIES = ("log", "barrier", "local")
+"""What a read may wait for: the log as far as it says it goes, as far as an event appended then is
+read back, or nothing, so that the answer may be late."""
+
 Headers = dict[str, str]
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - HTTP's word for a word
@@ -62,6 +66,16 @@ class Description(NamedTuple):
 
 ALWAYS = Conditions()
 PLAIN = Description()
+
+
+def reading(consistency: str) -> Headers:
+    """What a read waits for. Raises `BadName`."""
+    if consistency not in CONSISTENCIES:
+        raise BadName(
+            f"{consistency!r} is nothing that a read waits for",
+            f"It is one of {', '.join(CONSISTENCIES)}.",
+        )
+    return {"Osdlog-Consistency": consistency}
 
 
 def request_id(given: str | None) -> Headers:

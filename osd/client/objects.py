@@ -26,6 +26,7 @@ from osd.client.headers import (
     Headers,
     actor_of,
     escaped,
+    reading,
     request_id,
 )
 from osd.client.map_reader import MapReader
@@ -144,15 +145,15 @@ class Objects:
         call = self._call("POST", name, headers)._replace(part="/lost")
         await self._run(call, _drained)
 
-    async def stat(self, name: str) -> Stat:
+    async def stat(self, name: str, consistency: str) -> Stat:
         """What is known of an object but for its bytes."""
 
         async def take(response: aiohttp.ClientResponse, _: Patience) -> Stat:
             return _stat(name, response)
 
-        return await self._run(self._call("HEAD", name, {}), take)
+        return await self._run(self._call("HEAD", name, reading(consistency)), take)
 
-    async def get(self, name: str, sink: Sink) -> Stat:
+    async def get(self, name: str, sink: Sink, consistency: str) -> Stat:
         """Pour an object into the sink, and finish it once the sum is right."""
 
         async def take(response: aiohttp.ClientResponse, patience: Patience) -> Stat:
@@ -168,7 +169,7 @@ class Objects:
                 raise _damaged(stat, digest.hexdigest())
             return stat
 
-        stat = await self._run(self._call("GET", name, {}), take)
+        stat = await self._run(self._call("GET", name, reading(consistency)), take)
         await sink.finish()  # in no attempt: it may be slow, and is never done twice
         return stat
 

@@ -87,17 +87,17 @@ class Client:
             )
         )
 
-    def get(self, name: str) -> bytes:
-        """The object's bytes."""
-        return self._run(self._client.get(name))
+    def get(self, name: str, *, consistency: str = "log") -> bytes:
+        """The object's bytes; `consistency` as for `AsyncClient`."""
+        return self._run(self._client.get(name, consistency=consistency))
 
-    def stream_to(self, name: str, target: Path | BinaryIO) -> Stat:
+    def stream_to(self, name: str, target: Path | BinaryIO, *, consistency: str = "log") -> Stat:
         """Write the object to a file, or to a stream; only when all of it is right."""
-        return self._run(self._client.stream_to(name, target))
+        return self._run(self._client.stream_to(name, target, consistency=consistency))
 
-    def stat(self, name: str) -> Stat:
+    def stat(self, name: str, *, consistency: str = "log") -> Stat:
         """What is known of the object but for its bytes."""
-        return self._run(self._client.stat(name))
+        return self._run(self._client.stat(name, consistency=consistency))
 
     def delete(
         self, name: str, *, if_match: str | None = None, request_id: str | None = None

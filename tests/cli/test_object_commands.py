@@ -16,7 +16,7 @@ def test_put_get_rm(cluster: Cluster, tmp_path: Path) -> None:
     put = cluster.run("put", "words/a b", tmp_path / "in.png", "--meta", "colour=grün")
     assert (put.code, put.out) == (0, "")
     assert put.err.startswith("words/a b is version ")
-    assert cluster.run("get", "words/a b").data == data
+    assert cluster.run("get", "words/a b", "--consistency", "barrier").data == data
     got = cluster.run("get", "words/a b", "-o", tmp_path / "out")
     assert (got.code, got.out) == (0, "")
     assert (tmp_path / "out").read_bytes() == data

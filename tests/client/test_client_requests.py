@@ -277,6 +277,20 @@ async def test_a_log_without_a_cluster_or_no_log(tmp_path: Path) -> None:
             pass
 
 
+async def test_a_read_says_what_it_waits_for(tmp_path: Path) -> None:
+    async with one_osd(tmp_path) as (url, osd), AsyncClient(url) as client:
+        osd.script["GET"] = [served(b"x")] * 3
+        osd.script["HEAD"] = [served(b"x")]
+        await client.get("a")
+        await client.get("a", consistency="barrier")
+        await client.stream_to("a", tmp_path / "a", consistency="local")
+        await client.stat("a", consistency="barrier")
+        with pytest.raises(BadName, match=r"'fast' is nothing .* one of log, barrier, local"):
+            await client.get("a", consistency="fast")
+    said = [asked.headers["Osdlog-Consistency"] for asked in osd.asked]
+    assert said == ["log", "barrier", "local", "barrier"]
+
+
 async def test_stat(tmp_path: Path) -> None:
     async with one_osd(tmp_path) as (url, osd), AsyncClient(url) as client:
         headers = served(b"12345").headers
