@@ -129,10 +129,10 @@ def _plain(log: SqliteLog, path: Path) -> Row:
 def _loading(log: SqliteLog, path: Path) -> Iterator[Row]:
     count = sum(_ends(log).values())
     loading = _took(lambda: follow(path, log))
-    yield loading.rate("sync from SQLite: loaded", count, "1,000,000")
+    yield loading.rate("loaded from SQLite", count)
     deriving = _took(lambda: derive(path, log.identity))
     yield deriving.rate("facts derived from what is loaded", count)
-    yield (loading + deriving).rate("both together", count)
+    yield (loading + deriving).rate("sync from SQLite: both together", count, "1,000,000")
     size = path.stat().st_size / count
     yield Row("database", size, "MB a million events", "", f"{count:,} events")
     yield _took(lambda: sync(path, log)).wait("sync when nothing is new")

@@ -31,8 +31,9 @@ from eventlog.schemas import NAMESPACE, AvroSchema, known, written
 RG_EVENTS = tuple(sorted(name for name in EVENT_TYPES if name != "MapChanged"))
 """Names of the events that have tables here."""
 
-_AT_ONCE = 32_768
-"""So many records that the cost of a step is shared, so few that its arrays stay in a cache."""
+_AT_ONCE = 122_880
+"""So many records that the cost of a step is shared; and a row group of DuckDB, which writes events
+in such pieces a third faster than in others."""
 _NO_EVENTS = Bytes(pa.py_buffer(PADDING), np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 

@@ -38,7 +38,7 @@ def load(connection: Connection, decoded: Mapping[str, pa.Table], partitions: in
     """Add these events, by name; part of the caller's transaction."""
     number = _next_load(connection)
     for name, table in decoded.items():
-        connection.register("said_rows", _in_one_piece(_kept(table)))
+        connection.register("said_rows", _kept(table))
         connection.execute(
             f'INSERT INTO said."{name}" SELECT {number}, *'  # noqa: S608
             f" FROM said_rows WHERE rg % {partitions} = partition"
@@ -66,13 +66,6 @@ def _note_more(connection: Connection, number: int) -> None:
         " AND p.next_offset > derived.next_offset)",
         [number],
     )
-
-
-def _in_one_piece(table: pa.Table) -> pa.Table:
-    """DuckDB writes a third more slowly what comes in many."""
-    plain = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
-    kinds = [field.with_type(plain.get(field.type, field.type)) for field in table.schema]
-    return table.cast(pa.schema(kinds)).combine_chunks()
 
 
 def _kept(table: pa.Table) -> pa.Table:

@@ -2,6 +2,10 @@
 --
 -- `in_<Event>` are the batch's events. Rule numbers are those of docs/protocol.md.
 
+INSERT INTO kept.lists
+SELECT (SELECT coalesce(max(list), -1) FROM kept.lists) + row_number() OVER (ORDER BY stores), stores
+FROM (SELECT DISTINCT stores FROM in_ObjectPut) ANTI JOIN kept.lists USING (stores);
+
 INSERT INTO kept.stores
 WITH said AS (
     SELECT fence.store.osd AS osd, fence.store.incarnation AS incarnation FROM in_ObjectPut
@@ -20,13 +24,21 @@ WITH said AS (
     UNION ALL SELECT store.osd, store.incarnation FROM in_ExportClosed
     UNION ALL SELECT s.osd, s.incarnation FROM (SELECT unnest(placed) AS s FROM in_RgClaimed)
     UNION ALL SELECT s.osd, s.incarnation
-    FROM (SELECT unnest(stores) AS s FROM (SELECT DISTINCT stores FROM in_ObjectPut))
+    FROM (SELECT unnest(stores) AS s FROM kept.lists ANTI JOIN kept.listed USING (list))
 )
 SELECT
     (SELECT coalesce(max(store), -1) FROM kept.stores) + row_number() OVER (ORDER BY osd, incarnation),
     osd, incarnation, printf('osd.%d/%016x', osd, incarnation)
 FROM (SELECT DISTINCT osd, incarnation FROM said)
 ANTI JOIN kept.stores USING (osd, incarnation);
+
+INSERT INTO kept.listed
+SELECT l.list, k.store
+FROM (SELECT list, unnest(stores) AS s FROM kept.lists ANTI JOIN kept.listed USING (list)) l
+JOIN kept.stores k ON k.osd = l.s.osd AND k.incarnation = l.s.incarnation
+UNION ALL
+SELECT list_of(store), store
+FROM kept.stores WHERE list_of(store) NOT IN (SELECT list FROM kept.listed);
 
 -- Rule 1: a claim is accepted iff (epoch, round) exceeds that of every one before.
 CREATE OR REPLACE TEMP TABLE last_claims AS
@@ -72,18 +84,6 @@ FROM (
     FROM new_claims WHERE is_old IS NOT TRUE
 );
 
-INSERT INTO kept.lists
-SELECT (SELECT coalesce(max(list), -1) FROM kept.lists) + row_number() OVER (ORDER BY stores), stores
-FROM (SELECT DISTINCT stores FROM in_ObjectPut) ANTI JOIN kept.lists USING (stores);
-
-INSERT INTO kept.listed
-SELECT l.list, k.store
-FROM (SELECT list, unnest(stores) AS s FROM kept.lists ANTI JOIN kept.listed USING (list)) l
-JOIN kept.stores k ON k.osd = l.s.osd AND k.incarnation = l.s.incarnation
-UNION ALL
-SELECT list_of(store), store
-FROM kept.stores WHERE list_of(store) NOT IN (SELECT list FROM kept.listed);
-
 -- Rule 2: operations, each with the claim that was the last one where it stands.
 CREATE OR REPLACE TEMP TABLE said_operations AS
 WITH said AS (
@@ -107,19 +107,25 @@ LEFT JOIN (
 
 -- Under each claim: the version before its first operation, and where the sequence breaks.
 CREATE OR REPLACE TEMP TABLE sequences AS
-WITH numbered AS (
+WITH ordered AS (
     SELECT
-        rg, claim, "offset",
-        row_number() OVER w AS number,
-        version - number AS before,
-        first_value(version) OVER w - 1 AS first_before
-    FROM said_operations
-    WHERE claim IS NOT NULL AND ended_at IS NULL
-    WINDOW w AS (PARTITION BY rg, claim ORDER BY "offset")
+        *, lag(rg) OVER () AS last_rg, lag(claim) OVER () AS last_claim,
+        lag(version) OVER () AS last_version
+    FROM (
+        SELECT rg, claim, "offset", version FROM said_operations
+        WHERE claim IS NOT NULL AND ended_at IS NULL
+        ORDER BY rg, claim, "offset"
+    )
+),
+compared AS (
+    SELECT
+        rg, claim, "offset", version, last_version,
+        last_rg = rg AND last_claim = claim AND version <> last_version + 1 AS breaks
+    FROM ordered
 )
 SELECT
-    rg, claim, any_value(first_before) AS before, min("offset") AS first_offset,
-    min("offset") FILTER (before <> first_before) AS broken_at,
-    coalesce(min(number) FILTER (before <> first_before) - 1, count(*)) AS accepted
-FROM numbered
+    rg, claim, arg_min(version, "offset") - 1 AS before, min("offset") AS first_offset,
+    min("offset") FILTER (breaks) AS broken_at,
+    coalesce(arg_min(last_version, "offset") FILTER (breaks), max(version)) - before AS accepted
+FROM compared
 GROUP BY rg, claim;

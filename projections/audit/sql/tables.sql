@@ -34,6 +34,8 @@ CREATE TABLE kept.lists (list INTEGER, stores STRUCT(osd INTEGER, incarnation BI
 CREATE TABLE kept.listed (list INTEGER, store INTEGER);
 CREATE TABLE kept.rgs (rg INTEGER, version BIGINT);
 CREATE TABLE kept.objects (rg INTEGER, id BIGINT, first_offset BIGINT, object VARCHAR);
+-- Who asks about one object asks by its name.
+CREATE INDEX object_names ON kept.objects (object);
 CREATE TABLE kept.ledgers (
     rg INTEGER, store INTEGER, rank HUGEINT, "count" BIGINT, digest HUGEINT, named BIGINT
 );
