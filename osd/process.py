@@ -58,7 +58,6 @@ WORKERS = 16
 MALLOC_OPTIONS = (
     (-3, 32 * 1024 * 1024),  # M_MMAP_THRESHOLD: no piece of a body is a mapping of its own
     (-1, 64 * 1024 * 1024),  # M_TRIM_THRESHOLD: so much that is free is kept
-    (-8, 2),  # M_ARENA_MAX: not one of these heaps for each thread
 )
 DESCRIPTORS = 65_536
 """Files and connections that may be open at once, as far as the system allows."""
