@@ -70,6 +70,8 @@ class ClientCall:
         """The last that was heard."""
         self.first: OsdId | None = None
         """Whom the first try asks, if that is not left to chance."""
+        self.is_sure = False
+        """Whether it asks nobody but the primary: by lot it may ask all others in vain."""
         self._tries = 0
         self._pending: set[int] = set()
         """Tries that may still come to something."""
@@ -106,7 +108,7 @@ class ClientCall:
         random, cluster = self.clients.random, self.cluster
         if self.first is not None and self._tries == 1:
             return Epoch(0), self.first
-        draw = random.randrange(20)
+        draw = 19 if self.is_sure else random.randrange(20)
         if draw == 0 and cluster.machines:
             return Epoch(0), random.choice(sorted(cluster.machines))
         if draw < 4 and self.rg in self.clients.believed:

@@ -65,19 +65,19 @@ class Clients:
     def read(self, name: str) -> ReadCall:
         """A read by a client of its own, whoever is idle."""
         call = ReadCall(self, CLIENT_COUNT, name, is_plain=True)
-        self._start(call)
+        self._start_sure(call)
         return call
 
     def put(self, name: str) -> PutCall:
         """The same for a put."""
         call = PutCall(self, CLIENT_COUNT, name, ALWAYS)
-        self._start(call)
+        self._start_sure(call)
         return call
 
     def delete(self, name: str) -> DeleteCall:
         """The same for a delete."""
         call = DeleteCall(self, CLIENT_COUNT, name, ALWAYS)
-        self._start(call)
+        self._start_sure(call)
         return call
 
     def number(self) -> int:
@@ -94,6 +94,10 @@ class Clients:
         """For the transcript."""
         for observer in self.cluster.observers:
             observer.noted(what)
+
+    def _start_sure(self, call: ClientCall) -> None:
+        call.is_sure = True
+        self._start(call)
 
     def _start(self, call: ClientCall) -> None:
         self.note(f"client {call.number}: {call.words}")
