@@ -28,7 +28,7 @@ MISSED_WITHIN: dict[str, Missed] = {
     "fence": Missed(60, 2),
     "epoch-of-fence": Missed(60, 2),
     "round-of-fence": Missed(60, 1),
-    "rank-of-claims": Missed(60, 2),
+    "rank-of-claims": Missed(120, 3),
     "new-claim-after-restart": Missed(60, 2),
     "new-round": Missed(60, 2),
     "next-version": Missed(120, 2),
