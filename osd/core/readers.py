@@ -71,11 +71,10 @@ class Readers:
         kept = []
         for reading in self._waiting:
             request = reading.request
-            is_waiting = self._is_bad(request) or self._awaits_claim(request)
-            if self._is_ready(reading) and not is_waiting:
-                self._serve(reading.request)
-            else:
+            if not self._is_ready(reading) or self._is_bad(request) or self._awaits_claim(request):
                 kept.append(reading)
+            else:
+                self._serve(request)
         self._waiting = kept
 
     def _is_ready(self, reading: _Reading) -> bool:
