@@ -84,10 +84,8 @@ class Custody:
 
     def is_leaving(self, version: Version) -> bool:
         """Whether a doomed copy of this version is still to be erased, or to be said erased."""
-        name = self._group.table.name_of(version)
-        entry = self._group.table.entry(name) if name is not None else None
-        fact = entry.fact_of(self._group.context.me) if entry else None
-        return fact is not None and fact.version == version and fact.status is Status.DOOMED
+        fact = self._group.own_fact(version)
+        return fact is not None and fact.status is Status.DOOMED
 
     def never_appended(self, staged: Staged) -> None:
         """Rule (b): the body's own process knows that no append names it."""

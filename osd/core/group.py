@@ -41,7 +41,7 @@ from osd.core.stagings import Stagings
 from osd.disk import Body, Disk
 from osd.rg_table import Place, RgTable
 from projections.replica_group import RULE_SET, Folded, fold
-from projections.rg_state import Ledger, RgState
+from projections.rg_state import Fact, Ledger, RgState
 from projections.states import Cause, State, View, flags, is_claimed_for, is_legal
 
 
@@ -97,6 +97,13 @@ class Group:
         name = self.table.name_of(version)
         entry = self.table.entry(name) if name is not None else None
         return entry is not None and entry.version == version and entry.counts_at(self.context.me)
+
+    def own_fact(self, version: Version) -> Fact | None:
+        """What the log knows of this store's copy of that version, be it held or not."""
+        name = self.table.name_of(version)
+        entry = self.table.entry(name) if name is not None else None
+        fact = entry.fact_of(self.context.me) if entry else None
+        return fact if fact is not None and fact.version == version else None
 
     @property
     def is_primary(self) -> bool:

@@ -224,12 +224,8 @@ class Speaker:
 
     def _is_missing(self, version: Version) -> bool:
         """Whether the log knows of a copy here of which there is no row: it may be back since."""
-        if self._group.disk.copy_of(version) is not None:
-            return False
-        name = self._group.table.name_of(version)
-        entry = self._group.table.entry(name) if name is not None else None
-        fact = entry.fact_of(self._context.me) if entry else None
-        return fact is not None and fact.version == version
+        is_here = self._group.disk.copy_of(version) is not None
+        return not is_here and self._group.own_fact(version) is not None
 
     def _may_have_spoken(self) -> bool:
         """Whether an earlier process may have said what is not read back yet.
