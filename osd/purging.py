@@ -45,9 +45,8 @@ class Purger:
 
     def _rg_told_of(self, event: RgEvent | MapChanged) -> RgId | None:
         match event:
-            case (
-                CopiesErased() | ExportClosed()
-            ):  # by any process of this store, so no memory of removals counts
+            # Whichever process removed the bytes: no memory of removals counts.
+            case CopiesErased() | ExportClosed():
                 return event.rg
             case HoldingsStated() if event.rg in self._unpurged:
                 return event.rg

@@ -87,21 +87,21 @@ def put_together(
     ends: Ends,
 ) -> ClusterStatus:
     """What the OSDs say, as one. `leaderless`: the RGs of which no placed OSD is up."""
-    said = [(osd, osd.said) for osd in osds if osd.said is not None]
+    said = [osd.said for osd in osds if osd.said is not None]
     states: Counter[str] = Counter()
-    for _, one in said:
+    for one in said:
         states.update(one["leading"])
     unknown = cluster_map.rg_count - sum(states.values())
     if unknown > 0:
         states[UNKNOWN] = unknown
-    lag = {one["name"]: behind for _, one in said if (behind := _lag(one, ends))}
-    late = [*_stalled([one for _, one in said]), *_behind_map([one for _, one in said], ends)]
-    worst = [*_silent(osds), *late, *_worst([one for _, one in said], leaderless)]
+    lag = {one["name"]: behind for one in said if (behind := _lag(one, ends))}
+    late = [*_stalled(said), *_behind_map(said, ends)]
+    worst = [*_silent(osds), *late, *_worst(said, leaderless)]
     return ClusterStatus(
         tuple(osds),
         cluster_map.rg_count,
         dict(sorted(states.items())),
-        _moving([one for _, one in said]),
+        _moving(said),
         lag,
         tuple(worst[:WORST]),
         not late,
