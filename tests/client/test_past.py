@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from client.past_logs import as_sqlite, eventful_log
-from eventlog.errors import BadName, LogReplaced, UnknownSchema
+from eventlog.errors import BadName, LogReplaced, OsdlogError, UnknownSchema
 from eventlog.ids import Epoch, Micros, Offset, Partition, RgId, Topic, rg_key
 from eventlog.log import Entry, Log
 from eventlog.memory import MemoryLog
@@ -107,6 +107,13 @@ def test_every_log_gives_the_same_past(log: MemoryLog, tmp_path: Path) -> None:
                 }
 
 
+def assert_refused(log: MemoryLog, text: str, kind: type[OsdlogError], what: str) -> None:
+    with pytest.raises(kind) as caught:
+        moment_of(log, text, FAR)
+    assert caught.value.what.startswith(what)
+    assert caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [
@@ -118,10 +125,7 @@ def test_every_log_gives_the_same_past(log: MemoryLog, tmp_path: Path) -> None:
     ],
 )
 def test_a_moment_that_does_not_exist_is_not_there(log: MemoryLog, text: str, what: str) -> None:
-    with pytest.raises(NotThere) as caught:
-        moment_of(log, text, FAR)
-    assert caught.value.what.startswith(what)
-    assert caught.value.hint
+    assert_refused(log, text, NotThere, what)
 
 
 @pytest.mark.parametrize(
@@ -135,10 +139,7 @@ def test_a_moment_that_does_not_exist_is_not_there(log: MemoryLog, text: str, wh
     ],
 )
 def test_what_cannot_be_a_moment_is_refused(log: MemoryLog, text: str, what: str) -> None:
-    with pytest.raises(BadName) as caught:
-        moment_of(log, text, FAR)
-    assert caught.value.what.startswith(what)
-    assert caught.value.hint
+    assert_refused(log, text, BadName, what)
 
 
 def test_history_that_was_cut_is_named(log: MemoryLog, tmp_path: Path) -> None:
