@@ -196,7 +196,8 @@ class HoldingsStated(StatementBase, frozen=True):
     version: Version
     """The RG version the store had folded; 0 before the first operation."""
     staged_from: Serial | None
-    """The lowest serial still staged, or None."""
+    """The lowest serial still staged; 0 where bytes of a replaced or deleted version are here or on
+    their way, of which no event told; None where there is nothing of both."""
     answers: Fence | None
     """The claim this answers, or None."""
     count: int

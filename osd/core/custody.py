@@ -19,6 +19,7 @@ Rule: bytes leave this disk only so:
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from eventlog.ids import Fence, Serial, Version
@@ -82,6 +83,15 @@ class Custody:
         if self._doomed and self._group.speaker.ready_to_erase():
             self._erase()
 
+    @property
+    def has_outlived(self) -> bool:
+        """Whether a version that is not its object's last any more is here or on its way, unlogged.
+
+        No fact tells of it, so whoever proves that the object is gone must be told.
+        """
+        imported = (version for version, _ in self._group.disk.imported())
+        return any(map(self._is_past, chain(imported, self._group.importer.coming)))
+
     def is_leaving(self, version: Version) -> bool:
         """Whether a doomed copy of this version is still to be erased, or to be said erased."""
         fact = self._group.own_fact(version)
@@ -130,6 +140,11 @@ class Custody:
             self._unlink(self._group.disk.drop_import(version))
         else:
             self._group.speaker.lost(version, body)
+
+    def _is_past(self, version: Version) -> bool:
+        name = self._group.table.name_of(version)
+        entry = self._group.table.entry(name) if name is not None else None
+        return entry is None or entry.version != version
 
     def _is_lacked(self, entry: Entry) -> bool:
         """Whether this store should have a copy of the live object, has none, and may take one."""

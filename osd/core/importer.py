@@ -14,7 +14,7 @@ limits (see `osd.core.pulls`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from eventlog.ids import Store, Version
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SMALL_BYTES = 64 * 1024
 """Objects up to this size are fetched together; no more than `osd.blobs` has as bytes."""
 TOGETHER_BYTES = 1024 * 1024
+PASSED_OVER = 256
+"""So many objects without room are passed over in one step; the walk goes on later."""
 
 
 class Pull(NamedTuple):
@@ -51,7 +53,6 @@ class Importer:
         self._context = group.context
         self._under_way: dict[Ticket, Pull] = {}
         self._coming: set[Version] = set()
-        """All versions that are under way."""
         self._plan: Iterator[Wanted] | None = None
         self._copies = 0
         """The plan walks what has so many counted copies, or fewer; 0: there is no plan."""
@@ -83,6 +84,11 @@ class Importer:
         return self._under_way
 
     @property
+    def coming(self) -> Collection[Version]:
+        """All versions that are being fetched."""
+        return self._coming
+
+    @property
     def due(self) -> int | None:
         """When the background may go on, if only time is in its way."""
         if not self.is_wanting():
@@ -109,7 +115,7 @@ class Importer:
 
     def advance(self) -> None:
         """Let go of a plan that is none any more."""
-        if self._copies and not self._may_fetch():
+        if self._copies and not self._is_called_for():
             self._drop_plan()
 
     def is_wanting(self) -> bool:
@@ -120,11 +126,11 @@ class Importer:
         """One pull in the background, or the finding that what is so scarce is all under way."""
         if self._plan is None:
             self._walk(self.scarcity or 1)
-        wanted = self._take()
+        wanted, passed_over = self._take()
         if wanted:
             self._fetch(wanted, is_background=True)
-        elif self._ahead is not None:
-            self._wait_for_room(self._ahead.size)
+        elif passed_over:
+            self._wait_for_room(min(passed_over))
         else:
             self._walk_on()
 
@@ -144,8 +150,7 @@ class Importer:
         for got in given.got:
             self._keep(wanted[got.version], got)
         self.trouble = given.why
-        if given.why:  # the background tries again later
-            self._drop_plan()
+        if given.why:  # the background goes on later, with others: these may fail for ever
             self._retry_at = self._context.now + self._context.settings.retry_ms
         return tuple(wanted)
 
@@ -171,12 +176,16 @@ class Importer:
         self.objects_copied += 1
 
     def _may_fetch(self) -> bool:
-        group, now = self._group, self._context.now
+        return self._context.now >= self._retry_at and self._is_called_for()
+
+    def _is_called_for(self) -> bool:
+        """Whether the background has anything to do here, now or after a failure's pause."""
+        group = self._group
         if not self.is_wanting() or not group.is_caught_up or not self.is_named:
             return False
         is_claimed = group.claims.fence is not None if group.is_primary else True
-        is_calm = now - group.placed_since >= self._context.settings.calm_ms
-        return is_claimed and is_calm and now >= self._retry_at
+        is_calm = self._context.now - group.placed_since >= self._context.settings.calm_ms
+        return is_claimed and is_calm
 
     def _walk(self, copies: int) -> None:
         group = self._group
@@ -196,11 +205,20 @@ class Importer:
     def _drop_plan(self) -> None:
         self._plan, self._copies, self._ahead = None, 0, None
 
-    def _take(self) -> tuple[Wanted, ...]:
-        """The next objects of the plan that can be fetched together and have room."""
+    def _take(self) -> tuple[tuple[Wanted, ...], list[int]]:
+        """The next objects of the plan that can be fetched together and have room.
+
+        Also the sizes of those before them that have none: they may hold up nobody.
+        """
         pulls, chosen, size = self._context.pulls, list[Wanted](), 0
+        passed_over: list[int] = []
         together = pulls.together(self._context.settings.together, self._context.now)
         while (wanted := self._next_wanted()) is not None:
+            if not chosen and not pulls.fits(wanted.size):
+                passed_over.append(wanted.size)
+                if len(passed_over) == PASSED_OVER:
+                    break
+                continue
             size += wanted.size
             is_alike = not chosen or wanted.holders == chosen[0].holders
             is_small = not chosen or (wanted.size <= SMALL_BYTES and size <= TOGETHER_BYTES)
@@ -210,7 +228,7 @@ class Importer:
             chosen.append(wanted)
             if wanted.size > SMALL_BYTES or len(chosen) == together:
                 break
-        return tuple(chosen)
+        return tuple(chosen), passed_over
 
     def _next_wanted(self) -> Wanted | None:
         """What the plan has next and is wanted still: it may be older than the fold."""

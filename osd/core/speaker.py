@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
-from eventlog.ids import Boot, Micros, RgId, StatementNumber, Store, Version
+from eventlog.ids import Boot, Micros, RgId, Serial, StatementNumber, Store, Version
 from eventlog.rg_events import (
     MAX_ITEMS,
     CopiesErased,
@@ -64,6 +64,8 @@ class Speaker:
         """Whether the disk was compared with the log since the start or the last doubt."""
         self._may_have_unknown = False
         """Whether the disk was seen to have what the log does not know of."""
+        self._is_unclean = False
+        """Whether the holdings were stated while bytes were here that are no copy and never will."""
         self._retry_at = 0
         self._imported: dict[Store | None, set[Version]] = {}
         self._erased: set[Version] = set()
@@ -170,6 +172,9 @@ class Speaker:
             return
         if self._must_settle is None:
             self._must_settle = self._may_have_spoken()
+        if self._is_unclean and not self._group.custody.has_outlived:
+            self._is_unclean = False
+            self.want_holdings()
         if self._lost:
             self._lost = {v: body for v, body in self._lost.items() if self._is_held_as(v, body)}
         if self._gone:
@@ -259,17 +264,22 @@ class Speaker:
             self._wanted_at = None  # if this fails the next is made by itself
         claim = group.state.standing
         is_source = claim is not None and self._context.me not in claim.placed
-        serials = [staged.serial for staged in group.disk.staged()]
+        self._is_unclean = group.custody.has_outlived
         self._say(
             HoldingsStated(
                 **self._head(),
                 version=group.state.version,
-                staged_from=min(serials, default=None),
+                staged_from=self._staged_from(),
                 answers=claim.fence if claim is not None and is_source else None,
                 count=group.disk.holdings.count,
                 digest=group.disk.holdings.digest_bytes(),
             )
         )
+
+    def _staged_from(self) -> Serial | None:
+        if self._is_unclean:
+            return Serial(0)
+        return min((staged.serial for staged in self._group.disk.staged()), default=None)
 
     def _say_changes(self) -> bool:
         if self._erased:

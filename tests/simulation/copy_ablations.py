@@ -264,6 +264,11 @@ def _any_verdict(patch: MonkeyPatch) -> None:
     patch.setattr(map_changes, "_mark", mark_any)
 
 
+def _clean_at_once(patch: MonkeyPatch) -> None:
+    """Whoever states its holdings does not say that an import is here that nobody wants any more."""
+    patch.setattr(custody.Custody, "has_outlived", property(lambda _: False))
+
+
 COPY_ABLATIONS: dict[str, Ablation] = {
     "placed-not-acting": _acting_for_placed,
     "enough-placed": _short_placed,
@@ -284,5 +289,6 @@ COPY_ABLATIONS: dict[str, Ablation] = {
     "fence-of-retirement": _any_retirement,
     "retired-stay-out": _retired_return,
     "boot-of-verdict": _any_verdict,
+    "outlived-is-owned-up": _clean_at_once,
 }
 """All, by the name of what is missing."""

@@ -80,6 +80,10 @@ MISSED_IN: dict[str, tuple[str, str]] = {
         "transcripts/found_gone_and_back",
         "rg@6    rg 0 osd.1 has no more v1: not on the disk",
     ),
+    "outlived-is-owned-up": (
+        "transcripts/found_outlived_import",
+        "rg@8    rg 0 osd.2 holds 0 at v2",
+    ),
     "dooming-judged-in-place": (
         "transcripts/dooming_overtaken",
         "rg@8    rg 0 osd.1 erased v1",

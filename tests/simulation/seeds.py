@@ -18,6 +18,7 @@ from simulation.ambush import Ambush
 from simulation.checkers.acknowledged_writes import AcknowledgedWrites
 from simulation.checkers.calm_bursts import CalmBursts
 from simulation.checkers.clean_at_rest import CleanAtRest, staged_bodies
+from simulation.checkers.clean_statements import CleanStatements
 from simulation.checkers.counted_copies_stay import CountedCopiesStay
 from simulation.checkers.dense_versions import DenseVersions
 from simulation.checkers.expected_stops import ExpectedStops
@@ -140,6 +141,7 @@ class Run:
             SameState(cluster),
             FetchSlots(),
             NamedStores(),
+            CleanStatements(),
             ExpectedStops(cluster),
             LogRecords(),
             CleanAtRest(cluster),
