@@ -51,6 +51,8 @@ GATHER_S = (0.002, 0.010)
 """At least what the two syncs of a turn take; on a busy machine as long as the last turn took."""
 FIRST_BACKOFF_S = 0.02
 LAST_BACKOFF_S = 2.0
+UNFIT_S = 5.0
+"""Whoever cannot use its disk or the log for so long says so to monitors: others may do better."""
 STANDSTILL_S = 2.0
 """A question to the log that takes longer is told as a stall before it fails, or never does."""
 
@@ -135,6 +137,8 @@ class Pump:
         """Stands until an append goes through again."""
         self._overdue: float | None = None
         """When the answer that is waited for should have come; seconds since 1970."""
+        self._syncing: float | None = None
+        """Since when the disk is waited for, if it is; seconds since 1970."""
         self.skipped: Mapping[Position, bytes] = {}
         """Records that the map lets everybody pass over; the loop keeps it up to date."""
         self._thread = threading.Thread(target=self._run, name="osd-pump", daemon=True)
@@ -143,6 +147,14 @@ class Pump:
     def stall(self) -> Stall | None:
         """Why the log was of no use when it was last needed, or is of none now, if so."""
         return self._reading or self._appending or _standstill(self._overdue)
+
+    @property
+    def standstill(self) -> Stall | None:
+        """What this node waits for since `UNFIT_S` or longer, so that it can serve nobody."""
+        since = self._syncing
+        syncing = None if since is None else Stall(since, "the disk does not answer")
+        found = syncing or self._reading or _standstill(self._overdue)
+        return found if found is not None and time.time() - found.since >= UNFIT_S else None
 
     def start(self) -> None:
         """Begin; nothing is read before a `Follow`."""
@@ -221,7 +233,9 @@ class Pump:
 
     def _make_durable(self, job: Job) -> None:
         if job.needs_sync:
+            self._syncing = time.time()
             self._rows.sync()
+            self._syncing = None
         if job.confirms:
             self._call(self._loop.confirm, job.confirms)
         if job.unlink:

@@ -33,9 +33,10 @@ GAUGES = ("epoch", "layout", "rgs", "objects", "bytes", "copies", "lost", "stray
 
 
 def alive(shell: Shell) -> Report:
-    """Which process this is."""
-    context = shell.node.context
-    return {"store": str(context.me), "boot": context.boot}
+    """Which process this is, and what it cannot go on without, if anything."""
+    context, trouble = shell.node.context, shell.pump.standstill
+    said = None if trouble is None else {"since": trouble.since, "why": trouble.why}
+    return {"store": str(context.me), "boot": context.boot, "trouble": said}
 
 
 def status(shell: Shell) -> Report:

@@ -1,7 +1,7 @@
 """The monitor's loop: ask every OSD, judge, append what the map should have.
 
 Rule: an OSD answers for itself with its store and boot; who answers with
-others has not answered. A log that cannot be reached is waited for: without
+others has not answered, nor has one that says that it cannot use its disk or the log. A log that cannot be reached is waited for: without
 it there is no verdict. What is read of the past is as old as it says.
 
 What is not here: who is down (see `osd.monitor.judge`).
@@ -36,6 +36,7 @@ DEFAULT = Patience()
 class _Alive(msgspec.Struct):
     store: str
     boot: Boot
+    trouble: object = None
 
 
 class Monitor:
@@ -111,6 +112,8 @@ async def _ask(session: aiohttp.ClientSession, osd: Osd) -> Process | None:
             said = msgspec.json.decode(await response.read(), type=_Alive)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError, msgspec.MsgspecError):
         return None  # a ValueError: nobody can be asked at such an address
+    if said.trouble is not None:
+        return None
     if (said.store, said.boot) != (str(osd.store), osd.boot) or osd.store is None:
         return None
     return (osd.store, osd.boot)

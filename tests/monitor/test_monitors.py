@@ -1,5 +1,7 @@
 """Monitors over real OSDs: who stands still is marked down, and says itself that it is alive."""
 
+import asyncio
+import json
 import re
 import signal
 from collections.abc import Iterator
@@ -9,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from cli.programs import osdlog, program
-from eventlog.ids import OsdId, RgId
+from client.fake_osds import FakeOsd, Reply, boot, made_cluster
+from eventlog.ids import Incarnation, OsdId, RgId, Store
 from eventlog.map_events import ReplicasSet, RgPinned
+from eventlog.open import open_log
 from node.osds import Cluster, OsdProcess, until
 from osd.client import Client
+from osd.client.map_reader import MapReader
 
 SETTINGS = {"calm_ms": 20, "retry_ms": 50, "hint_ms": 100, "settle_ms": 100}
 WORDS = ("monitor", "--grace", "4", "--probe", "0.3")
@@ -77,3 +82,22 @@ def test_a_monitor_that_hears_nobody_marks_nobody(cluster: Cluster, osds: list[O
         finally:
             for osd in osds:
                 osd.send(signal.SIGCONT)
+
+
+async def test_who_answers_that_it_can_do_nothing_is_marked_down(tmp_path: Path) -> None:
+    """As where its disk hangs, or it alone does not reach the log."""
+    url = await asyncio.to_thread(made_cluster, tmp_path, [0, 1])
+    async with FakeOsd(0).listening() as stuck, FakeOsd(1).listening() as well:
+        trouble = {"since": 1.0, "why": "the disk does not answer"}
+        for osd, said_of_it in ((stuck, trouble), (well, None)):
+            store = Store(osd.osd, Incarnation(100 + osd.osd))
+            said = {"store": str(store), "boot": 1, "trouble": said_of_it}
+            osd.script = {"GET": [Reply(200, {}, json.dumps(said).encode())]}
+            await asyncio.to_thread(boot, url, osd)
+        with program("monitor", "--grace", "1", "--probe", "0.2", log=url) as running:
+            await asyncio.to_thread(running.wait_for, r"down osd.0/.*: no answer for")
+        with open_log(url) as log:
+            reader = MapReader(log)
+            reader.refresh()
+        osds = reader.map.osds
+        assert (osds[OsdId(0)].is_up, osds[OsdId(1)].is_up) == (False, True)

@@ -37,7 +37,10 @@ def test_a_stalled_append_is_told_and_lands_later(frail_broker: Broker, cluster:
         check_told(osd, put(osd, "later", deadline_ms=4_000), at, paused)
         check_told_by_commands(cluster, frail_broker)
         until_given_up(osd)
+        trouble = until(lambda: osd.report("/alive")["trouble"])
+        assert trouble["why"] == "the log does not answer"
         frail_broker.unpause()
+        until(lambda: osd.report("/alive")["trouble"] is None)
         until(lambda: puts_of(cluster, "later"))
         check_put_once(cluster, osd, "later")
         assert metrics(osd)["osdlog_log_stalled_since_seconds"] == "0"
