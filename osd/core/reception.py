@@ -92,8 +92,10 @@ class Reception:
         if group is not None:
             group.stagings.settle(given)
             self._agenda.touch(given.rg)
-        else:
+        elif self._membership.phase is Phase.RUNNING:
             self._context.reply(given.ticket, Kept())
+        else:  # what is staged here is not followed yet
+            self._context.reply(given.ticket, self._not_running())
 
     def release(self, given: Release) -> None:
         """A reservation came to nothing."""

@@ -1,9 +1,9 @@
 """What is asked of a node that cannot answer yet."""
 
-from eventlog.ids import Epoch, OsdId, RgId
-from eventlog.map_events import RgPinned
+from eventlog.ids import Boot, Epoch, Fence, Offset, OsdId, RgId, Round, Serial
+from eventlog.map_events import ReplicasSet, RgPinned
 from osd.core.answers import Answer, Found, NotNow
-from osd.core.inputs import Barrier, Consistency, Get, Put
+from osd.core.inputs import Barrier, Consistency, Get, Put, Settled
 from simulation.asking import Asker
 from simulation.cluster import Cluster
 from simulation.network import LOG
@@ -49,6 +49,27 @@ def test_before_it_is_in_the_map_a_node_leads_nothing_that_it_knows_of() -> None
     cluster.asked[2] = lambda _machine, answer, _data: heard.append(answer)
     cluster.feed(machine, Barrier(2, machine.now(cluster.world.now) + 500))
     assert heard == [NotNow("osd.0 is reading the map")]
+
+
+def test_before_it_follows_what_it_has_staged_a_node_drops_nothing() -> None:
+    """Found by the search (seed 13035): it said yes, and the body stayed."""
+    cluster = Cluster(rgs=1)
+    for osd in (OsdId(1), OsdId(2)):
+        cluster.add(osd)
+    cluster.world.run(500)
+    both = RgPinned(rg=RgId(0), osds=(OsdId(1), OsdId(2)))
+    cluster.change_map(ReplicasSet(replicas=2, min_replicas=1), both)
+    assert cluster.settle()
+    machine = cluster.machines[OsdId(2)]
+    cluster.kill(OsdId(2), None)
+    cluster.network.cut(machine.address, LOG)  # so it is not in the map again
+    cluster.start(OsdId(2))
+    cluster.world.run(100)
+    heard: list[Answer] = []
+    cluster.asked[2] = lambda _machine, answer, _data: heard.append(answer)
+    fence = Fence(Epoch(9), Round(1), cluster.machines[OsdId(1)].store, Boot(1))
+    cluster.feed(machine, Settled(2, RgId(0), fence, Serial(5), Offset(0)))
+    assert heard == [NotNow("osd.2 is reading the map")]
 
 
 def test_a_local_read_waits_where_nothing_is_folded_yet() -> None:
