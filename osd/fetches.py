@@ -56,7 +56,7 @@ class Fetcher:
         except DiskError as error:
             refusal = error
         if refusal is not None:
-            return Fetched(fetch.ticket, (), refusal.what)
+            return Fetched(fetch.ticket, (), refusal.what, is_own_disk=True)
         left = {lacked.version: lacked for lacked in fetch.lacked}
         got: list[Got] = []
         failures = []
@@ -64,7 +64,7 @@ class Fetcher:
             try:
                 good, why = await self._fetch_from(fetch.rg, tuple(left.values()), address)
             except DiskError as error:
-                return Fetched(fetch.ticket, tuple(got), error.what)
+                return Fetched(fetch.ticket, tuple(got), error.what, is_own_disk=True)
             except Exception as error:  # noqa: BLE001 - an import place must not stay taken
                 good, why = {}, f"{type(error).__name__} {error}"
             got += [Got(version, payload, store) for version, payload in good.items()]

@@ -170,13 +170,37 @@ def _importing(name: str, view: View, cluster_map: ClusterMap) -> Explanation:
     holders = sources(state, view.placed)
     if gone := tuple(store for store in holders if store in cluster_map.retired):
         return _to_retire(name, view, gone)
+    if not _is_whole(view):  # what placed stores lack comes before what others must erase
+        return _unfinished(name, view, holders, cluster_map)
+    return _cleaning_up(name, view, holders, cluster_map)
+
+
+def _is_whole(view: View) -> bool:
+    """Whether as many stores as there should be are placed, up, and have everything."""
+    return len(view.acting) >= view.replicas and not _incomplete(view)
+
+
+def _incomplete(view: View) -> tuple[Store, ...]:
+    return tuple(store for store in view.placed if not is_complete(view.state, store))
+
+
+def _cleaning_up(
+    name: str, view: View, holders: tuple[Store, ...], cluster_map: ClusterMap
+) -> Explanation:
+    """Every placed store has everything: what is elsewhere goes."""
+    state = view.state
     if down := _down(holders, cluster_map):
         copies = _copies(sum(state.ledger(store).facts for store in down))
-        why = f"all of {name} is imported, but {_names(down)} must come up to erase {copies}."
+        why = (
+            f"all of {name} is imported, but {_names(down)} must come up to erase {copies}; "
+            "if a disk is gone, `osdlog map apply --retire` says so."
+        )
         return Explanation(why, Reason.ERASER_DOWN, _who(down))
-    undoomed = tuple(store for store in holders if _undoomed(state, store))
-    if undoomed:
-        return _not_doomed(name, view, undoomed, cluster_map)
+    if undoomed := _with_undoomed(state, holders):
+        copies = _copies(sum(_undoomed(state, store) for store in undoomed))
+        me = osd_name(view.me.osd)
+        why = f"{me} has imported all of {name} and must still doom {copies} on {_names(undoomed)}."
+        return Explanation(why, Reason.DOOMING, (me,))
     doomed = sum(state.ledger(store).doomed for store in holders)
     why = f"{_names(holders)} must erase {_copies(doomed)} of {name}, doomed in the log."
     return Explanation(why, Reason.ERASING, _who(holders))
@@ -187,7 +211,9 @@ def _lacking(name: str, view: View, lacking: int, cluster_map: ClusterMap) -> Ex
     holders = tuple(s for s in view.state.holders if s != view.me and ledgers[s].held)
     if gone := tuple(store for store in holders if store in cluster_map.retired):
         return _to_retire(name, view, gone)
-    if down := _down(holders, cluster_map):
+    down = _down(holders, cluster_map)
+    importable = view.state.live - view.state.unheld
+    if down and not any(ledgers[s].held == importable for s in holders if s not in down):
         why = (
             f"{me} lacks {_objects(lacking)} of {name}; {_holding(holders)} copies, "
             f"of which {_names(down)} must come up."
@@ -212,13 +238,16 @@ def _unheld(name: str, view: View) -> Explanation:
     return Explanation(why, Reason.NO_GOOD_COPY, (OPERATOR,))
 
 
-def _not_doomed(
-    name: str, view: View, undoomed: tuple[Store, ...], cluster_map: ClusterMap
+def _unfinished(
+    name: str, view: View, holders: tuple[Store, ...], cluster_map: ClusterMap
 ) -> Explanation:
     """This store has everything; copies elsewhere may go once every placed store has."""
-    state, me = view.state, osd_name(view.me.osd)
+    state, undoomed = view.state, _with_undoomed(view.state, holders)
+    behind = _incomplete(view)
+    keeps_copies = undoomed and (behind or len(view.placed) < view.replicas)
+    if not keeps_copies or len(view.acting) < cluster_map.min_replicas:
+        return _degraded(name, view, cluster_map)
     copies = _copies(sum(_undoomed(state, store) for store in undoomed))
-    behind = tuple(store for store in view.placed if not is_complete(state, store))
     if down := _down(behind, cluster_map):
         why = (
             f"{_names(down)}, where {name} is placed, must come up and import all of it "
@@ -231,11 +260,8 @@ def _not_doomed(
             f"{_names(undoomed)} may go."
         )
         return Explanation(why, Reason.REPLICA_BEHIND, _who(behind))
-    if len(view.placed) < view.replicas:
-        why = f"{copies} of {name} on {_names(undoomed)} stay while it is {_short(view)}"
-        return Explanation(why, Reason.TOO_FEW_OSDS, (OPERATOR,))
-    why = f"{me} has imported all of {name} and must still doom {copies} on {_names(undoomed)}."
-    return Explanation(why, Reason.DOOMING, (me,))
+    why = f"{copies} of {name} on {_names(undoomed)} stay while it is {_short(view)}"
+    return Explanation(why, Reason.TOO_FEW_OSDS, (OPERATOR,))
 
 
 def _degraded(name: str, view: View, cluster_map: ClusterMap) -> Explanation:
@@ -257,7 +283,7 @@ def _degraded(name: str, view: View, cluster_map: ClusterMap) -> Explanation:
 def _behind(name: str, view: View) -> Explanation:
     """This store has everything, and others that are up do not."""
     state = view.state
-    behind = tuple(store for store in view.placed if not is_complete(state, store))
+    behind = _incomplete(view)
     lacking = sum(state.live - state.ledger(store).held for store in behind)
     why = f"{name} is served, but {_names(behind)} must still import {_objects(lacking)} of it."
     return Explanation(why, Reason.REPLICA_BEHIND, _who(behind))
@@ -269,6 +295,10 @@ def _short(view: View) -> str:
 
 def _down(stores: tuple[Store, ...], cluster_map: ClusterMap) -> tuple[Store, ...]:
     return tuple(store for store in stores if not cluster_map.is_up(store))
+
+
+def _with_undoomed(state: RgState, stores: tuple[Store, ...]) -> tuple[Store, ...]:
+    return tuple(store for store in stores if _undoomed(state, store))
 
 
 def _undoomed(state: RgState, store: Store) -> int:

@@ -61,6 +61,8 @@ class Importer:
         self._retry_at = 0
         self.trouble = ""
         """Why the last fetch came to nothing; empty after one that went well."""
+        self.is_own_trouble = False
+        """Whether that is this node's disk, and no source could do better."""
         self.waits = ""
         """Why the disk takes no more in the background; empty where it does."""
         self.copied = 0
@@ -149,7 +151,7 @@ class Importer:
         wanted = {it.version: it for it in pull.wanted}
         for got in given.got:
             self._keep(wanted[got.version], got)
-        self.trouble = given.why
+        self.trouble, self.is_own_trouble = given.why, given.is_own_disk
         if given.why:  # the background goes on later, with others: these may fail for ever
             self._retry_at = self._context.now + self._context.settings.retry_ms
         return tuple(wanted)

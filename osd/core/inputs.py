@@ -79,6 +79,8 @@ class Fetched(NamedTuple):
     got: tuple[Got, ...]
     why: str = ""
     """Why nobody gave good bytes of the others, if there are any."""
+    is_own_disk: bool = False
+    """Whether that is because this node's disk did not take them."""
 
 
 class Limited(NamedTuple):

@@ -55,7 +55,8 @@ def _importing(group: Group, said: Explanation) -> Explanation:
         return said
     if importer.trouble:  # also while it is being tried again
         failed = f"the last try failed: {importer.trouble}"
-        return _but(said._replace(who=_holders(group)), Reason.IMPORT_FAILS, failed)
+        who = (OPERATOR,) if importer.is_own_trouble else _holders(group)
+        return _but(said._replace(who=who), Reason.IMPORT_FAILS, failed)
     if not importer.is_idle:
         return said
     if context.now - group.placed_since < context.settings.calm_ms:
@@ -84,9 +85,10 @@ def _limited(group: Group, said: Explanation) -> Explanation:
 
 
 def _holders(group: Group) -> tuple[str, ...]:
-    state, me = group.state, group.context.me
-    held = (store for store in state.holders if store != me and state.ledger(store).held)
-    return tuple(osd_name(store.osd) for store in held)
+    """Who has copies to give: those that are up, if any is."""
+    state, me, is_up = group.state, group.context.me, group.context.map.is_up
+    held = [store for store in state.holders if store != me and state.ledger(store).held]
+    return tuple(osd_name(store.osd) for store in list(filter(is_up, held)) or held)
 
 
 def _but(said: Explanation, reason: Reason, obstacle: str) -> Explanation:

@@ -51,11 +51,26 @@ async def test_an_address_that_is_none_ends_what_is_asked_there(tmp_path: Path) 
         fetched = await fetcher.fetch(Fetch(Ticket(7), RgId(0), lacked, ((store, NOWHERE),)))
         assert (fetched.ticket, fetched.got) == (7, ())
         assert fetched.why.startswith(f"{store}: ")
+        assert not fetched.is_own_disk
         await fetcher.hint(Hint(NOWHERE, RgId(0), Epoch(1)))
         assert await fetcher.snapshot(NOWHERE, RgId(0)) is None
         couriers = Couriers(fetcher.session)
         with pytest.raises(ValueError, match="::1"):
             await couriers.send(NOWHERE, Settlement(RgId(0), FENCE, Serial(1), Offset(0)))
+    finally:
+        await fetcher.close()
+
+
+async def test_a_disk_that_takes_nothing_is_no_fault_of_the_sources(tmp_path: Path) -> None:
+    store = Store(OsdId(1), Incarnation(1))
+    fetcher = Fetcher(BlobFiles(tmp_path / "blobs"), Gauge(tmp_path / "gone"))
+    try:
+        asked = Fetch(Ticket(7), RgId(0), (Lacked("a", Version(1), 1, b""),), ((store, NOWHERE),))
+        fetched = await fetcher.fetch(asked)
+        assert fetched.is_own_disk
+        assert (
+            fetched.why == f"cannot ask how full {tmp_path / 'gone'} is: No such file or directory"
+        )
     finally:
         await fetcher.close()
 

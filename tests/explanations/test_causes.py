@@ -121,6 +121,78 @@ def test_the_source_is_silent_though_the_map_has_it_up() -> None:
     )
 
 
+def test_the_importers_own_disk_fails() -> None:
+    """No source can do anything about that."""
+    scene = moved("a")
+    scene.machine(2).disk_trouble = "cannot write a body: Input/output error"
+    scene.settle()
+    said = scene.at(2)
+    assert (said.reason, said.who) == (Reason.IMPORT_FAILS, ("operator",))
+    assert said.sentence == (
+        "osd.2 must still import 1 object of rg 0; osd.1 holds copies, "
+        "but the last try failed: cannot write a body: Input/output error."
+    )
+
+
+def test_of_two_holders_one_is_down() -> None:
+    """What keeps the new primary from importing from the other one is said."""
+    scene = Scene(1, 2, 3, copies=TWO)
+    scene.pin(1, 3)
+    scene.put("a")
+    scene.settle()
+    crash(scene, 3)
+    scene.pin(2, 1)
+    sentence = (
+        "osd.2 must still import 1 object of rg 0; osd.1 and osd.3 hold copies, "
+        "but it waits until the map has stood for 1 s."
+    )
+    check(scene.at(2), Reason.CALM, ("osd.2",), sentence)
+    scene.machine(2).disk_trouble = "cannot write a body: Input/output error"
+    scene.run(3_000)
+    assert (scene.at(2).reason, scene.at(2).who) == (Reason.IMPORT_FAILS, ("operator",))
+    scene.machine(2).disk_trouble = ""
+    scene.cluster.kill(OsdId(1))
+    scene.settle()
+    assert (scene.at(2).reason, scene.at(2).who) == (Reason.IMPORT_FAILS, ("osd.1",))
+
+
+def test_a_placed_osd_died_and_another_takes_its_place() -> None:
+    scene = Scene(1, 2, 3, copies=TWO)
+    scene.pin(1, 3)
+    scene.put("a")
+    scene.settle()
+    crash(scene, 3)
+    scene.machine(2).disk_trouble = "cannot write a body: Input/output error"
+    scene.pin(1, 2)
+    scene.settle()
+    sentence = "osd.2 must import all of rg 0 before 1 copy on osd.3 may go."
+    both(scene, Reason.REPLICA_BEHIND, ("osd.2",), sentence)
+    assert (scene.at(2).reason, scene.at(2).who) == (Reason.IMPORT_FAILS, ("operator",))
+    scene.machine(2).disk_trouble = ""
+    scene.settle()
+    sentence = (
+        "all of rg 0 is imported, but osd.3 must come up to erase 1 copy; "
+        "if a disk is gone, `osdlog map apply --retire` says so."
+    )
+    both(scene, Reason.ERASER_DOWN, ("osd.3",), sentence)
+
+
+def test_no_puts_are_taken_while_a_placed_osd_is_down_and_has_nothing_yet() -> None:
+    scene = Scene(1, 2, 3, copies=BOTH)
+    scene.pin(1, 3)
+    scene.put("a")
+    scene.settle()
+    scene.cluster.kill(OsdId(2))
+    scene.pin(1, 2)
+    scene.change(down(scene, 2))
+    scene.settle()
+    sentence = (
+        "rg 0 takes no puts: min_replicas is 2, and only osd.1 is up; "
+        "osd.2, where it is placed, must come up."
+    )
+    both(scene, Reason.MIN_REPLICAS, ("osd.2",), sentence)
+
+
 def test_the_sources_disk_is_lost() -> None:
     scene = moved("a", "b")
     scene.cluster.kill(OsdId(1))
@@ -235,7 +307,10 @@ def test_a_source_died_before_it_erased() -> None:
     )
     crash(scene, 1)
     scene.settle()
-    sentence = "all of rg 0 is imported, but osd.1 must come up to erase 1 copy."
+    sentence = (
+        "all of rg 0 is imported, but osd.1 must come up to erase 1 copy; "
+        "if a disk is gone, `osdlog map apply --retire` says so."
+    )
     both(scene, Reason.ERASER_DOWN, ("osd.1",), sentence)
 
 

@@ -116,6 +116,16 @@ class TestImporting:
             "of which osd.1 must come up."
         )
 
+    def test_but_not_where_one_that_is_up_has_everything(self) -> None:
+        events = (*TAKEN, imported(C, 1, 1, 2))
+        for down_too in (1, 3):
+            assert said(*events, downs=(down_too,)) == (
+                "osd.2 must still import 2 objects of rg 5; osd.1 and osd.3 hold copies."
+            )
+        assert said(*events, lost(C, 2, 1), downs=(1,)).endswith("of which osd.1 must come up.")
+        only_held = (*events, lost(A, 1, 1), lost(C, 2, 1))
+        assert "must still import 1 object" in said(*only_held, downs=(1,))
+
     def test_what_nobody_holds_cannot_be_imported(self) -> None:
         assert said(*CLEANED, lost(B, 2, 1)) == (
             "osd.2 lacks 1 object of rg 5, and no store holds a good copy: "
@@ -166,7 +176,33 @@ class TestCleaningUp:
 
     def test_by_a_store_that_is_up(self) -> None:
         assert said(*MOVED, doomed(F2, A, 1), downs=(1,)) == (
-            "all of rg 5 is imported, but osd.1 must come up to erase 2 copies."
+            "all of rg 5 is imported, but osd.1 must come up to erase 2 copies; "
+            "if a disk is gone, `osdlog map apply --retire` says so."
+        )
+
+    def test_what_placed_stores_lack_comes_before_that(self) -> None:
+        """A was placed, is down, and was marked out: C took its place."""
+        events = (*TAKEN, imported(B, 1, 1, 2))
+        waits = " before 2 copies on osd.1 may go."
+        assert said(*events, placed=(B, C), downs=(1,)) == f"osd.3 must import all of rg 5{waits}"
+        assert said(*events, placed=(B, C), downs=(1, 3)) == (
+            f"osd.3, where rg 5 is placed, must come up and import all of it{waits}"
+        )
+        assert said(*events, replicas=2, downs=(1,)) == (
+            "2 copies of rg 5 on osd.1 stay while it is placed on 1 of 2 stores: "
+            "more OSDs must be added."
+        )
+
+    def test_also_where_nothing_else_is_left_to_doom(self) -> None:
+        events = (*MOVED, doomed(F2, A, 1, 2))
+        assert said(*events, placed=(B, C), downs=(1,)) == (
+            "rg 5 is served, but osd.3 must still import 2 objects of it."
+        )
+        assert said(*events, imported(C, 1, 1, 2), placed=(B, C), downs=(1, 3)) == (
+            "rg 5 is served, but osd.3, where it is placed, must come up."
+        )
+        assert said(*events, imported(C, 1, 1, 2), placed=(B, C), downs=(1,)).startswith(
+            "all of rg 5 is imported, but osd.1 must come up to erase 2 copies"
         )
 
 

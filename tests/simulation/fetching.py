@@ -46,8 +46,11 @@ class Fetching:
         self._asked = 0
 
     def begin(self) -> None:
-        """Ask the first source."""
-        self._next()
+        """Ask the first source, if what it gives could be kept."""
+        if self._machine.disk_trouble:
+            self._tell(self._machine.disk_trouble, is_own_disk=True)
+        else:
+            self._next()
 
     def _next(self) -> None:
         if not self._is_there():
@@ -99,9 +102,9 @@ class Fetching:
     def _payload(self, data: bytes) -> Payload:
         return data if len(data) <= SMALL_BYTES else self._machine.upload(data)
 
-    def _tell(self, why: str) -> None:
+    def _tell(self, why: str, *, is_own_disk: bool = False) -> None:
         self._asked += 1  # whatever is still on its way is too late
-        given = Fetched(self._fetch.ticket, tuple(self._got), why)
+        given = Fetched(self._fetch.ticket, tuple(self._got), why, is_own_disk)
         self._cluster.feed(self._machine, given)
         if self._is_there() and self._cluster.network.is_repeated():
             self._cluster.feed(self._machine, self._again(given))

@@ -61,6 +61,8 @@ class Machine:
         """How far its wall clock is wrong."""
         self.is_full = False
         self.room: Room | None = None
+        self.disk_trouble = ""
+        """Why its disk takes no fetched body; empty where it does."""
         """How full it says its disk is; None: it does not look."""
         self.inbox: list[Input] | None = None
         """What waits while the process stands still; None while it does not."""
