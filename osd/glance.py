@@ -1,7 +1,9 @@
 """A glance: what one node's RGs are like, in a few numbers, and the worst of them.
 
 Rule: made in one pass over the RGs, from numbers that the folds keep anyway,
-so that ten thousand RGs cost milliseconds; only the worst are explained.
+so that ten thousand RGs cost milliseconds. How bad an RG is, its reason tells
+and not its number: of those that are not well a thousand are explained, the
+worst states first, and those with the worst reasons are shown.
 
 What is not here: the rest of a node's status (see `osd.reports`).
 """
@@ -20,7 +22,9 @@ from projections.states import State
 Report = dict[str, Any]
 
 WORST = 3
-"""So many RGs are explained."""
+"""So many RGs are shown."""
+EXPLAINED = 1_000
+"""Of so many at most it is asked why they are as they are."""
 
 _RANKS = {State.UNDEF: 1, State.IMPORTING: 2, State.DEGRADED: 3}
 _WELL = len(_RANKS) + 1
@@ -40,11 +44,13 @@ def glance(groups: Iterable[Group], explain: Callable[[Group], Explanation]) -> 
         rank = 0 if group.stuck or group.state.unheld else _RANKS.get(flags[0], _WELL)
         if rank < _WELL:
             unwell.append((rank, group.rg, group))
-    worst = nsmallest(WORST, unwell, key=lambda found: found[:2])
+    asked = nsmallest(EXPLAINED, unwell, key=lambda found: found[:2])
+    why = [(explain(group), group) for _, _, group in asked]
+    worst = nsmallest(WORST, why, key=lambda found: (found[0].reason.rank, found[1].rg))
     return {
         "leading": dict(sorted(leading.items())),
         "to_erase": to_erase,
-        "worst": [_explained(group, explain(group)) for _, _, group in worst],
+        "worst": [_explained(group, why) for why, group in worst],
     }
 
 

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     IMPORT_FAILS = "import-fails"
     PLACED_DOWN = "placed-down"
     TOO_FEW_OSDS = "too-few-osds"
+    NEARLY_FULL = "disk-nearly-full"
     CALM = "calm"
     LIMITED = "limited"
     IMPORTING = "importing"
@@ -72,19 +73,25 @@ class Explanation(NamedTuple):
 
 def explain(rg: RgId, view: View, cluster_map: ClusterMap) -> Explanation:
     """Why this RG is as it is at `view.me`."""
-    name = rg_name(rg)
-    if not view.placed:
-        why = f"{name} is placed nowhere: no OSD is in, has booted and has a weight."
-        return Explanation(why, Reason.PLACED_NOWHERE, (OPERATOR,))
     if not view.acting:
-        why = f"{name} is unavailable: {_names(view.placed)}, where it is placed, must come up."
-        return Explanation(why, Reason.ALL_DOWN, _who(view.placed))
+        return explain_unled(rg, view.placed)
+    name = rg_name(rg)
     state = flags(view)[0]
     if state is State.UNDEF:
         return _undef(name, view)
     if state in (State.REPLICA, State.RECOVERING):
         return _following(name, view)
     return _EXPLAINED[state](name, view, cluster_map)
+
+
+def explain_unled(rg: RgId, placed: tuple[Store, ...]) -> Explanation:
+    """Why there is nobody to lead this RG: none of the stores where it is placed is up."""
+    name = rg_name(rg)
+    if not placed:
+        why = f"{name} is placed nowhere: no OSD is in, has booted and has a weight."
+        return Explanation(why, Reason.PLACED_NOWHERE, (OPERATOR,))
+    why = f"{name} is unavailable: {_names(placed)}, where it is placed, must come up."
+    return Explanation(why, Reason.ALL_DOWN, _who(placed))
 
 
 def explain_object(name: str, entry: Entry, cluster_map: ClusterMap) -> Explanation | None:

@@ -9,13 +9,14 @@ What is not here: asking (see `osd.client.questions`), and printing.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
-from eventlog.ids import Offset, Partition, RgId, Topic, osd_name, rg_name
+from eventlog.ids import Offset, Partition, RgId, Store, Topic, osd_name
 from eventlog.log import Log, TopicPartition
 from osd.client.answers import Facts, OsdStatus
 from projections.cluster_map import ClusterMap
-from projections.explain import OPERATOR, Reason
+from projections.explain import OPERATOR, Reason, explain_unled
 
 CLEAN = "clean"
 UNKNOWN = "unknown"
@@ -61,6 +62,8 @@ class ClusterStatus(NamedTuple):
     """What is wrong with OSDs, then RGs; a few of all."""
     is_current: bool
     """Every OSD that answers can use the log, and knows the map as it is."""
+    has_room: bool
+    """Every OSD that answers, and that objects are placed on, takes new bodies."""
 
     @property
     def answering(self) -> int:
@@ -69,9 +72,12 @@ class ClusterStatus(NamedTuple):
 
     @property
     def is_healthy(self) -> bool:
-        """Every OSD answers by the map and the log as they are, and every RG is clean."""
+        """Every OSD answers by the map and the log as they are, and every RG is clean.
+
+        And none refuses what clients write.
+        """
         is_whole = self.answering == len(self.osds) and self.states.get(CLEAN, 0) == self.rg_count
-        return is_whole and self.is_current
+        return is_whole and self.is_current and self.has_room
 
 
 def followed_places(log: Log) -> list[TopicPartition]:
@@ -83,10 +89,13 @@ def followed_places(log: Log) -> list[TopicPartition]:
 def put_together(
     cluster_map: ClusterMap,
     osds: Sequence[OsdStatus],
-    leaderless: Sequence[RgId],
+    leaderless: Mapping[RgId, tuple[Store, ...]],
     ends: Ends,
 ) -> ClusterStatus:
-    """What the OSDs say, as one. `leaderless`: the RGs of which no placed OSD is up."""
+    """What the OSDs say, as one.
+
+    `leaderless`: the RGs of which no placed OSD is up, and where they are placed.
+    """
     said = [osd.said for osd in osds if osd.said is not None]
     states: Counter[str] = Counter()
     for one in said:
@@ -96,7 +105,10 @@ def put_together(
         states[UNKNOWN] = unknown
     lag = {one["name"]: behind for one in said if (behind := _lag(one, ends))}
     late = [*_stalled(said), *_behind_map(said, ends)]
-    worst = [*_silent(osds), *late, *_worst(said, leaderless)]
+    full = list(_full(osds))
+    rgs = [*_worst(said), *_leaderless(leaderless)]
+    lesser = sorted([*_nearly_full(osds), *rgs], key=lambda one: (one.reason.rank, one.rg or 0))
+    worst = [*_silent(osds), *full, *late, *lesser]
     return ClusterStatus(
         tuple(osds),
         cluster_map.rg_count,
@@ -105,6 +117,7 @@ def put_together(
         lag,
         tuple(worst[:WORST]),
         not late,
+        not full,
     )
 
 
@@ -159,6 +172,33 @@ def _silent(osds: Sequence[OsdStatus]) -> Iterator[Worst]:
         yield Worst(None, Reason.SILENT, why, names)
 
 
+def _full(osds: Sequence[OsdStatus]) -> Iterator[Worst]:
+    names = _with_disk(osds, "takes_puts", is_so=False)
+    if names:
+        takes, disk = ("takes", "its disk is") if len(names) == 1 else ("take", "their disks are")
+        why = f"{' and '.join(names)} {takes} deletes only: {disk} full."
+        yield Worst(None, Reason.DISK_FULL, why, (OPERATOR,))
+
+
+def _nearly_full(osds: Sequence[OsdStatus]) -> Iterator[Worst]:
+    full = _with_disk(osds, "takes_puts", is_so=False)
+    names = [name for name in _with_disk(osds, "is_nearly_full", is_so=True) if name not in full]
+    if names:
+        disks = "disk of {} is" if len(names) == 1 else "disks of {} are"
+        why = f"the {disks.format(' and '.join(names))} nearly full."
+        yield Worst(None, Reason.NEARLY_FULL, why, (OPERATOR,))
+
+
+def _with_disk(osds: Sequence[OsdStatus], what: str, *, is_so: bool) -> tuple[str, ...]:
+    """The OSDs that objects are placed on and that say this of their disks."""
+    placed_on = [osd for osd in osds if osd.osd.is_candidate]
+    return tuple(
+        osd_name(osd.osd)
+        for osd, said, _ in placed_on
+        if said is not None and said["disk"][what] is is_so
+    )
+
+
 def _stalled(said: Sequence[Facts]) -> Iterator[Worst]:
     for one in said:
         if stall := one["log"]["stalled"]:
@@ -175,19 +215,15 @@ def _behind_map(said: Sequence[Facts], ends: Ends) -> Iterator[Worst]:
             yield Worst(None, Reason.MAP_BEHIND, why, (one["name"],))
 
 
-def _worst(said: Sequence[Facts], leaderless: Sequence[RgId]) -> list[Worst]:
-    found = [
-        Worst(RgId(one["rg"]), Reason(one["reason"]), one["explanation"], tuple(one["who_acts"]))
-        for node in said
-        for one in node["worst"]
-    ]
-    found += [
-        Worst(
-            rg,
-            Reason.ALL_DOWN,
-            f"{rg_name(rg)} is unavailable: no OSD where it is placed is up.",
-            (),
-        )
-        for rg in leaderless[:WORST]
-    ]
-    return sorted(found, key=lambda worst: (worst.reason.rank, worst.rg or 0))
+def _worst(said: Sequence[Facts]) -> Iterator[Worst]:
+    """What the OSDs say of the RGs that they lead."""
+    for node in said:
+        for one in node["worst"]:
+            who = tuple(one["who_acts"])
+            yield Worst(RgId(one["rg"]), Reason(one["reason"]), one["explanation"], who)
+
+
+def _leaderless(leaderless: Mapping[RgId, tuple[Store, ...]]) -> Iterator[Worst]:
+    for rg, placed in islice(leaderless.items(), WORST):
+        why = explain_unled(rg, placed)
+        yield Worst(rg, why.reason, why.sentence, why.who)

@@ -4,7 +4,7 @@ Rule: the same placement that the OSDs compute, remembered until the epoch
 changes. The primary is the first placed OSD that is up.
 """
 
-from eventlog.ids import Epoch, RgId, rg_of
+from eventlog.ids import Epoch, RgId, Store, rg_of
 from osd.client.map_reader import MapReader
 from projections.cluster_map import ClusterMap, Osd, candidates
 from projections.placement import PlacementTable, place_all, place_one
@@ -55,11 +55,17 @@ class Placing:
             for rg, row in enumerate(self._placed().rows.tolist())
         }
 
-    def leaderless(self) -> list[RgId]:
-        """The RGs of which no placed OSD is up."""
-        if all(osd.is_up and osd.address for osd in self.map.osds.values()):
-            return []
-        return [rg for rg, osd in self.primaries().items() if osd is None]
+    def leaderless(self) -> dict[RgId, tuple[Store, ...]]:
+        """The RGs of which no placed OSD is up, and the stores where each is placed."""
+        osds = self.map.osds
+        if self._candidates and all(osd.is_up and osd.address for osd in osds.values()):
+            return {}
+        table = self._placed()
+        return {
+            rg: tuple(store for osd in table.placed(rg) if (store := osds[osd].store))
+            for rg, primary in self.primaries().items()
+            if primary is None
+        }
 
     def _placed(self) -> PlacementTable:
         """Every RG at once, which is many times faster than one by one."""

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from eventlog.ids import Boot, Offset, OsdId, Partition, RgId, Topic
+from msgspec.structs import replace
+
+from eventlog.ids import Boot, Incarnation, Offset, OsdId, Partition, RgId, Store, Topic
 from osd.cli.glances import words
 from osd.client.answers import OsdStatus
 from osd.client.cluster_status import ClusterStatus, put_together
@@ -23,10 +25,18 @@ LOST = {
     "explanation": "rg 9 lacks an object.",
     "who_acts": ["operator"],
 }
+ROOMY = {"is_nearly_full": False, "takes_imports": True, "takes_puts": True}
+NEARLY_FULL = {"is_nearly_full": True, "takes_imports": False, "takes_puts": True}
+FULL = {"is_nearly_full": True, "takes_imports": False, "takes_puts": False}
 
 
 def osd(number: int, *, is_up: bool = True) -> Osd:
-    return Osd(osd=OsdId(number), weight=1, host="h", rack="r", is_up=is_up, boot=Boot(1))
+    known = Osd(osd=OsdId(number), weight=1, host="h", rack="r", is_up=is_up, boot=Boot(1))
+    return replace(known, store=store(number))
+
+
+def store(number: int) -> Store:
+    return Store(OsdId(number), Incarnation(number))
 
 
 def says(number: int, **changed: Any) -> OsdStatus:
@@ -38,13 +48,15 @@ def says(number: int, **changed: Any) -> OsdStatus:
         "copied": {"objects": 0, "bytes": 0, "busy_ms": 0},
         "log": {"next_offsets": {"3": 10}, "map_next_offset": 5, "stalled": None},
         "worst": [],
+        "disk": ROOMY,
     }
     return OsdStatus(osd(number), said | changed, None)
 
 
 def status(*osds: OsdStatus, leaderless: tuple[int, ...] = ()) -> ClusterStatus:
     ends = {(Topic.RG, Partition(3)): Offset(12), (Topic.MAP, Partition(0)): Offset(5)}
-    return put_together(MAP, osds, [RgId(rg) for rg in leaderless], ends)
+    placed = {RgId(rg): (store(2), store(3)) for rg in leaderless}
+    return put_together(MAP, osds, placed, ends)
 
 
 def test_all_is_well() -> None:
@@ -67,6 +79,10 @@ def test_what_nobody_says_is_unknown() -> None:
         (5, Reason.ALL_DOWN),
     ]
     assert found.worst[0].sentence == "osd.2 should be up by the map, and does not answer."
+    assert found.worst[1][2:] == (
+        "rg 4 is unavailable: osd.2 and osd.3, where it is placed, must come up.",
+        ("osd.2", "osd.3"),
+    )
 
 
 def test_one_that_is_known_to_be_down_is_not_among_the_worst() -> None:
@@ -82,6 +98,35 @@ def test_the_worst_come_first() -> None:
         "  rg 9 lacks an object.",
         "  osd.1 must still import.",
     ]
+
+
+def test_one_that_takes_deletes_only_is_not_well() -> None:
+    found = status(says(1, disk=FULL), says(2, worst=[IMPORTING]))
+    assert not found.is_healthy
+    assert [(one.reason, one.sentence, one.who) for one in found.worst[:1]] == [
+        (Reason.DISK_FULL, "osd.1 takes deletes only: its disk is full.", ("operator",))
+    ]
+    both = status(says(1, disk=FULL), says(2, disk=FULL))
+    assert both.worst[0].sentence == "osd.1 and osd.2 take deletes only: their disks are full."
+
+
+def test_a_nearly_full_disk_is_told_though_all_is_well() -> None:
+    found = status(says(1, disk=NEARLY_FULL), says(2))
+    assert found.is_healthy
+    assert words(found)[-2:] == ["worst:", "  the disk of osd.1 is nearly full."]
+    both = status(says(1, disk=NEARLY_FULL), says(2, disk=NEARLY_FULL, worst=[IMPORTING, LOST]))
+    assert [one.sentence for one in both.worst] == [
+        "rg 9 lacks an object.",
+        "the disks of osd.1 and osd.2 are nearly full.",
+        "osd.1 must still import.",
+    ]
+
+
+def test_the_disk_of_one_that_nothing_is_placed_on_is_its_own_affair() -> None:
+    full = says(1, disk=FULL)
+    leaving = full._replace(osd=replace(full.osd, weight=0, is_leaving=True))
+    assert status(leaving, says(2)).worst == ()
+    assert status(leaving, says(2)).is_healthy
 
 
 def test_rate_and_time_to_go() -> None:
