@@ -130,7 +130,13 @@ def monitor(
         float, typer.Option("--out-after", metavar="S", min=0, help="Out after so long down.")
     ] = 600.0,
     share: Annotated[
-        float, typer.Option("--share", min=0.0, max=1.0, help="Mark no more of those left.")
+        float,
+        typer.Option(
+            "--share",
+            min=0.0,
+            max=1.0,
+            help="At most this part is down, or out, by verdicts; one may always be, never all.",
+        ),
     ] = 0.5,
     probe: Annotated[
         float, typer.Option("--probe", metavar="S", min=0.05, help="Ask each OSD so often.")

@@ -8,7 +8,8 @@ after it has been down for longer; up, and in, again when it answers, if a
 monitor said otherwise: an operator's word stands until he takes it back.
 
 Never is more than a share down, or out, by verdicts: a monitor that hears too
-few is itself cut off, and says nothing. The share is of those who could be up
+few is itself cut off, and says nothing. Nor is the last one ever marked, which
+nobody could succeed. The share is of those who could be up
 or in but for verdicts. Whom others took down or out, as who stopped or was
 emptied and left, is in neither number: the rest is watched over as before.
 
@@ -41,7 +42,7 @@ class Patience(NamedTuple):
     grace_s: float = 10.0
     out_s: float = 600.0
     share: float = 0.5
-    """Of those who could be up, or in; at least one may always be marked."""
+    """Of those who could be up, or in; one may always be marked, and never all."""
 
 
 class Verdict(NamedTuple):
@@ -102,9 +103,16 @@ class Judge:
 
     def grace(self, osd: OsdId, now: float) -> float:
         """How long this OSD may be silent: longer the more often it flapped, in seconds."""
+        return self._grace_after(self._lately(osd, now))
+
+    def _grace_after(self, downs: int) -> float:
+        return self._patience.grace_s * float(2 ** min(downs, MAX_DOUBLINGS))
+
+    def _lately(self, osd: OsdId, now: float) -> int:
+        """How many verdicts of down it had."""
         recent = [at for at in self._downs.get(osd, ()) if now - at < LATELY_S]
         self._downs[osd] = recent
-        return self._patience.grace_s * float(2 ** min(len(recent), MAX_DOUBLINGS))
+        return len(recent)
 
     def _mark(self, osd: OsdId, kind: type[MapChange], is_verdict: bool) -> None:
         said = self._by_monitor.setdefault(osd, set())
@@ -150,19 +158,24 @@ class Judge:
         could_be = away + sum(osd.is_up for osd in osds)
         allowed = self._allowed(could_be)
         if silent and away + len(silent) > allowed:
-            names = ", ".join(osd_name(osd.osd) for osd in silent)
-            self.doubt = (
-                f"{names} of {could_be} OSDs do not answer, and {away} are down by verdicts: no"
-                f" more than {allowed} may be, so this monitor may itself be cut off"
-            )
+            self.doubt = _doubt(silent, could_be, away, allowed)
             return []
         return [
             Verdict(
                 OsdDown(store=_store(osd), boot=osd.boot, why="does not answer"),
-                f"no answer for {self._silence[_process(osd)]:.0f} s",
+                self._why_down(osd, now),
             )
             for osd in silent
         ]
+
+    def _why_down(self, osd: Osd, now: float) -> str:
+        """How long it was silent; of one that flaps also how long it may be from now on."""
+        why = f"no answer for {self._silence[_process(osd)]:.0f} s"
+        before = self._lately(osd.osd, now)
+        if not before:
+            return why
+        times = f"down {before + 1} times in {LATELY_S / 60:.0f} min"
+        return f"{why}; {times}, so its grace is now {self._grace_after(before + 1):g} s"
 
     def _outs(self, osds: list[Osd], now: float) -> list[Verdict]:
         osds = [osd for osd in osds if not osd.is_leaving]
@@ -177,7 +190,7 @@ class Judge:
         ]
 
     def _allowed(self, could_be: int) -> int:
-        return max(1, int(could_be * self._patience.share))
+        return min(max(1, int(could_be * self._patience.share)), could_be - 1)
 
     def _is_silent(self, osd: Osd, now: float) -> bool:
         return self._silence[_process(osd)] >= self.grace(osd.osd, now)
@@ -187,6 +200,16 @@ class Judge:
 
     def _said(self, osd: Osd, kind: type[MapChange]) -> bool:
         return kind in self._by_monitor.get(osd.osd, ())
+
+
+def _doubt(silent: list[Osd], could_be: int, away: int, allowed: int) -> str:
+    names = ", ".join(osd_name(osd.osd) for osd in silent)
+    if could_be == 1:
+        return f"{names} does not answer, and no other OSD is up that could take its place"
+    return (
+        f"{names} of {could_be} OSDs do not answer, and {away} are down by verdicts: no"
+        f" more than {allowed} may be, so this monitor may itself be cut off"
+    )
 
 
 def _store(osd: Osd) -> Store:

@@ -144,20 +144,53 @@ def test_outs_stay_within_the_share_too() -> None:
 
 
 def test_at_least_one_may_always_be_marked() -> None:
-    world = World(1)
+    world = World(2, PATIENCE._replace(share=0.1))
     world.round(1)
     assert [verdict.change for verdict in world.rounds(20, 0)] == [down(0)]
 
 
+def test_the_last_one_is_never_marked() -> None:
+    """Nobody would take its place: it does no good, and harm where the monitor is cut off."""
+    world = World(1)
+    world.round(1)
+    assert world.rounds(20, 0) == []
+    assert (
+        doubt_of(world) == "osd.0 does not answer, and no other OSD is up that could take its place"
+    )
+    world = World(3)
+    for osd in (1, 2):
+        world.change(down(osd), f"osd.{osd}")
+    world.round(1)
+    assert world.rounds(20, 0, 1, 2) == []
+    world = World(3, PATIENCE._replace(share=1.0))
+    world.round(1)
+    assert len(world.rounds(20, 0, 1)) == 2
+    assert world.rounds(50, 0, 1, 2) == []
+
+
+def test_the_last_one_is_never_taken_out() -> None:
+    """A cluster of one that is stopped for long has its data where it was."""
+    world = World(1)
+    world.change(down(0), "osd.0")
+    assert world.rounds(300, 0) == []
+
+
 def test_each_verdict_of_down_doubles_the_grace_for_a_while() -> None:
     world = World(4)
-    graces = []
+    graces, reasons = [], []
     for _ in range(3):
         graces.append(world.judge.grace(OsdId(2), world.now))
         world.round(1)
-        assert [verdict.change for verdict in world.rounds(400, 2)] == [down(2)]
+        (verdict,) = world.rounds(400, 2)
+        assert verdict.change == down(2)
+        reasons.append(verdict.reason)
         world.change(up(2), "osd.2")
     assert graces == [10, 20, 40]
+    assert reasons == [
+        "no answer for 10 s",
+        "no answer for 20 s; down 2 times in 10 min, so its grace is now 40 s",
+        "no answer for 40 s; down 3 times in 10 min, so its grace is now 80 s",
+    ]
     assert world.judge.grace(OsdId(2), world.now) == 80
     assert world.judge.grace(OsdId(1), world.now) == 10
     assert world.judge.grace(OsdId(2), world.now + 601) == 10
