@@ -5,23 +5,42 @@ fold of the rest would be another state, and look like one. What is missing is
 said with its positions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from eventlog.errors import LogCorrupt, LogError, LogReplaced, LogUnavailable
-from eventlog.ids import Offset
+from eventlog.ids import Offset, Topic
 from eventlog.log import Log, Record, TopicPartition
+
+NAMED = 5
+"""More partitions that were cut are counted."""
 
 
 def require_beginnings(log: Log, ends: Mapping[TopicPartition, Offset]) -> None:
-    """Raises `LogReplaced` where the first records of one of these partitions are gone."""
-    for place, end in ends.items():
-        if end > 0 and _readable(log, place, 0) is None:
-            raise _cut(log, place, end)
+    """Raises `LogReplaced` where the first records of any of these partitions are gone."""
+    cut = [place for place, end in ends.items() if end > 0 and _readable(log, place, 0) is None]
+    if cut:
+        raise _cut(log, cut, ends)
 
 
-def _cut(log: Log, place: TopicPartition, end: Offset) -> LogError:
-    topic, partition = place
-    first = _first_readable(log, place, end)
+@contextmanager
+def naming_cuts(log: Log, places: Iterable[TopicPartition]) -> Iterator[None]:
+    """What fails because these partitions have no beginning any more is raised as just that."""
+    try:
+        yield
+    except LogUnavailable:
+        raise
+    except LogError:
+        require_beginnings(log, log.end_offsets(places))
+        raise
+
+
+def _cut(
+    log: Log, cut: Sequence[TopicPartition], ends: Mapping[TopicPartition, Offset]
+) -> LogError:
+    (topic, partition), *others = cut
+    end = ends[topic, partition]
+    first = _first_readable(log, (topic, partition), end)
     if first is None:
         return LogCorrupt(
             f"of the {end:,} records of {topic}/{partition} the first cannot be read, nor the last",
@@ -29,10 +48,33 @@ def _cut(log: Log, place: TopicPartition, end: Offset) -> LogError:
         )
     return LogReplaced(
         f"the history of {topic}/{partition} was cut: its records @0 to @{first - 1} are gone, "
-        f"what is left begins at {topic}/{partition}@{first}",
+        f"what is left begins at {topic}/{partition}@{first}{_also(log, others, ends)}",
         "What was true there can be told only from a copy of the log that has them "
-        "(`osdlog log copy` makes one); the RGs of other partitions can be asked for by --rg.",
+        f"(`osdlog log copy` makes one){_rest(log, cut)}.",
     )
+
+
+def _also(log: Log, others: Sequence[TopicPartition], ends: Mapping[TopicPartition, Offset]) -> str:
+    if not others:
+        return ""
+    named = (_beginning(log, place, ends[place]) for place in others[:NAMED])
+    more = f" and {len(others) - NAMED:,} partitions more" if len(others) > NAMED else ""
+    return f"; cut are also {', '.join(named)}{more}"
+
+
+def _beginning(log: Log, place: TopicPartition, end: Offset) -> str:
+    topic, partition = place
+    first = _first_readable(log, place, end)
+    left = "its last record is gone too" if first is None else f"left from @{first} on"
+    return f"{topic}/{partition} ({left})"
+
+
+def _rest(log: Log, cut: Sequence[TopicPartition]) -> str:
+    """What can be had all the same: without the map nothing."""
+    is_map = any(topic is Topic.MAP for topic, _ in cut)
+    if is_map or len(cut) == log.identity.partitions:
+        return ""
+    return "; of other partitions' RGs `osdlog replay --rg` tells"
 
 
 def _first_readable(log: Log, place: TopicPartition, end: Offset) -> Offset | None:

@@ -14,6 +14,7 @@ from eventlog.ids import Offset, Partition, Topic
 from eventlog.log import Log, Record
 from eventlog.map_events import MapChanged
 from osd.client.answers import MapRecord
+from osd.client.history_cut import naming_cuts
 from osd.errors import Unavailable
 from projections.cluster_map import EMPTY, ClusterMap, Refusal
 from projections.map_fold import fold
@@ -39,7 +40,7 @@ class MapReader:
     def maps(self) -> list[tuple[MapRecord, ClusterMap]]:
         """What was not read yet, event by event, each with the map after it."""
         found: list[tuple[MapRecord, ClusterMap]] = []
-        with self._lock:
+        with self._lock, naming_cuts(self._log, [(Topic.MAP, PARTITION)]):
             while records := self._log.read(Topic.MAP, PARTITION, self._next_offset):
                 found += [(self._fold(record), self.map) for record in records]
         return found

@@ -16,12 +16,11 @@ from eventlog.chunk_reading import read_chunks
 from eventlog.chunks import Chunk
 from eventlog.codec import Decoder
 from eventlog.columns import ColumnDecoder
-from eventlog.errors import LogError, LogUnavailable
 from eventlog.ids import Epoch, Offset, Partition, Position, RgId, Topic
 from eventlog.log import Log
 from eventlog.map_events import MapChanged
 from eventlog.rg_events import RgClaimed
-from osd.client.history_cut import require_beginnings
+from osd.client.history_cut import naming_cuts
 from osd.client.moments import Moment
 from projections.bulk.arrays import longs, rows_where
 from projections.bulk.fold import BulkFold, BulkRg
@@ -62,16 +61,11 @@ def _chunks(log: Log, moment: Moment, ends: Mapping[Partition, Offset]) -> Itera
     """What belongs to the moment, of these partitions."""
     cut = _Cut(moment, ends)
     starts = {partition: Offset(0) for partition in ends}
-    try:
+    with naming_cuts(log, [(Topic.RG, partition) for partition in ends]):
         for chunk in read_chunks(log, starts, ends):
             yield cut.taken(chunk)
             if cut.is_over:
                 return
-    except LogUnavailable:
-        raise
-    except LogError:
-        require_beginnings(log, {(Topic.RG, p): end for p, end in ends.items()})
-        raise
 
 
 class _Cut:

@@ -17,6 +17,7 @@ from eventlog.ids import Micros, Offset, Partition, Position, RgId, Topic, rg_ke
 from eventlog.log import Log, Record, TopicPartition
 from eventlog.map_events import MapChanged
 from eventlog.rg_events import RgEvent
+from osd.client.history_cut import naming_cuts
 from osd.client.map_reader import PARTITION as MAP_PARTITION
 from osd.client.map_reader import MapReader
 
@@ -48,11 +49,9 @@ def read_story(
     """
     place = (Topic.RG, Partition(rg % log.identity.partitions))
     skipped, decoder = MapReader(log).refresh().skipped, Decoder(log)
-    places: list[TopicPartition] = [(Topic.MAP, MAP_PARTITION), place]
-    ends = log.end_offsets(places)
-    each = (_records(log, at, ends[at]) for at in places)
+    ends = log.end_offsets([(Topic.MAP, MAP_PARTITION), place])
     is_stopped = False
-    for record in heapq.merge(*each, key=lambda record: (record.timestamp, record.position)):
+    for record in _merged(log, ends):
         step(1)
         if record.topic is Topic.MAP:
             event = decoder.decode(record)
@@ -60,6 +59,13 @@ def read_story(
             teller.map_changed(event, record.position, record.timestamp)
         elif not is_stopped and record.key == rg_key(rg) and not _is_skipped(record, skipped):
             is_stopped = not _tell(record, decoder, teller)
+
+
+def _merged(log: Log, ends: Mapping[TopicPartition, Offset]) -> Iterator[Record]:
+    """The records of several partitions in the order of the log's clock."""
+    each = (_records(log, at, end) for at, end in ends.items())
+    with naming_cuts(log, ends):
+        yield from heapq.merge(*each, key=lambda record: (record.timestamp, record.position))
 
 
 def _tell(record: Record, decoder: Decoder, teller: Teller) -> bool:

@@ -18,10 +18,12 @@ from osd.client.map_reader import MapReader
 from osd.client.moments import Moment, moment_of, shown_time
 from osd.client.past import fold_past
 from osd.client.replay import Replay, Told
+from osd.client.stories import read_story
 from projections.differences import Became, object_differences, rg_differences
 from projections.overview import at_osd, overview
 from projections.rg_memory import RgProjection
 from projections.states import State
+from projections.story import Story
 
 FAR = Micros(4_000_000_000_000_000)
 
@@ -144,8 +146,7 @@ def test_what_cannot_be_a_moment_is_refused(log: MemoryLog, text: str, what: str
 
 def test_history_that_was_cut_is_named(log: MemoryLog, tmp_path: Path) -> None:
     with as_sqlite(log, tmp_path / "log.sqlite") as copy:
-        with sqlite3.connect(tmp_path / "log.sqlite") as file:
-            file.execute("DELETE FROM records WHERE topic = 'rg' AND partition = 1 AND offset < 5")
+        delete(tmp_path / "log.sqlite", "topic = 'rg' AND partition = 1 AND offset < 5")
         moment = moment_of(copy, None, FAR)
         with pytest.raises(LogReplaced) as caught:
             fold_past(copy, moment, {})
@@ -154,6 +155,44 @@ def test_history_that_was_cut_is_named(log: MemoryLog, tmp_path: Path) -> None:
             "what is left begins at rg/1@5"
         )
         assert "--rg" in caught.value.hint
+
+
+def test_all_that_was_cut_is_named(log: MemoryLog, tmp_path: Path) -> None:
+    with as_sqlite(log, tmp_path / "log.sqlite") as copy:
+        moment = moment_of(copy, None, FAR)
+        delete(tmp_path / "log.sqlite", "topic = 'rg' AND offset < 2 + partition")
+        with pytest.raises(LogReplaced) as caught:
+            fold_past(copy, moment, {})
+        assert caught.value.what == (
+            "the history of rg/0 was cut: its records @0 to @1 are gone, what is left begins at "
+            "rg/0@2; cut are also rg/1 (left from @3 on), rg/2 (left from @4 on)"
+        )
+        assert "--rg" not in caught.value.hint
+
+
+def test_nothing_can_be_told_without_the_beginning_of_the_map(
+    log: MemoryLog, tmp_path: Path
+) -> None:
+    with as_sqlite(log, tmp_path / "log.sqlite") as copy:
+        delete(tmp_path / "log.sqlite", "topic = 'map' AND offset < 3")
+        what = "the history of map/0 was cut: .* what is left begins at map/0@3"
+        for ask in (lambda: moment_of(copy, None, FAR), MapReader(copy).refresh):
+            with pytest.raises(LogReplaced, match=what) as caught:
+                ask()
+            assert "--rg" not in caught.value.hint
+
+
+def test_a_story_without_its_beginning_is_not_told(log: MemoryLog, tmp_path: Path) -> None:
+    with as_sqlite(log, tmp_path / "log.sqlite") as copy:
+        delete(tmp_path / "log.sqlite", "topic = 'rg' AND partition = 1 AND offset < 5")
+        with pytest.raises(LogReplaced, match="what is left begins at rg/1@5"):
+            read_story(copy, RgId(1), Story(RgId(1)))
+        read_story(copy, RgId(2), Story(RgId(2)))
+
+
+def delete(path: Path, what: str) -> None:
+    with sqlite3.connect(path) as file:
+        file.execute(f"DELETE FROM records WHERE {what}")
 
 
 def test_a_record_that_cannot_be_decoded_stops_it_unless_it_is_skipped() -> None:
