@@ -146,7 +146,7 @@ def _disk_words(said: dict[str, Any]) -> str:
 
 def _left(said: dict[str, Any]) -> str:
     missing = said["missing"]
-    return f"still imports {missing['objects']:,} objects" if missing["objects"] else ""
+    return f"still imports {count(missing['objects'], 'object')}" if missing["objects"] else ""
 
 
 def _stall_words(stalled: dict[str, Any] | None) -> str:

@@ -141,12 +141,14 @@ def rg_show(
 
 def _progress_words(replica: dict[str, Any]) -> str:
     """How far a placed store is."""
+    from osd.cli.output import count
+
     if replica["is_complete"]:
         return "complete"
     size = replica["missing_bytes"]
     sized = "" if size is None else f", {size:,} bytes,"
     where = "" if replica["is_up"] else " and down"
-    return f"lacks {replica['missing_objects']:,} objects{sized}{where}".rstrip(",")
+    return f"lacks {count(replica['missing_objects'], 'object')}{sized}{where}".rstrip(",")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -32,7 +32,7 @@ class Worst(NamedTuple):
     """None where it is about OSDs."""
     reason: Reason
     sentence: str
-    who: tuple[str, ...]
+    who_acts: tuple[str, ...]
 
 
 class Moving(NamedTuple):

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from eventlog.ids import Boot, Incarnation, Offset, OsdId, Partition, RgId, Store, Topic
-from osd.cli.glances import words
+from osd.cli.glances import Screen, words
 from osd.client.answers import OsdStatus
 from osd.client.cluster_status import ClusterStatus, put_together
 from projections.cluster_map import ClusterMap, Osd
@@ -103,7 +104,7 @@ def test_the_worst_come_first() -> None:
 def test_one_that_takes_deletes_only_is_not_well() -> None:
     found = status(says(1, disk=FULL), says(2, worst=[IMPORTING]))
     assert not found.is_healthy
-    assert [(one.reason, one.sentence, one.who) for one in found.worst[:1]] == [
+    assert [(one.reason, one.sentence, one.who_acts) for one in found.worst[:1]] == [
         (Reason.DISK_FULL, "osd.1 takes deletes only: its disk is full.", ("operator",))
     ]
     both = status(says(1, disk=FULL), says(2, disk=FULL))
@@ -157,6 +158,16 @@ def test_no_time_is_guessed_where_one_has_no_rate_yet() -> None:
     assert words(status(new, says(2)))[2] == "moving: 100 objects to import"
 
 
+def test_one_object_is_told_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    numbers = dict.fromkeys(("epoch", "rgs", "objects", "bytes", "copies", "strays"), 1)
+    disk = ROOMY | {"free": 500, "total": 1_000}
+    found = says(1, missing={"objects": 1}, disk=disk, **numbers)
+    Screen("", is_watched=False, json=False).show(status(found))
+    assert (
+        capsys.readouterr().out.splitlines()[-1].endswith(" 50% of 1.0 kB  still imports 1 object")
+    )
+
+
 def test_lag_counts_what_was_there_before_it_was_asked() -> None:
     behind = says(1, log={"next_offsets": {"3": 2}, "map_next_offset": 4, "stalled": None})
     ahead = says(2, log={"next_offsets": {"3": 20}, "map_next_offset": 9, "stalled": None})
@@ -180,6 +191,6 @@ def test_who_cannot_use_the_log_cannot_either() -> None:
     found = status(says(1, log=log), says(2))
     assert not found.is_healthy
     assert words(found)[0] == "not healthy: 2 of 2 OSDs answer, 10000 of 10000 RGs clean"
-    assert (found.worst[0].reason, found.worst[0].who) == (Reason.LOG_STALLED, ("operator",))
+    assert (found.worst[0].reason, found.worst[0].who_acts) == (Reason.LOG_STALLED, ("operator",))
     since = "since 1970-01-01T00:00:01+00:00, at rg/3@10: the log does not answer."
     assert found.worst[0].sentence == f"osd.1 cannot use the log {since}"
