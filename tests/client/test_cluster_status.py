@@ -6,11 +6,15 @@ import pytest
 from msgspec.structs import replace
 
 from eventlog.ids import Boot, Incarnation, Offset, OsdId, Partition, RgId, Store, Topic
+from eventlog.map_events import OsdDown, OsdIn, OsdOut
 from osd.cli.glances import Screen, words
 from osd.client.answers import OsdStatus
 from osd.client.cluster_status import ClusterStatus, put_together
+from osd.client.map_reader import MapReader
+from osd.client.placing import Placing
 from projections.cluster_map import ClusterMap, Osd
 from projections.explain import Reason
+from simulation.cluster import Cluster
 
 RGS = 10_000
 MAP = ClusterMap(cluster="c", rg_count=RGS, partitions=RGS)
@@ -84,6 +88,27 @@ def test_what_nobody_says_is_unknown() -> None:
         "rg 4 is unavailable: osd.2 and osd.3, where it is placed, must come up.",
         ("osd.2", "osd.3"),
     )
+
+
+def test_why_nobody_leads_an_rg_is_told_from_the_map() -> None:
+    cluster = Cluster(rgs=2)
+    cluster.add(OsdId(1))
+    cluster.world.run(100)
+    reader = MapReader(cluster.log)
+    reader.refresh()
+    placing = Placing(reader)
+    assert placing.leaderless() == {}
+    assert cluster.change_map(OsdOut(osd=OsdId(1))) is None
+    reader.refresh()
+    assert placing.leaderless() == {0: (), 1: ()}
+    worst = put_together(placing.map, [], placing.leaderless(), {}).worst
+    assert (worst[0].reason, worst[0].who_acts) == (Reason.PLACED_NOWHERE, ("operator",))
+    machine = cluster.machines[OsdId(1)]
+    down = OsdDown(store=machine.store, boot=machine.boot, why="does not answer")
+    assert cluster.change_map(OsdIn(osd=OsdId(1))) is None
+    assert cluster.change_map(down) is None
+    reader.refresh()
+    assert placing.leaderless() == {0: (machine.store,), 1: (machine.store,)}
 
 
 def test_one_that_is_known_to_be_down_is_not_among_the_worst() -> None:
