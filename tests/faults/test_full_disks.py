@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cli.programs import osdlog
 from eventlog.ids import OsdId, RgId
 from eventlog.map_events import RgPinned
 from node.osds import Cluster, OsdProcess, until
@@ -155,6 +156,10 @@ def test_an_import_into_a_full_disk_says_why_it_waits(
         reply = second.get("a", Osdlog_Deadline_Ms="2000")
         assert reply.status == 503
         assert reply.error.startswith("a could not be fetched: the disk has ")
+        assert second.request("GET", "/rgs/0").json["who_acts"] == ["operator"]
+        told = osdlog("status", log=cluster.url)
+        assert told.code == 1
+        assert "osd.1 takes deletes only: its disk is full.\n" in told.out
         assert first.facts("a") == {0: "held"}
         small_disk.make_room()
         until(lambda: second.facts("a") == {1: "held"})
