@@ -206,8 +206,9 @@ def _doubt(silent: list[Osd], could_be: int, away: int, allowed: int) -> str:
     names = ", ".join(osd_name(osd.osd) for osd in silent)
     if could_be == 1:
         return f"{names} does not answer, and no other OSD is up that could take its place"
+    do, are = "does" if len(silent) == 1 else "do", "is" if away == 1 else "are"
     return (
-        f"{names} of {could_be} OSDs do not answer, and {away} are down by verdicts: no"
+        f"{names} of {could_be} OSDs {do} not answer, and {away} {are} down by verdicts: no"
         f" more than {allowed} may be, so this monitor may itself be cut off"
     )
 

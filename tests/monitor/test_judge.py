@@ -132,7 +132,10 @@ def test_a_share_is_never_exceeded_and_the_doubt_is_said() -> None:
     assert len(world.rounds(2, 0, 1)) == 2
     assert doubt_of(world) is None
     assert world.rounds(50, 0, 1, 2) == []
-    assert doubt_of(world) is not None
+    assert doubt_of(world) == (
+        "osd.2 of 4 OSDs does not answer, and 2 are down by verdicts: no more than 2"
+        " may be, so this monitor may itself be cut off"
+    )
 
 
 def test_outs_stay_within_the_share_too() -> None:
