@@ -1,8 +1,9 @@
 """The monitor's loop: ask every OSD, judge, append what the map should have.
 
 Rule: an OSD answers for itself with its store and boot; who answers with
-others has not answered, nor has one that says that it cannot use its disk or the log. A log that cannot be reached is waited for: without
-it there is no verdict. What is read of the past is as old as it says.
+others has not answered, nor has one that says that it cannot use its disk or
+the log. A log that cannot be reached is waited for: without it there is no
+verdict. What is read of the past is as old as it says.
 
 What is not here: who is down (see `osd.monitor.judge`).
 """
