@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -45,6 +46,17 @@ def until_error(tail: Tail) -> tuple[list[Record], Exception]:
     raise AssertionError(f"no error after {PATIENCE_S:g} s, but {found}")
 
 
+def until_read(tail: Tail, count: int) -> list[Record]:
+    """So many records, whoever is away for a moment."""
+    found: list[Record] = []
+    give_up_at = time.monotonic() + PATIENCE_S
+    while len(found) < count:
+        assert time.monotonic() < give_up_at, found
+        with suppress(LogUnavailable):
+            found += tail.poll(200)
+    return found
+
+
 def until_appended(log: KafkaLog, *said: bytes) -> None:
     """Each in an append of its own, as soon as the broker takes it."""
     for value in said:
@@ -70,6 +82,24 @@ def test_an_end_that_was_lost_is_found_out(
     found, error = until_error(tail)
     assert found == []
     assert isinstance(error, LogReplaced), error
+
+
+def test_what_comes_alone_after_another_leader_is_read(
+    frail_broker: Broker, log: KafkaLog, tail: Tail
+) -> None:
+    """Two records that no fetch brings together: what was read last is compared, and read on."""
+    before, after = (letter * (MAX_RECORD_BYTES * 2 // 3) for letter in (b"a", b"b"))
+    tail.follow(RG, P0, START)
+    log.append([entry(0, before)])
+    assert values(drain(tail)) == [before]
+    frail_broker.stop()
+    frail_broker.start()
+    until_appended(log, after)
+    assert values(until_read(tail, 1)) == [after]
+    later = log.tail()
+    later.follow(RG, P0, START)
+    assert values(until_read(later, 2)) == [before, after]
+    later.close()
 
 
 @pytest.mark.parametrize("since", [[b"other"], [b"other", b"and", b"more"]])
