@@ -86,8 +86,8 @@ def small(data: bytes) -> Received:
 async def next_chunk(stream: StreamReader) -> bytes:
     """What came first of what is there, as it came; nothing at the stream's end."""
     while True:
-        chunk, is_part = await stream.readchunk()
-        if chunk or not is_part:
+        chunk, _ = await stream.readchunk()
+        if chunk or stream.at_eof():
             return chunk
 
 

@@ -42,7 +42,7 @@ class Uploads:
         """The body, durable here and with who else has it."""
         if reserved is None:
             return await self.receive(request, expected), None
-        async with self._shell.outgoing(reserved, name, request.content_length) as outgoing:
+        async with self._shell.outgoing(reserved, name, _announced(request)) as outgoing:
             body = await self.receive(request, expected, outgoing)
             return body, await outgoing.finish(body)
 
@@ -53,7 +53,7 @@ class Uploads:
         if "Expect" in request.headers:
             await request.writer.write(_CONTINUE)
             request.writer.output_size = 0
-        size = request.content_length
+        size = _announced(request)
         if size is not None and size <= SMALL_BODY_BYTES:
             body = small(await whole(request))
         else:
@@ -81,6 +81,11 @@ class Uploads:
         if isinstance(body.payload, str):
             unlink, blob = self._shell.blobs.unlink, BlobId(body.payload)
             await asyncio.get_running_loop().run_in_executor(None, unlink, [blob])
+
+
+def _announced(request: web.BaseRequest) -> int | None:
+    """The body's size where that is known; a request that announces none has an empty body."""
+    return request.content_length if request.body_exists else 0
 
 
 async def whole(request: web.BaseRequest) -> bytes:

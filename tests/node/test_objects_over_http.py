@@ -68,6 +68,19 @@ def test_bodies_of_every_kind_come_back(osd: OsdProcess, size: int, is_chunked: 
     assert osd.get(name).body == body
 
 
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+def test_a_put_that_announces_no_body_stores_an_empty_one_every_time(
+    osd: OsdProcess, version: str
+) -> None:
+    """What `curl -X PUT` sends: neither a length nor chunks."""
+    asked = f"PUT /objects/none HTTP/{version}\r\nHost: osd\r\nConnection: close\r\n\r\n"
+    for _ in range(3):
+        with connected(osd) as connection:
+            connection.sendall(asked.encode())
+            assert connection.recv(64).startswith(f"HTTP/{version} 201".encode())
+        assert osd.get("none").body == b""
+
+
 @pytest.mark.parametrize("name", ["a b", "ü/ñ/日本", "%", "?&=+#", "..", "x" * 1024, "a/facts"])
 def test_every_name_is_taken_as_it_is(osd: OsdProcess, name: str) -> None:
     assert osd.put(name, name.encode()).status == 201
