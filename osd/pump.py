@@ -100,7 +100,7 @@ class Loop(NamedTuple):
     loop: asyncio.AbstractEventLoop
     take: Callable[[Input], None]
     confirm: Callable[[Sequence[Reply]], None]
-    fail: Callable[[Exception], None]
+    fail: Callable[[BaseException], None]
 
 
 class Pump:
@@ -124,6 +124,8 @@ class Pump:
         """Events appended, and bodies confirmed, by the last turn."""
         self._took_s = 0.0
         """How long the last turn with a job took, what it waited not counted."""
+        self._polled: Sequence[Record] = ()
+        """Read, and not decoded yet: the catalogue, which some need, could not be reached."""
         self._handed = 0
         """Records given to the loop so far; the pump's thread counts."""
         self._taken = 0
@@ -181,7 +183,7 @@ class Pump:
         try:
             while not (self._closing and not self._jobs):
                 self._turn()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the node must not go on without
+        except BaseException as error:  # noqa: BLE001 - the node must not go on without it
             self._call(self._fail_after, error)
         finally:
             self._tail.close()
@@ -299,9 +301,11 @@ class Pump:
         if room <= 0:
             self._pause(wait_ms / 1_000)
             return
-        with self._asking(wait_ms / 1_000):
-            records = self._tail.poll(wait_ms, min(room, BATCH_RECORDS))
-        decoded = self._decode(records)
+        if not self._polled:
+            with self._asking(wait_ms / 1_000):
+                self._polled = self._tail.poll(wait_ms, min(room, BATCH_RECORDS))
+        decoded = self._decode(self._polled)
+        self._polled = ()
         if decoded:
             self._handed += len(decoded)
             inputs.append(Read(tuple(decoded)))
@@ -315,8 +319,11 @@ class Pump:
         finally:
             self._overdue = None
 
-    def _decode(self, records: list[Record]) -> list[Decoded | Skipped]:
-        """The records' events, up to the first that cannot be decoded."""
+    def _decode(self, records: Sequence[Record]) -> list[Decoded | Skipped]:
+        """The records' events, up to the first that cannot be decoded.
+
+        Raises `LogUnavailable` where that is not known.
+        """
         decode = self._decoder.decode
         decoded: list[Decoded | Skipped] = []
         for record in records:
@@ -356,7 +363,7 @@ class Pump:
         if was_full:
             self._nudged.set()
 
-    def _fail_after(self, error: Exception) -> None:
+    def _fail_after(self, error: BaseException) -> None:
         """On the loop's thread: what was read before is folded first."""
         self._portions.add(partial(self._loop.fail, error))
         self._portions.give()
@@ -384,7 +391,7 @@ def _standstill(overdue: float | None) -> Stall | None:
     return Stall(overdue, "the log does not answer")
 
 
-def failure_of(error: Exception) -> OsdlogError:
+def failure_of(error: BaseException) -> OsdlogError:
     """What stopped a node, as one of ours; anything else is our own mistake."""
     if isinstance(error, OsdlogError):
         return error

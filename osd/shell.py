@@ -188,7 +188,7 @@ class Shell:
             self.rows.apply(effects.changes)
             if self._purger is not None:
                 self._purger.removed(effects.changes)
-        except Exception as error:  # noqa: BLE001 - a step that failed cannot be taken back
+        except BaseException as error:  # noqa: BLE001 - a step that failed cannot be taken back
             self._fail(error)
             return
         if effects.stop is not None:
@@ -422,7 +422,7 @@ class Shell:
         await asyncio.wait((done, self.stopped), timeout=patience_s, return_when="FIRST_COMPLETED")
         return done.done()
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         """The node must not go on."""
         if self.stopped.done():
             return
