@@ -23,7 +23,7 @@ import os
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ from osd.durable import (
     sync_folder,
 )
 from osd.errors import BytesDamaged, DirectoryRefused, DiskError, DiskFailed, DiskFull
+from osd.rocks_files import left_behind, past, tables, written_logs
 from osd.rocks_wal import cut_unsynced_tail
 from osd.rows import Changes
 
@@ -172,16 +173,24 @@ class RocksRows:
     def purge(self, prefix: bytes) -> None:
         """Rewrite what RocksDB keeps under `prefix`, so that deleted rows' bytes are gone too.
 
-        It needs room for what it rewrites, and waits while RocksDB works on it.
+        It needs room for what it rewrites, and returns when the files that had them are gone.
         """
         self._require_usable()
-        if self._background_errors():
+        errors = self._background_errors()
+        if errors and not self._has_room():
             raise self._noted(_no_room_to_compact(), "cannot purge rows")
         try:
-            self._rocks().flush(wait=True)
-            self._rocks().compact_range(prefix or None, _past(prefix), _everything())
+            self._rewrite(prefix, lambda: self._background_errors() > errors)
         except Exception as error:
             raise self._noted(error, "cannot purge rows") from error
+
+    def _rewrite(self, prefix: bytes, has_failed: Callable[[], bool]) -> None:
+        before = written_logs(self.path / "log")
+        self._rocks().flush(wait=True)
+        before |= tables(self.path)
+        self._rocks().compact_range(prefix or None, past(prefix), _everything())
+        if left := left_behind(before, lambda: self._rocks().live_files(), prefix, has_failed):
+            raise self._why_left(left[0], has_failed=has_failed())
 
     def close(self) -> None:
         """See `Rows`. Closing twice does nothing."""
@@ -195,9 +204,18 @@ class RocksRows:
                 self._db = None
                 self._witness.close()
 
-    def _background_errors(self) -> bool:
-        """Whether RocksDB failed to flush or compact since it was opened."""
-        return bool(self._rocks().property_int_value("rocksdb.background-errors"))
+    def _background_errors(self) -> int:
+        """How often RocksDB failed to flush or compact since it was opened, be it over or not."""
+        return self._rocks().property_int_value("rocksdb.background-errors") or 0
+
+    def _why_left(self, path: Path, *, has_failed: bool) -> Exception:
+        """What RocksDB met: it refuses every later write by that, but for want of room."""
+        try:
+            self._rocks().write(_batch({}), self._no_wait)
+        except Exception as error:  # noqa: BLE001 - it is raised as what it means
+            if not str(error).startswith(_STALLED):
+                return error
+        return _no_room_to_compact() if has_failed else OSError(f"RocksDB keeps {path}")
 
     def _rocks(self) -> rocksdict.Rdict:
         """RocksDB, unless opening it anew did not succeed."""
@@ -242,14 +260,17 @@ class RocksRows:
         """Raise the failure that stands, or end it if it was a full disk that has room now."""
         if self._failure is None:
             return
-        there = room(self.path)
-        if not isinstance(self._failure, DiskFull) or there.free < _reopen_bytes(there.total):
+        if not isinstance(self._failure, DiskFull) or not self._has_room():
             raise _again(self._failure)
         with self._handle:
             # RocksDB refuses every write after a failed one until it is opened anew.
             self._db = None
             self._db = self._opened(self._applied)
             self._failure = None
+
+    def _has_room(self) -> bool:
+        there = room(self.path)
+        return there.free >= min(REOPEN_BYTES, there.total // 8)
 
     def _noted(self, error: Exception, doing: str) -> DiskError:
         """The meaning of an error, which now stands: later ones are only its echo."""
@@ -372,16 +393,6 @@ def _checked() -> rocksdict.ReadOptions:
     options = rocksdict.ReadOptions()
     options.set_verify_checksums(True)
     return options
-
-
-def _past(prefix: bytes) -> bytes | None:
-    """The first key after all that begin with `prefix`; None if there is none."""
-    stem = prefix.rstrip(b"\xff")
-    return stem[:-1] + bytes([stem[-1] + 1]) if stem else None
-
-
-def _reopen_bytes(total: int) -> int:
-    return min(REOPEN_BYTES, total // 8)
 
 
 def _open(

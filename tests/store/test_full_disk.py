@@ -5,7 +5,6 @@ import os
 
 import pytest
 
-from node.osds import until
 from osd.blobs import SMALL_BODY_BYTES, BlobFiles
 from osd.durable import require_room, room
 from osd.errors import DiskFull
@@ -80,7 +79,7 @@ def test_bodies_are_refused_before_deletes_are(rows: RocksRows, small_disk: Smal
         rows.apply({b"body%06d" % number: None, b"deleted%06d" % number: b""})
     rows.sync()
     rows.purge(b"body")
-    until(lambda: room(small_disk.path).free > SMALL_DISK_BYTES * 3 // 4)
+    assert room(small_disk.path).free > SMALL_DISK_BYTES * 3 // 4
     require_room(small_disk.path, SMALL_DISK_BYTES // 2)
     rows.close()
 
@@ -158,6 +157,43 @@ def test_writing_on_where_nothing_can_be_compacted_ends(
     again = RocksRows(small_disk.path / "rows")
     assert sum(1 for _ in again.scan(b"a")) == count
     again.close()
+
+
+def test_a_purge_without_room_is_none_and_the_next_one_is_whole(
+    rows: RocksRows, small_disk: SmallDisk
+) -> None:
+    bodies = {b"body%06d" % number: os.urandom(SMALL_BODY_BYTES // 16) for number in range(500)}
+    rows.apply(bodies)
+    rows.purge(b"body")
+    gone = bodies[b"body000250"]
+    rows.apply({b"body000250": None})
+    rows.sync()
+    small_disk.fill(leave=48 * 1024)
+    with pytest.raises(DiskFull, match=r"cannot purge rows in .*: .*No space left on device"):
+        rows.purge(b"body")
+    assert is_in_tables(rows, gone)
+    small_disk.make_room()
+    rows.purge(b"body")
+    assert not is_in_tables(rows, gone)
+    rows.close()
+
+
+def test_a_failure_that_is_over_fails_no_purge(rows: RocksRows, small_disk: SmallDisk) -> None:
+    """RocksDB found no room to compact by itself, and nobody who wrote was told."""
+    rows.apply({b"body%06d" % number: os.urandom(3_000) for number in range(500)})
+    rows.purge(b"body")
+    rows.apply({b"body%06d" % number: None for number in range(0, 500, 2)})
+    small_disk.fill(leave=48 * 1024)
+    rows._rocks().compact_range(None, None)
+    assert rows._background_errors() > 0
+    small_disk.make_room()
+    rows.purge(b"body")
+    assert sum(1 for _ in rows.scan(b"body")) == 250
+    rows.close()
+
+
+def is_in_tables(rows: RocksRows, value: bytes) -> bool:
+    return any(value in path.read_bytes() for path in rows.path.glob("*.sst"))
 
 
 def test_an_error_somebody_keeps_does_not_keep_the_rows_open(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from osd.errors import DirectoryRefused, DiskError, DiskFailed
+from osd.errors import BytesDamaged, DirectoryRefused, DiskError, DiskFailed
 from osd.rocks import RocksRows
 from store.killing import run_and_kill
 
@@ -228,6 +228,17 @@ def test_purge_leaves_no_byte_of_a_deleted_row(tables: dict[bytes, bytes], tmp_p
     assert not on_disk(tables[b"050"])
     assert on_disk(tables[b"010"])
     rows.close()
+
+
+def test_a_purge_that_meets_damage_is_none(tables: dict[bytes, bytes], tmp_path: Path) -> None:
+    """RocksDB's library says of no rewriting that it failed."""
+    (table,) = (tmp_path / "rows").glob("*.sst")
+    flip(table, tables[b"050"])
+    rows = RocksRows(tmp_path / "rows")
+    rows.apply({b"051": None})
+    with pytest.raises(BytesDamaged, match=r"cannot purge rows in .*: Corruption: block checksum"):
+        rows.purge(b"05")
+    assert tables[b"051"] in table.read_bytes()
 
 
 @pytest.mark.parametrize("content", [b"", b"00000000000000000007 00000000\n", b"\xff" * 30])
