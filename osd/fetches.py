@@ -24,6 +24,7 @@ from osd.errors import DiskError
 from osd.packing import unpack
 
 CONNECT_SECONDS = 2.0
+HINTS_AT_ONCE = 32
 MAX_SNAPSHOT_BYTES = 256 * 1024**2
 SILENCE_SECONDS = 10.0
 """A source that sends nothing for so long is given up."""
@@ -35,6 +36,9 @@ class Fetcher:
     def __init__(self, blobs: BlobFiles, gauge: Gauge) -> None:
         self._blobs = blobs
         self._gauge = gauge
+        self._hints = asyncio.Semaphore(HINTS_AT_ONCE)
+        self._hinting: set[RgId] = set()
+        """RGs of which a hint is under way or waits."""
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS
         )
@@ -75,7 +79,17 @@ class Fetcher:
         return Fetched(fetch.ticket, tuple(got), "; ".join(failures))
 
     async def hint(self, hint: Hint) -> None:
-        """Send a hint; it may get lost."""
+        """Send a hint; it may get lost, as the RG's next one while this one waits for its turn."""
+        if hint.rg in self._hinting:
+            return
+        self._hinting.add(hint.rg)
+        try:
+            async with self._hints:
+                await self._send(hint)
+        finally:
+            self._hinting.discard(hint.rg)
+
+    async def _send(self, hint: Hint) -> None:
         url = f"http://{hint.address}/hints/{hint.rg:x}"
         try:
             headers = {"Osdlog-Epoch": str(hint.epoch)}

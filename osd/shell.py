@@ -69,8 +69,7 @@ from osd.purging import Purger
 from osd.replication import Outgoing
 from osd.rg_table import RgTable
 from osd.rows import Rows
-from osd.snapshots import believed
-from projections.snapshots import Doubt, Snapshot
+from osd.snapshot_asks import SnapshotAsks
 
 TICK_S = 0.1
 AT_HAND_PARTITIONS = 64
@@ -114,6 +113,7 @@ class Shell:
         loop = Loop(self._loop, self._take, self._confirm, self._fail)
         self.pump = Pump(log, rows, blobs, loop, purger)
         self.fetcher = Fetcher(blobs, gauge)
+        self._snapshots = SnapshotAsks(self.fetcher, log, self.counters, self._awaits_snapshot)
         self.couriers = Couriers(self.fetcher.session)
         self.ready: asyncio.Future[None] = self._loop.create_future()
         """Resolved when the node is booted into the map; fails with what stops it."""
@@ -385,25 +385,11 @@ class Shell:
         self.feed(given)
 
     async def _snapshot(self, wanted: AskSnapshot) -> None:
-        found: Snapshot | None = None
-        for address in wanted.addresses:
-            data = await self.fetcher.snapshot(address, wanted.rg)
-            if data is not None:
-                found = await self._loop.run_in_executor(None, self._believed, data, wanted.rg)
-            if found is not None:
-                break
-        self.feed(SnapshotCame(wanted.rg, found))
+        self.feed(SnapshotCame(wanted.rg, await self._snapshots.ask(wanted)))
 
-    def _believed(self, data: bytes, rg: RgId) -> Snapshot | None:
-        """In a thread: it may ask the log."""
-        try:
-            found = believed(data, rg, self._log)
-        except LogError:
-            return None  # who follows the log will say it
-        if isinstance(found, Doubt):
-            self.counters.doubts += 1
-            return None
-        return found
+    def _awaits_snapshot(self, rg: RgId) -> bool:
+        group = self.node.groups.get(rg)
+        return group is not None and group.is_waiting
 
     async def _settle(self, settle: Settle) -> None:
         said = Settlement(settle.rg, settle.fence, settle.below, settle.next_offset)
