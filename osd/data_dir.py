@@ -145,6 +145,19 @@ class DataDir:
         """What `Scrubber` remembers."""
         return self.path / _SCRUB
 
+    def require_rows(self) -> None:
+        """Raise `DirectoryRefused` where the rows of a store that ran are gone.
+
+        They are made before its first boot is raised. Empty ones would name no file, and all
+        files that no row names are removed.
+        """
+        boot = _read(self.path / _BOOT, _Booted).boot
+        if boot and not self.rows.exists():
+            raise DirectoryRefused(
+                f"{self.path} is of {self.identity}, which ran before, and it has no rows",
+                f"Put the whole directory back if you have a copy. {_REBUILD_HINT}",
+            )
+
     def raise_boot(self) -> Boot:
         """The next boot, durable when it returns. A crash may leave a number unused."""
         boot = Boot(_read(self.path / _BOOT, _Booted).boot + 1)

@@ -1,8 +1,8 @@
 """The process of one OSD: from a log and a directory to a node that serves, and back.
 
 Rule: before anything is served, the log is the cluster's, the directory is
-this OSD's and nobody else's, its boot is raised, every stored position is
-found in the log as it was read, and no file is left that no row names. The
+this OSD's and nobody else's, it has its rows, its boot is raised, every stored
+position is found in the log as it was read, and no file is left that no row names. The
 process ends when it is told to, when its parent is gone, or with the one
 error that stops a node; a clean stop says so in the map.
 
@@ -147,9 +147,10 @@ async def run_osd(
         opened.callback(directory.close)
         sock = _bound(config)
         opened.callback(sock.close)
-        boot = directory.raise_boot()
+        directory.require_rows()
         rows = RocksRows(directory.rows)
         opened.callback(rows.close)
+        boot = directory.raise_boot()
         blobs = BlobFiles(directory.blobs)
         refold_foreign(rows, log)
         node = Node(directory.store, boot, rows, config.settings, config.rebuild)

@@ -248,6 +248,22 @@ def test_a_missing_file_is_found_at_the_start(cluster: Cluster) -> None:
         assert not stray.exists()
 
 
+def test_a_store_without_its_rows_keeps_its_files(cluster: Cluster) -> None:
+    """A copy of a directory that was interrupted: files and identity came, rows did not."""
+    data = cluster.path / "osd-0"
+    osd = cluster.osd(0)
+    with osd:
+        assert osd.put("large", LARGE).status == 201
+        osd.stop()
+    (data / "rows").rename(cluster.path / "rows")
+    (data / "rows.synced").rename(cluster.path / "rows.synced")
+    assert "which ran before, and it has no rows. Put the whole directory back" in osd.refusal()
+    (cluster.path / "rows").rename(data / "rows")
+    (cluster.path / "rows.synced").rename(data / "rows.synced")
+    with osd:
+        assert osd.get("large").body == LARGE
+
+
 def test_large_bodies_do_not_take_memory(cluster: Cluster) -> None:
     piece, pieces = os.urandom(2**20), 192
     body_sum = hashlib.sha256(piece * pieces).hexdigest()

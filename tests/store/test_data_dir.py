@@ -1,6 +1,7 @@
 """Data directories: whose they are is never in doubt, whatever moment a process died at."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from eventlog.ids import OsdId
 from osd.data_dir import DataDir
 from osd.errors import DirectoryRefused
+from osd.rocks import RocksRows
 from store.killing import ROOT, run, run_and_kill
 from store.os_calls import calls_during
 
@@ -203,6 +205,24 @@ def test_a_missing_boot_is_refused(tmp_path: Path) -> None:
     (tmp_path / "boot.json").unlink()
     with pytest.raises(DirectoryRefused, match=r"boot\.json is missing"):
         DataDir.open(tmp_path, CLUSTER, OSD)
+
+
+def test_a_store_that_ran_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    made = DataDir.create(tmp_path, CLUSTER, OSD)
+    made.require_rows()
+    RocksRows(made.rows).close()
+    made.require_rows()
+    made.raise_boot()
+    made.require_rows()
+    shutil.rmtree(made.rows)
+    with pytest.raises(DirectoryRefused) as caught:
+        made.require_rows()
+    assert caught.value.what == (
+        f"{tmp_path} is of osd.3 of cluster {CLUSTER}, which ran before, and it has no rows"
+    )
+    assert caught.value.hint.startswith("Put the whole directory back if you have a copy. ")
+    assert "osdlog osd --rebuild" in caught.value.hint
+    made.close()
 
 
 def test_another_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
