@@ -3,7 +3,7 @@
 Rule: it only reads; what is said of a bad copy, and where a good one comes
 from, the core decides. One scrub runs at a time, RG by RG in the order of
 their numbers; a deep one takes the place of a light one at once, and one that
-is stopped reads nothing more. After a restart it
+is stopped reads nothing more; an RG at which the node fails is left out. After a restart it
 goes on with the RG at which it was, from that RG's first copy. What it
 remembers is in one small file, written now and then; where that is lost or
 damaged, scrubbing begins anew.
@@ -13,6 +13,7 @@ What is not here: which copies to look at and what was lost (see
 """
 
 import asyncio
+import logging
 import time
 from contextlib import aclosing, suppress
 from enum import StrEnum
@@ -46,8 +47,12 @@ LOOK_S = 5.0
 SAVE_S = 30.0
 CATCH_UP_S = 10.0
 """An RG that is not read to the log's end for so long is left out."""
+SCHEDULE = "schedule"
+"""Who began a scrub that was due."""
 TRACKED = 10_000
 """Of so many bad copies it is known what became of them; more are taken as not repaired."""
+
+_log = logging.getLogger(__name__)
 
 
 class Fault(StrEnum):
@@ -92,6 +97,7 @@ class Memory(msgspec.Struct):
     """What outlives the process."""
 
     ended: dict[Depth, float]
+    """When the last one ended, or one of the schedule was stopped: the next is counted from it."""
     last: dict[Depth, Scrub] = {}
     running: Scrub | None = None
 
@@ -132,10 +138,17 @@ class Scrubber:
         return True
 
     def stop(self) -> bool:
-        """Give up the scrub that runs; False where none does."""
-        was_running = self._memory.running is not None
+        """Give up the scrub that runs; False where none does.
+
+        One of the schedule is due again after the usual time, as if it had ended.
+        """
+        given_up = self._memory.running
+        if given_up is not None and given_up.by == SCHEDULE:
+            self._is_over(given_up.depth, time.time())
         self._begin(None)
-        return was_running
+        with suppress(DiskError):
+            self._save()
+        return given_up is not None
 
     def report(self, *, is_long: bool = True) -> dict[str, Any]:
         """What runs, what the last scrubs found, and what became of it."""
@@ -182,7 +195,7 @@ class Scrubber:
                 await self._scrub(self._memory.running)
             depth = due(self._rhythm, time.time(), self._memory.ended)
             if depth is not None:
-                self._memory.running = Scrub(depth, "schedule", time.time(), self._rhythm.bytes_s)
+                self._memory.running = Scrub(depth, SCHEDULE, time.time(), self._rhythm.bytes_s)
             else:
                 await asyncio.sleep(LOOK_S)
 
@@ -200,17 +213,22 @@ class Scrubber:
                 await self._scrub_rg(scrub, rg)
             except DiskError as error:
                 _leave_out(scrub, rg, error.what)
+            except Exception:  # noqa: BLE001 - one RG must not take the others with it
+                _log.exception("scrubbing failed: rg %x", rg)
+                _leave_out(scrub, rg, "the node failed at this; see its output")
             scrub.next_rg = rg + 1
 
     def _end(self, scrub: Scrub) -> None:
         scrub.ended = time.time()
-        memory = self._memory
-        memory.running = None
-        memory.last[scrub.depth] = scrub
-        memory.ended[Depth.LIGHT] = scrub.ended  # a deep one looks at all that a light one does
-        memory.ended[scrub.depth] = scrub.ended
+        self._memory.running = None
+        self._memory.last[scrub.depth] = scrub
+        self._is_over(scrub.depth, scrub.ended)
         with suppress(DiskError):
             self._save()
+
+    def _is_over(self, depth: Depth, at: float) -> None:
+        """For the schedule; a deep one looks at all that a light one does."""
+        self._memory.ended[Depth.LIGHT] = self._memory.ended[depth] = at
 
     async def _scrub_rg(self, scrub: Scrub, rg: RgId) -> None:
         if not await self._is_caught_up(rg):

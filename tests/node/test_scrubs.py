@@ -1,5 +1,6 @@
 """Scrubs of real OSDs: damage on the disk is found, said, and repaired from the other copy."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -7,11 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import aiohttp
 import pytest
 
-from eventlog.ids import OsdId, RgId
+from eventlog.ids import OsdId, RgId, Version
 from eventlog.map_events import ReplicasSet, RgPinned
 from node.osds import Cluster, OsdProcess, until
+from osd.core.group import Group
+from osd.core.scrubbing import Window, window
+from osd.process import OsdConfig, Ready, run_osd
 from osd.rocks import RocksRows
 
 SMALL, LARGE = b"of one row", bytes(range(256)) * 1024
@@ -192,3 +197,54 @@ def test_a_scrub_that_is_stopped_keeps_no_other_waiting(pair: Pair) -> None:
     assert osd.request("POST", "/scrub?depth=light&bytes_s=1").status == 202
     until(lambda: osd.report("/scrub")["running"]["bytes"] > 0)
     assert numbers(scrub(osd, "deep")) == (2, 0, 0, 0, 0)
+
+
+def test_a_scrub_of_the_schedule_that_is_stopped_waits_for_its_next_time(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, rgs=1)
+    cluster.add(0)
+    hourly = {"light_hours": 1.0, "deep_hours": 0.0, "bytes_s": 1.0}
+    with cluster.osd(0, rhythm=hourly) as osd:
+        assert osd.put("small", SMALL).status == 201
+        osd.stop()
+    path = tmp_path / "osd-0" / "scrub.json"
+    path.write_text('{"ended": {"light": 0.0, "deep": 0.0}}')
+    with cluster.osd(0, rhythm=hourly) as osd:
+        running = until(lambda: osd.report("/scrub")["running"])
+        assert running["by"] == "schedule"
+        assert osd.request("DELETE", "/scrub").json == {"was_running": True}
+        osd.kill()
+    with cluster.osd(0, rhythm=hourly) as osd:
+        report = osd.report("/scrub")
+        assert (report["running"], report["last"]) == (None, {})
+        assert report["due"]["light"] > running["began"] + 3_599
+
+
+async def test_a_mistake_at_one_rg_is_said_and_the_others_are_scrubbed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(group: Group, after: Version) -> Window:
+        if group.rg == 1:
+            raise RuntimeError("a mistake")
+        return window(group, after)
+
+    monkeypatch.setattr("osd.scrub.window", failing)
+    cluster = Cluster(tmp_path, rgs=4)
+    cluster.add(0)
+    config = OsdConfig(OsdId(0), tmp_path / "osd-0", cluster.url)
+    stopping, ready = asyncio.Event(), asyncio.Queue[Ready]()
+    running = asyncio.create_task(run_osd(config, ready.put_nowait, stopping))
+    url = f"http://{(await ready.get()).address}"
+    async with aiohttp.ClientSession() as client, asyncio.timeout(60):
+        for number in range(20):
+            await client.put(f"{url}/objects/{number}", data=SMALL)
+        await client.post(f"{url}/scrub")
+        last: Any = None
+        while not last:
+            async with client.get(f"{url}/scrub") as said:
+                last = (await said.json())["last"].get("light")
+    stopping.set()
+    await running
+    assert last["trouble"] == "rg 1 was left out: the node failed at this; see its output"
+    assert last["rgs"] == {"done": 3, "all": 4, "left_out": 1}
+    assert "scrubbing failed: rg 1" in caplog.text
+    assert "RuntimeError: a mistake" in caplog.text
