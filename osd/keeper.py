@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +30,8 @@ LONGEST_PAUSE_S = 30.0
 PAUSE_GROWTH = 2.0
 GAVE_UP = 3
 """The exit code of an OSD that an error stopped, which the next start may well meet again."""
+LINE_BYTES = 64 * 1024
+"""Of what an OSD says more is not kept until its line is whole."""
 STOP_S = 15.0
 """How long an OSD may take to stop before it is killed."""
 
@@ -193,11 +195,11 @@ class Keeper:
     async def _listen(self, process: Process) -> Started | None:
         assert process.stdout is not None
         started = None
-        async for line in process.stdout:
+        async for line in lines_of(process.stdout):
             try:
                 started = msgspec.json.decode(line, type=Started)
             except msgspec.MsgspecError:
-                self._by.say(f"{self._name}: {line.decode(errors='replace').rstrip()}")
+                self._pass(line)
                 continue
             self._served.set()
             self._by.say(f"{self._name} serves at {started.address}")
@@ -205,5 +207,22 @@ class Keeper:
 
     async def _pass_on(self, process: Process) -> None:
         assert process.stderr is not None
-        async for line in process.stderr:
-            self._by.say(f"{self._name}: {line.decode(errors='replace').rstrip()}")
+        async for line in lines_of(process.stderr):
+            self._pass(line)
+
+    def _pass(self, line: bytes) -> None:
+        self._by.say(f"{self._name}: {line.decode(errors='replace').rstrip()}")
+
+
+async def lines_of(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """Each line as it comes, one that is very long in parts: no length is an error here."""
+    begun = b""
+    while piece := await stream.read(LINE_BYTES):
+        *whole, begun = (begun + piece).split(b"\n")
+        for line in whole:
+            yield line
+        if len(begun) >= LINE_BYTES:
+            yield begun
+            begun = b""
+    if begun:
+        yield begun

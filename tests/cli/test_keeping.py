@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from eventlog.ids import OsdId, Store
+from eventlog.ids import Boot, OsdId, Store
 from eventlog.open import open_log
 from osd import supervisor
 from osd.client.map_reader import MapReader
@@ -75,6 +77,45 @@ def test_a_keeper_that_meets_a_mistake_says_so_and_goes_on(tmp_path: Path, pipe:
     assert "osd.0 was not looked after: RuntimeError: the first time" in said
     assert "osd.0 was not looked after: RuntimeError: the second time" in said
     assert said[-1] == "osd.0 is not in the map any more"
+
+
+class Talker(Home):
+    """The home of a program that says very much in one line, serves, and ends by itself."""
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        serves = msgspec.json.encode(Started(self.osd, "here:1", "a store", Boot(1))).decode()
+        script = (
+            "import sys\n"
+            "print('o' * 200_000)\n"
+            "print('e' * 200_000, file=sys.stderr)\n"
+            f"print({serves!r})\n"
+        )
+        return (sys.executable, "-c", script)
+
+
+def test_a_long_line_is_passed_on_and_ends_nothing(tmp_path: Path, pipe: int) -> None:
+    said: list[str] = []
+    ends: list[Started | None] = []
+
+    async def words(_: OsdId) -> tuple[str, ...]:
+        return ()
+
+    async def ended(_: OsdId, started: Started | None) -> bool:
+        ends.append(started)
+        return False
+
+    async def keep() -> None:
+        home = Talker(OSD, tmp_path, f"sqlite:{tmp_path}/none", pipe)
+        keeper = Keeper(home, Supervision(said.append, words, ended))
+        await until(lambda: bool(ends))
+        await keeper.stop()
+
+    asyncio.run(keep())
+    assert ends == [Started(OSD, "here:1", "a store", Boot(1))]
+    assert "osd.0 ended with exit code 0" in said
+    passed = [line.removeprefix("osd.0: ") for line in said if line.startswith("osd.0: ")]
+    assert sorted("".join(passed)) == sorted("e" * 200_000 + "o" * 200_000)
 
 
 def test_an_osd_whose_mark_is_of_unknown_fate_is_started_again(
