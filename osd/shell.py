@@ -179,7 +179,7 @@ class Shell:
         return waiting.done()
 
     def feed(self, given: Input) -> None:
-        """Step the node, and carry out what it wants."""
+        """Step the node, and carry out what it wants; what fails at that stops the node."""
         if self.stopped.done():
             return
         clock = Clock(self.now_ms(), Micros(time.time_ns() // 1_000))
@@ -188,12 +188,14 @@ class Shell:
             self.rows.apply(effects.changes)
             if self._purger is not None:
                 self._purger.removed(effects.changes)
+            if effects.stop is None:
+                self._carry_out(effects)
+            else:
+                self._fail(effects.stop)
         except BaseException as error:  # noqa: BLE001 - a step that failed cannot be taken back
             self._fail(error)
-            return
-        if effects.stop is not None:
-            self._fail(effects.stop)
-            return
+
+    def _carry_out(self, effects: Effects) -> None:
         self._ask(effects)
         self._job.add(effects)
         self._queue(effects.appends, effects.follows)
