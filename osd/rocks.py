@@ -39,7 +39,7 @@ from osd.durable import (
     sync_folder,
 )
 from osd.errors import BytesDamaged, DirectoryRefused, DiskError, DiskFailed, DiskFull
-from osd.rocks_files import left_behind, past, tables, written_logs
+from osd.rocks_files import before, left_behind, past, written_logs
 from osd.rocks_wal import cut_unsynced_tail
 from osd.rows import Changes
 
@@ -185,11 +185,11 @@ class RocksRows:
             raise self._noted(error, "cannot purge rows") from error
 
     def _rewrite(self, prefix: bytes, has_failed: Callable[[], bool]) -> None:
-        before = written_logs(self.path / "log")
+        logs = written_logs(self.path / "log")
         self._rocks().flush(wait=True)
-        before |= tables(self.path)
+        files = before(self.path, logs, lambda: self._rocks().live_files())
         self._rocks().compact_range(prefix or None, past(prefix), _everything())
-        if left := left_behind(before, lambda: self._rocks().live_files(), prefix, has_failed):
+        if left := left_behind(files, lambda: self._rocks().live_files(), prefix, has_failed):
             raise self._why_left(left[0], has_failed=has_failed())
 
     def close(self) -> None:

@@ -2,8 +2,8 @@
 
 Rule: a rewriting is believed by the files alone. RocksDB's library tells of none that was asked
 for whether it failed; and files that RocksDB needs no more it removes when it comes to it. So a
-purge is over when every log file that had rows is gone, and every table too, those excepted that
-RocksDB still reads and that have no key of what is purged.
+purge is over when every log file that had rows is gone, and every table too, except one that
+RocksDB still reads if it has no key of what is purged, or was only just being made.
 
 What is not here: RocksDB itself (see `osd.rocks`).
 """
@@ -11,11 +11,23 @@ What is not here: RocksDB itself (see `osd.rocks`).
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 LINGERING_S = 10.0
 """Files that RocksDB needs no more are gone in milliseconds; they are waited for no longer."""
 LOOK_S = 0.002
+
+Live = Callable[[], Iterable[Mapping[str, Any]]]
+"""Asks RocksDB which tables it reads, and what keys they have."""
+
+
+class Before(NamedTuple):
+    """The files that had anything in them when a purge began."""
+
+    read: frozenset[Path]
+    """Tables that RocksDB read."""
+    others: frozenset[Path]
+    """Log files, and tables that it read no more, or not yet."""
 
 
 def written_logs(folder: Path) -> set[Path]:
@@ -23,23 +35,18 @@ def written_logs(folder: Path) -> set[Path]:
     return {path for path in folder.glob("*.log") if _size(path)}
 
 
-def tables(folder: Path) -> set[Path]:
-    """The table files, be they read or not."""
-    return set(folder.glob("*.sst"))
+def before(folder: Path, logs: Iterable[Path], live: Live) -> Before:
+    """What is there when all rows are in tables; the logs are those from before that."""
+    read = frozenset(folder / name for name in _by_name(live))
+    return Before(read, frozenset(logs).union(folder.glob("*.sst")) - read)
 
 
 def left_behind(
-    before: Iterable[Path],
-    live: Callable[[], Iterable[Mapping[str, Any]]],
-    prefix: bytes,
-    has_failed: Callable[[], bool],
+    files: Before, live: Live, prefix: bytes, has_failed: Callable[[], bool]
 ) -> list[Path]:
-    """What is left of these, given the time that RocksDB takes; `live` is asked for its own list.
-
-    None of it matters that has no key which begins with `prefix`, if RocksDB still reads it.
-    """
+    """Which may still have rows under `prefix`, after all the time that RocksDB may take."""
     give_up_at = time.monotonic() + LINGERING_S
-    while left := _kept(before, live(), prefix):
+    while left := _left(files, live, prefix):
         if has_failed() or time.monotonic() > give_up_at:
             break
         time.sleep(LOOK_S)
@@ -52,19 +59,23 @@ def past(prefix: bytes) -> bytes | None:
     return stem[:-1] + bytes([stem[-1] + 1]) if stem else None
 
 
-def _kept(before: Iterable[Path], live: Iterable[Mapping[str, Any]], prefix: bytes) -> list[Path]:
-    reads = {str(table["name"]).lstrip("/"): table for table in live}
-    return [
-        path
-        for path in sorted(before)
-        if (_may_have(reads[path.name], prefix) if path.name in reads else path.exists())
-    ]
+def _left(files: Before, live: Live, prefix: bytes) -> list[Path]:
+    reads = _by_name(live)
+    left = [path for path in files.read if _may_have(reads.get(path.name), prefix)]
+    unread = [path for path in files.read | files.others if path.name not in reads]
+    return left + [path for path in unread if path.exists()]
 
 
-def _may_have(table: Mapping[str, Any], prefix: bytes) -> bool:
-    """Whether a table's keys reach into those that begin with `prefix`."""
+def _may_have(table: Mapping[str, Any] | None, prefix: bytes) -> bool:
+    """Whether the keys of a table that is read reach into those that begin with `prefix`."""
+    if table is None:
+        return False
     end = past(prefix)
     return bool(table["end_key"] >= prefix and (end is None or table["start_key"] < end))
+
+
+def _by_name(live: Live) -> dict[str, Mapping[str, Any]]:
+    return {str(table["name"]).lstrip("/"): table for table in live()}
 
 
 def _size(path: Path) -> int:
