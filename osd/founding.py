@@ -68,13 +68,14 @@ def found(url: str, shape: Shape, osds: Sequence[OsdAdded], reason: str, author:
         return change_map(log, changes, Layout(0), reason, author)
 
 
-def is_founded(url: str) -> bool:
-    """Whether there is a cluster at that log. Raises what opening does, but for `LogMissing`."""
+def founded(url: str) -> ClusterMap | None:
+    """The map of the cluster at that log. Raises what opening does, but for `LogMissing`."""
     try:
         with open_log(url) as log:
-            return bool(MapReader(log).refresh().cluster)
+            now = MapReader(log).refresh()
     except LogMissing:
-        return False
+        return None
+    return now if now.cluster else None
 
 
 def _require_possible(shape: Shape) -> None:

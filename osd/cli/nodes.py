@@ -4,11 +4,11 @@ Rule: what these start ends with them.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from osd.cli import options
+from osd.cli import node_options, options
 
 if TYPE_CHECKING:
     from osd.core.scrubbing import Rhythm
@@ -18,32 +18,20 @@ RGS = 64
 OSDS = 3
 DATA = Path("osdlog-data")
 
-Osds = Annotated[int, typer.Option("--osds", metavar="N", min=1, help="Of a new cluster.")]
-Rgs = Annotated[int, typer.Option("--rgs", metavar="N", min=1, help="RGs of a new cluster.")]
-Replicas = Annotated[
-    int, typer.Option("--replicas", metavar="N", min=1, help="Copies of each object.")
-]
-MinReplicas = Annotated[
-    int, typer.Option("--min-replicas", metavar="N", min=1, help="So many before a put is done.")
-]
-ScrubEvery = Annotated[
-    float, typer.Option("--scrub-every", metavar="HOURS", min=0, help="0: only on command.")
-]
-DeepScrubEvery = Annotated[
-    float, typer.Option("--deep-scrub-every", metavar="HOURS", min=0, help="Every byte.")
-]
-ScrubRate = Annotated[
-    float, typer.Option("--scrub-rate", metavar="MB", min=0, help="A second; 0: no limit.")
-]
-Purge = Annotated[
-    bool, typer.Option("--purge", help="No file has an erased body once the log says so; slower.")
-]
+
+def _number(name: str, what: str) -> Any:
+    return typer.Option(name, metavar="N", min=1, help=what, show_default=False)
+
+
+_RGS = _number("--rgs", f"RGs of a new cluster; else {RGS}.")
+_REPLICAS = _number("--replicas", "Copies of each object, in a new cluster; else 1.")
+_MIN_REPLICAS = _number("--min-replicas", "So many before a put is done, there; else 1.")
 
 
 def init(
-    rgs: Rgs = RGS,
-    replicas: Replicas = 1,
-    min_replicas: MinReplicas = 1,
+    rgs: Annotated[int, _RGS] = RGS,
+    replicas: Annotated[int, _REPLICAS] = 1,
+    min_replicas: Annotated[int, _MIN_REPLICAS] = 1,
     json: options.Json = False,
     log: options.Log = None,
 ) -> None:
@@ -69,20 +57,18 @@ def init(
 def osd(  # noqa: PLR0913, PLR0917 - its options
     osd_id: Annotated[int, typer.Option("--id", metavar="N", min=0, help="Its number.")],
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Its own folder.")],
-    host: Annotated[str, typer.Option("--host", help="Where it answers.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: any.")] = 0,
-    advertise: Annotated[
-        str | None, typer.Option("--advertise", metavar="HOST", help="How others reach it.")
-    ] = None,
+    host: node_options.Host = node_options.HOST,
+    port: node_options.Port = 0,
+    advertise: node_options.Advertise = None,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Empty the folder: its old disk is lost.")
     ] = False,
     accept_loss: options.AcceptLoss = False,
     reason: options.WhyRebuilt = options.DISK_LOST,
-    scrub_every: ScrubEvery = 24.0,
-    deep_every: DeepScrubEvery = 168.0,
-    scrub_rate: ScrubRate = 20.0,
-    purge: Purge = False,
+    scrub_every: node_options.ScrubEvery = 24.0,
+    deep_every: node_options.DeepScrubEvery = 168.0,
+    scrub_rate: node_options.ScrubRate = 20.0,
+    purge: node_options.Purge = False,
     watch_parent: Annotated[int | None, typer.Option("--watch-parent", hidden=True)] = None,
     json: options.Json = False,
     log: options.Log = None,
@@ -160,31 +146,28 @@ def monitor(
 
 
 def up(  # noqa: PLR0913, PLR0917 - its options
-    osds: Annotated[
-        int, typer.Option("--osds", metavar="N", min=1, help="Of a new cluster.")
-    ] = OSDS,
+    osds: Annotated[int | None, _number("--osds", f"Of a new cluster; else {OSDS}.")] = None,
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Where it lives.")] = DATA,
-    rgs: Rgs = RGS,
-    replicas: Replicas = 1,
-    min_replicas: MinReplicas = 1,
+    rgs: Annotated[int | None, _RGS] = None,
+    replicas: Annotated[int | None, _REPLICAS] = None,
+    min_replicas: Annotated[int | None, _MIN_REPLICAS] = None,
     log: Annotated[
         str | None, typer.Option("--log", metavar="URL", help="Its log; else DIR/log.sqlite.")
     ] = None,
-    scrub_every: ScrubEvery = 24.0,
-    deep_every: DeepScrubEvery = 168.0,
-    scrub_rate: ScrubRate = 20.0,
-    purge: Purge = False,
+    scrub_every: node_options.ScrubEvery = 24.0,
+    deep_every: node_options.DeepScrubEvery = 168.0,
+    scrub_rate: node_options.ScrubRate = 20.0,
+    purge: node_options.Purge = False,
 ) -> None:
     """Run a cluster on this machine; the same DIR starts again where it was."""
     from osd.client.async_client import user
     from osd.config import log_url
     from osd.core.scrubbing import Rhythm
-    from osd.folder import claimed, cluster_in
-    from osd.founding import Shape
+    from osd.folder import Asked, claimed, cluster_in
 
     with claimed(data):
-        shape = Shape(rgs, replicas, min_replicas)
-        url = cluster_in(data, log_url(log) if log else None, osds, shape, user() or "unknown")
+        asked = Asked(osds, rgs, replicas, min_replicas)
+        url = cluster_in(data, log_url(log) if log else None, asked, user() or "unknown")
         rhythm = Rhythm(scrub_every, deep_every, scrub_rate * 1e6)
         _run_cluster(url, data, rhythm, purges=purge)
 

@@ -17,8 +17,8 @@ from osd.demo.history import History
 from osd.demo.minimum import placed_stores
 from osd.demo.telling import Telling
 from osd.errors import DirectoryRefused, Refused, Unavailable
-from osd.folder import claimed, cluster_in
-from osd.founding import Shape, is_founded
+from osd.folder import Asked, claimed, cluster_in
+from osd.founding import Shape, founded
 from osd.supervisor import Supervisor
 from projections.cluster_map import ClusterMap
 
@@ -129,9 +129,9 @@ async def stage(
     data: Path, osds: int, telling: Telling, log: str | None = None, shape: Shape = TWO_COPIES
 ) -> AsyncIterator[Stage]:
     """A new cluster of so many OSDs, up and running, on that log or on a file of its own."""
-    if log is not None and is_founded(log):
+    if log is not None and founded(log):
         raise Refused(f"there is a cluster at {log} already", "Name a log for the demo alone.")
-    url = cluster_in(data, log, osds, shape, AUTHOR)
+    url = cluster_in(data, log, Asked(osds, *shape), AUTHOR)
     said: list[str] = []
     async with Supervisor(url, data, said.append) as supervisor:
         await supervisor.ready()

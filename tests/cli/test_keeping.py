@@ -15,8 +15,7 @@ from osd import supervisor
 from osd.client.map_reader import MapReader
 from osd.data_dir import DataDir
 from osd.errors import OutcomeUnknown
-from osd.folder import cluster_in
-from osd.founding import Shape
+from osd.folder import Asked, cluster_in
 from osd.keeper import Home, Keeper, Started, Supervision
 from osd.supervisor import Supervisor
 
@@ -33,7 +32,7 @@ def pipe() -> Iterator[int]:
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    return cluster_in(tmp_path, None, 1, Shape(rgs=1), "t")
+    return cluster_in(tmp_path, None, Asked(osds=1, rgs=1), "t")
 
 
 async def until(is_so: Callable[[], bool]) -> None:

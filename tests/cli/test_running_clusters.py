@@ -13,6 +13,7 @@ from cli.programs import (
     program,
     wait_until_gone,
 )
+from osd.folder import Asked, cluster_in
 
 
 def started(up: Program) -> str:
@@ -96,6 +97,27 @@ def test_a_folder_of_something_else_is_not_touched(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["letter.txt"]
     done = osdlog("up", "--data", tmp_path / "letter.txt")
     assert done.err.startswith(f"error: {tmp_path}/letter.txt is a file\n")
+
+
+def test_a_cluster_that_is_not_as_asked_is_not_started(tmp_path: Path) -> None:
+    has = Asked(osds=1, rgs=4, replicas=2)
+    url = cluster_in(tmp_path, None, has, "ann")
+    assert cluster_in(tmp_path, None, has, "ann") == url
+    asked = ("--osds", 1, "--replicas", 3, "--min-replicas", 2)
+    done = osdlog("up", "--data", tmp_path, *asked)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        f"error: the cluster that is in {tmp_path} is not as asked: "
+        "replicas 2, not 3; min_replicas 1, not 2\n"
+        "hint: Start it without --replicas --min-replicas, then use "
+        "`osdlog map apply --replicas 3 --min-replicas 2`.\n"
+    )
+    done = osdlog("up", "--data", tmp_path, "--rgs", 8, "--osds", 2)
+    assert done.err.splitlines()[1] == (
+        "hint: Start it without --osds --rgs, then use `osdlog map apply --add ID`; "
+        "its number of RGs never changes."
+    )
+    assert osd_processes(tmp_path) == {}
 
 
 def test_a_cluster_without_its_log_gets_no_new_one(tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+"""Options of the commands that run an OSD: osd, rebuild, and up for all of them.
+
+Rule: they are written down once, and so is the command that starts an OSD
+again as it was started.
+"""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from eventlog.ids import OsdId
+
+HOST = "127.0.0.1"
+
+Host = Annotated[str, typer.Option("--host", help="Where it answers.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: any.")]
+Advertise = Annotated[
+    str | None, typer.Option("--advertise", metavar="HOST", help="How others reach it.")
+]
+ScrubEvery = Annotated[
+    float, typer.Option("--scrub-every", metavar="HOURS", min=0, help="0: only on command.")
+]
+DeepScrubEvery = Annotated[
+    float, typer.Option("--deep-scrub-every", metavar="HOURS", min=0, help="Every byte.")
+]
+ScrubRate = Annotated[
+    float, typer.Option("--scrub-rate", metavar="MB", min=0, help="A second; 0: no limit.")
+]
+Purge = Annotated[
+    bool, typer.Option("--purge", help="No file has an erased body once the log says so; slower.")
+]
+
+_KEPT = ("host", "port", "advertise", "scrub_every", "deep_every", "scrub_rate", "purge", "log")
+
+
+def start_command(context: typer.Context, osd: "OsdId", data: Path) -> str:
+    """The command that starts an OSD with those of these options that this one was given."""
+    words = ["osdlog", "osd", "--id", str(osd), "--data", str(data)]
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in _KEPT and source is not None and source.name == "COMMANDLINE":
+            value = context.params[parameter.name]
+            words += [parameter.opts[0], *([] if value is True else [str(value)])]
+    return shlex.join(words)
