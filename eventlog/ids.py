@@ -56,6 +56,7 @@ WEIGHT_ONE = 1 << 16
 """Weights are integers in 1/65,536, so that placement needs no floating point."""
 
 _OSD = re.compile(r"(?:osd\.)?(\d{1,9})")
+_RG = re.compile(r"(?:rg ?)?([0-9a-fA-F]{1,8})")
 _POSITION = re.compile(r"(map|rg)/(\d{1,9})@(\d{1,18})")
 _STORE = re.compile(r"osd\.(\d{1,9})/([0-9a-f]{16})")
 _FENCE = re.compile(r"(\d{1,18})\.(\d{1,18}) osd\.(\d{1,9})/([0-9a-f]{16}) (\d{1,18})")
@@ -174,14 +175,12 @@ def rg_name(rg: RgId) -> str:
 
 def parse_rg(text: str) -> RgId:
     """`1f` or `rg 1f`, else `BadName`."""
-    digits = text.removeprefix("rg").strip()
-    try:
-        return RgId(int(digits, 16))
-    except ValueError:
-        raise BadName(
-            f"{text!r} is not a replica group",
-            "Write its hexadecimal number, as in 1f; `osdlog rg ls` lists them.",
-        ) from None
+    if match := _RG.fullmatch(text):
+        return RgId(int(match[1], 16))
+    raise BadName(
+        f"{text[:80]!r} is not a replica group",
+        "Write its hexadecimal number, as in 1f; `osdlog rg ls` lists them.",
+    )
 
 
 def checked_name(name: str) -> str:

@@ -121,13 +121,13 @@ def _printer(log: "Log", wanted: "RgId | None", *, json: bool) -> _Printer:
 
 
 def _print(records: "Iterable[Record]", printer: _Printer) -> None:
-    from osd.cli.output import note
+    from osd.cli.output import count, note
 
     for record in records:
         printer.show(record)
     if printer.failures:
-        note(f"error: {printer.failures} records cannot be decoded")
-        note("hint: They are shown as unreadable; find out who wrote them.")
+        note(f"error: {count(printer.failures, 'record')} cannot be decoded")
+        note("hint: Shown as unreadable; find out who wrote it.")
         raise typer.Exit(FAILED)
 
 
@@ -156,16 +156,11 @@ def _follow(log: "Log", places: "list[TopicPartition]", last: int, printer: _Pri
 
 
 def _wanted(log: "Log", rg: str | None) -> "RgId | None":
-    from eventlog.ids import parse_rg, rg_name
+    from eventlog.ids import parse_rg
+    from osd.client.known import known_rg
     from osd.client.map_reader import MapReader
-    from osd.errors import Refused
 
-    if rg is None:
-        return None
-    wanted, count = parse_rg(rg), MapReader(log).refresh().rg_count
-    if wanted >= count:
-        raise Refused(f"there is no {rg_name(wanted)}", f"The cluster has {count} RGs, from 0 on.")
-    return wanted
+    return None if rg is None else known_rg(MapReader(log).refresh(), parse_rg(rg))
 
 
 def _places(log: "Log", wanted: "RgId | None") -> "list[TopicPartition]":

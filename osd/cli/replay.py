@@ -67,14 +67,15 @@ def replay(
     log: options.Log = None,
 ) -> None:
     """Show the cluster, or one OSD, as it was at any moment, from the log alone."""
-    from eventlog.ids import parse_osd
+    from eventlog.ids import parse_osd, parse_rg
     from eventlog.open import open_log
+    from osd.client.known import known_rg
     from osd.config import log_url
 
     node = None if osd is None else parse_osd(osd)
     with open_log(log_url(log)) as opened:
         moments = _moments(opened, until, diff)
-        wanted = None if rg is None else _rg_wanted(moments[-1], rg)
+        wanted = None if rg is None else known_rg(moments[-1].map, parse_rg(rg))
         pasts = [_fold(opened, moment, wanted) for moment in moments]
     if diff is not None:
         from osd.cli.replay_diff import show_difference
@@ -95,16 +96,6 @@ def _moments(log: "Log", until: str | None, diff: str | None) -> "list[Moment]":
     texts = [until] if diff is None else [diff, until]
     now = Micros(time.time_ns() // 1_000)
     return [moment_of(log, text, now) for text in texts]
-
-
-def _rg_wanted(moment: "Moment", text: str) -> "RgId":
-    from eventlog.ids import parse_rg, rg_name
-    from osd.client.errors import NotThere
-
-    rg, count = parse_rg(text), moment.map.rg_count
-    if rg >= count:
-        raise NotThere(f"there is no {rg_name(rg)}", f"The cluster has {count} RGs, from 0 on.")
-    return rg
 
 
 def _fold(log: "Log", moment: "Moment", wanted: "RgId | None") -> Past:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 import msgspec
 
 from eventlog.errors import LogCorrupt, LogReadOnly
-from eventlog.ids import Micros, OsdId, RgId, Store, osd_name, rg_name
+from eventlog.ids import Micros, OsdId, RgId, Store, osd_name
 from eventlog.log import Log
 from eventlog.state_file import StateFile, export
 from osd.client.answers import Facts, OsdStatus, RgRow
@@ -29,10 +29,10 @@ from osd.client.cluster_status import (
     put_together,
 )
 from osd.client.explaining import Explained, from_log
+from osd.client.known import known_rg
 from osd.client.map_reader import MapReader
 from osd.client.placing import Placing
 from osd.client.questions import Questions
-from osd.errors import Refused
 from osd.rg_reports import detail, explained, replica, row
 from projections.cluster_map import ClusterMap
 from projections.explain import Explanation, Reason
@@ -182,10 +182,7 @@ def explain(log: StateFile, rg: RgId, step: Callable[[int], None] = lambda _: No
 
 def rg_report(log: StateFile, rg: RgId) -> dict[str, Any]:
     """One RG as `AsyncClient.rg` reports it, from the log."""
-    count = MapReader(log).refresh().rg_count
-    if not 0 <= rg < count:
-        raise Refused(f"there is no {rg_name(rg)}", f"The cluster has {count} RGs, from 0 on.")
-    told = explain(log, rg)
+    told = explain(log, known_rg(MapReader(log).refresh(), rg))
     view, projection = told.story.view, told.story.projection
     said = detail(view, projection, view.mine, projection.next_offset)
     replicas = [replica(view, store, _missing(projection, store)) for store in view.placed]

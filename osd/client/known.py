@@ -1,9 +1,9 @@
-"""OSDs that somebody names, as the map knows them.
+"""OSDs and RGs that somebody names, as the map knows them.
 
 Rule: one that is not in the map is `NotThere`, in the same words whoever asks.
 """
 
-from eventlog.ids import OsdId, osd_name
+from eventlog.ids import OsdId, RgId, osd_name, rg_name
 from osd.client.errors import NotThere
 from projections.cluster_map import ClusterMap, Osd
 
@@ -16,6 +16,16 @@ def known_osd(now: ClusterMap, osd: OsdId) -> Osd:
             f"{osd_name(osd)} is not in the map", "`osdlog map show` lists the OSDs there are."
         )
     return found
+
+
+def known_rg(now: ClusterMap, rg: RgId) -> RgId:
+    """Raises `NotThere`."""
+    if 0 <= rg < now.rg_count:
+        return rg
+    raise NotThere(
+        f"there is no {rg_name(rg)}",
+        f"The cluster has {now.rg_count} {'RG' if now.rg_count == 1 else 'RGs'}, from 0 on.",
+    )
 
 
 def known_osds(now: ClusterMap, only: OsdId | None) -> list[Osd]:

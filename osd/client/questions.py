@@ -13,11 +13,12 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
-from eventlog.ids import Epoch, OsdId, RgId, Store, Version, checked_name, osd_name, rg_name
+from eventlog.ids import Epoch, OsdId, RgId, Store, Version, checked_name, osd_name
 from eventlog.log import Log
 from osd.client.answers import Facts, OsdStatus, RgRow, ScrubAsked
 from osd.client.cluster_status import ClusterStatus, followed_places, put_together
 from osd.client.errors import NotThere
+from osd.client.known import known_rg
 from osd.client.map_reader import MapReader
 from osd.client.placing import Placing
 from osd.client.retries import Again, Deadline, until_served
@@ -90,6 +91,13 @@ class Questions:
         answers = await asyncio.gather(*(self._rgs_at(osd) for osd in osds.values()))
         said = dict(zip(osds, answers, strict=True))
         return tuple(_row(rg, osd, said) for rg, osd in primaries.items())
+
+    async def rgs_at(self, osd: Osd) -> list[Facts]:
+        """Every RG that the OSD follows, as it sees it. Raises `Unavailable`."""
+        answer = await self._rgs_at(osd)
+        if isinstance(answer, Again):
+            raise answer.error
+        return list(answer.values())
 
     async def digests(self, osd: Osd) -> list[Facts]:
         """What the OSD says of every RG it follows, in numbers. Raises `Unavailable`."""
@@ -203,10 +211,7 @@ class Questions:
         return await read_answer(self._session, osd, path, least, STATUS_S)
 
     def _checked(self, rg: RgId) -> RgId:
-        count = self._placing.map.rg_count
-        if not 0 <= rg < count:
-            raise Refused(f"there is no {rg_name(rg)}", f"The cluster has {count} RGs, from 0 on.")
-        return rg
+        return known_rg(self._placing.map, rg)
 
 
 def _require_primary(osd: Osd, said: Facts) -> Facts | Again:

@@ -78,3 +78,10 @@ def test_what_does_not_exist(log: str, arguments: tuple[str, ...], what: str) ->
     assert done.out == ""
     assert done.err.startswith(what)
     assert "\nhint: " in done.err
+
+
+def test_a_number_below_zero_is_no_rg(log: str) -> None:
+    for command in (("replay",), ("log", "cat"), ("log", "tail")):
+        done = osdlog(*command, "--rg=-1", log=log)
+        assert (done.code, done.out) == (2, ""), command
+        assert done.err.startswith("error: '-1' is not a replica group\nhint: "), command
