@@ -12,7 +12,7 @@ new one. What is asked of a cluster that is there, and is not so, is refused.
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -90,7 +90,7 @@ def _require_as_asked(folder: Path, there: ClusterMap, asked: Asked) -> None:
     )
 
 
-def _how_to_change(other: dict[str, tuple[int, int]]) -> str:
+def _how_to_change(other: Mapping[str, tuple[int | None, int | None]]) -> str:
     """What comes after its start; the number of RGs stays what it is."""
     words = {"osds": "--add ID", "replicas": "--replicas {}", "min_replicas": "--min-replicas {}"}
     said = [words[name].format(wanted) for name, (_, wanted) in other.items() if name in words]

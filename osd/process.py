@@ -17,11 +17,11 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import uvloop
 
@@ -62,6 +62,8 @@ MALLOC_OPTIONS = (
 DESCRIPTORS = 65_536
 """Files and connections that may be open at once, as far as the system allows."""
 
+T = TypeVar("T")
+
 _FULL = "Free space on that disk, then start the OSD again; `osdlog up` does so by itself."
 
 
@@ -101,12 +103,17 @@ class Ready(NamedTuple):
 
 def run(config: OsdConfig, on_ready: Callable[[Ready], None]) -> None:
     """Run an OSD until it is told to stop. Raises the `OsdlogError` that stopped it."""
+    serve(run_osd(config, on_ready))
+
+
+def serve(work: Coroutine[Any, Any, T]) -> T:
+    """Do this, of which `run_osd` is a part, in a process that is set up for an OSD."""
     sys.setswitchinterval(SWITCH_SECONDS)
     _keep_freed_memory()
     gc.set_threshold(GC_THRESHOLD, 20, 100)
     _raise_descriptors()
     try:
-        uvloop.run(run_osd(config, on_ready))
+        return uvloop.run(work)
     except DiskFull as error:
         raise DiskFull(error.what, _FULL) from error
 
@@ -135,7 +142,8 @@ async def run_osd(
     on_ready: Callable[[Ready], None],
     stopping: asyncio.Event | None = None,
 ) -> None:
-    """The same on a loop that runs; `stopping` ends it as a signal does."""
+    """The same on a loop that runs. Whoever gives `stopping` hears signals, and ends it so."""
+    signals = (signal.SIGINT, signal.SIGTERM) if stopping is None else ()
     stopping = stopping or asyncio.Event()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(WORKERS))
     with ExitStack() as opened:
@@ -162,7 +170,7 @@ async def run_osd(
         address = address_of(config.advertise or config.host, sock.getsockname()[1])
         ready = Ready(config.osd, address, str(directory.store), boot, log.caution)
         scrubber = Scrubber(shell, directory.scrub, config.rhythm)
-        running = _Running(config, shell, scrubber, stopping)
+        running = _Running(config, shell, scrubber, stopping, signals)
         await running.run(sock, ready, on_ready)
 
 
@@ -170,12 +178,18 @@ class _Running:
     """From the first connection to the last."""
 
     def __init__(
-        self, config: OsdConfig, shell: Shell, scrubber: Scrubber, stopping: asyncio.Event
+        self,
+        config: OsdConfig,
+        shell: Shell,
+        scrubber: Scrubber,
+        stopping: asyncio.Event,
+        signals: tuple[signal.Signals, ...],
     ) -> None:
         self._config = config
         self._shell = shell
         self._scrubber = scrubber
         self._stopping = stopping
+        self._signals = signals
 
     async def run(
         self, sock: socket.socket, ready: Ready, on_ready: Callable[[Ready], None]
@@ -207,7 +221,7 @@ class _Running:
 
     def _watch(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in self._signals:
             loop.add_signal_handler(number, self._stopping.set)
         if self._config.watch_parent is not None:
             os.set_blocking(self._config.watch_parent, False)
@@ -221,7 +235,7 @@ class _Running:
 
     def _unwatch(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in self._signals:
             loop.remove_signal_handler(number)
         if self._config.watch_parent is not None:
             loop.remove_reader(self._config.watch_parent)

@@ -17,6 +17,7 @@ from osd.cli.words import Words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from osd.cli.waiting import Changed
     from osd.client.answers import MapRecord
     from osd.client.async_client import AsyncClient
     from osd.client.losses import Loss
@@ -29,7 +30,7 @@ NAMED = 10
 
 def show(json: options.Json = False, log: options.Log = None) -> None:
     """Show the map as it is now."""
-    from osd.cli.output import say, say_json, table
+    from osd.cli.output import count, say, say_json, table
     from osd.cli.running import with_client
 
     async def work(client: "AsyncClient") -> "ClusterMap":
@@ -41,7 +42,7 @@ def show(json: options.Json = False, log: options.Log = None) -> None:
         return
     say(
         f"cluster {found.cluster}: epoch {found.epoch}, layout {found.layout},"
-        f" {found.rg_count} RGs, replicas {found.replicas}"
+        f" {count(found.rg_count, 'RG')}, replicas {found.replicas}"
     )
     rows = [_osd_row(osd) for _, osd in sorted(found.osds.items())]
     heads = ("osd", "state", "weight", "host/rack", "address", "store", "boot")
@@ -120,22 +121,29 @@ def apply(  # noqa: PLR0913, PLR0917 - its options
     """Change the map: all that is said here at once, or nothing of it."""
     from osd.cli.waiting import changed
 
-    async def change(client: "AsyncClient") -> "tuple[ClusterMap, ClusterMap]":
-        return await _apply(client, words, layout, reason, accept_loss=accept_loss)
+    async def change(client: "AsyncClient") -> "Changed":
+        return await _apply(client, words, layout, reason, accept_loss=accept_loss, json=json)
 
     changed(change, log, wait=wait, json=json, deadline=deadline)
 
 
 async def _apply(
-    client: "AsyncClient", words: Words, layout: int | None, reason: str, *, accept_loss: bool
-) -> "tuple[ClusterMap, ClusterMap]":
+    client: "AsyncClient",
+    words: Words,
+    layout: int | None,
+    reason: str,
+    *,
+    accept_loss: bool,
+    json: bool,
+) -> "Changed":
     import asyncio
 
     from eventlog.ids import Layout
     from eventlog.map_events import StoreWrittenOff
     from osd.cli.change_words import changes_of
     from osd.cli.pin_words import homes_for
-    from osd.cli.retiring import name_lost, require_acceptable
+    from osd.cli.retiring import require_acceptable
+    from osd.cli.waiting import Changed
     from osd.client.async_client import user
 
     homes = await homes_for(client, words.pin)
@@ -146,12 +154,11 @@ async def _apply(
     if retired:
         log = client.log
         lost = await asyncio.to_thread(
-            require_acceptable, log, before, retired, accept_loss=accept_loss
+            require_acceptable, log, before, retired, accept_loss=accept_loss, json=json
         )
     made_for = before.layout if layout is None else Layout(layout)
     after = await client.change_map(changes, layout=made_for, reason=reason, author=author)
-    name_lost(lost)
-    return before, after
+    return Changed(before, after, lost)
 
 
 def bump(
@@ -166,13 +173,13 @@ def bump(
     """Raise the epoch: heals RGs that were claimed under a map that is gone."""
     from eventlog.ids import Layout
     from eventlog.map_events import EpochBumped
-    from osd.cli.waiting import changed
+    from osd.cli.waiting import Changed, changed
 
-    async def change(client: "AsyncClient") -> "tuple[ClusterMap, ClusterMap]":
+    async def change(client: "AsyncClient") -> "Changed":
         before = await client.map()
         made_for = before.layout if layout is None else Layout(layout)
         bumped = EpochBumped(to=to)
-        return before, await client.change_map([bumped], layout=made_for, reason=reason)
+        return Changed(before, await client.change_map([bumped], layout=made_for, reason=reason))
 
     changed(change, log, wait=False, json=json)
 

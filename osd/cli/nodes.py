@@ -11,6 +11,10 @@ import typer
 from osd.cli import node_options, options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from osd.client.losses import Loss
+    from osd.core.membership import Rebuild
     from osd.core.scrubbing import Rhythm
     from osd.process import Ready
 
@@ -37,7 +41,7 @@ def init(
 ) -> None:
     """Make a new cluster: its log, and the first event of its map."""
     from eventlog.open import open_log
-    from osd.cli.output import note, say_json
+    from osd.cli.output import count, note, say_json
     from osd.client.async_client import user
     from osd.config import log_url
     from osd.founding import Shape, found
@@ -50,7 +54,7 @@ def init(
     if json:
         say_json({"cluster": made.cluster, "log": url, "rgs": made.rg_count})
         return
-    note(f"cluster {made.cluster} of {made.rg_count} RGs is at {url}")
+    note(f"cluster {made.cluster} of {count(made.rg_count, 'RG')} is at {url}")
     note("next: osdlog map apply --add 0, then osdlog osd --id 0 --data DIR")
 
 
@@ -75,24 +79,30 @@ def osd(  # noqa: PLR0913, PLR0917 - its options
 ) -> None:
     """Run one OSD until it is told to stop."""
     from eventlog.ids import OsdId, osd_name
-    from osd.cli.output import note, say_json
+    from osd.cli.output import as_data, note, say_json
+    from osd.cli.retiring import note_lost, say_losses
     from osd.config import log_url
     from osd.core.scrubbing import Rhythm
     from osd.process import OsdConfig, run
 
     def on_ready(ready: "Ready") -> None:
         if json:
-            say_json(ready)
+            say_json(as_data(ready) | ({"lost": lost} if lost else {}))
         else:
             _warn(ready.caution)
             note(f"{osd_name(ready.osd)} serves at {ready.address} as {ready.store}")
 
     url = log_url(log)
-    word = None
+    word: Rebuild | None = None
+    lost: Sequence[Loss] = ()
     if rebuild:
         from osd.cli.rebuilding import require_rebuildable
 
-        word = require_rebuildable(url, OsdId(osd_id), reason, accept_loss=accept_loss)
+        number = OsdId(osd_id)
+        word, lost = require_rebuildable(url, number, reason, accept_loss=accept_loss, json=json)
+        note_lost(lost)
+        if not json:
+            say_losses(lost)
     config = OsdConfig(
         osd=OsdId(osd_id),
         data=data,

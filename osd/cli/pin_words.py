@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from eventlog.errors import BadName
 from eventlog.ids import Micros, OsdId, RgId, parse_osd, parse_rg, rg_name
 from eventlog.map_events import MapChange, MapChanged, RgPinned, RgUnpinned
+from osd.client.known import known_rg
 from osd.errors import Refused
 from projections.cluster_map import ClusterMap, Refusal
 from projections.map_fold import fold
@@ -38,9 +39,12 @@ def needs_homes(pin: Sequence[str]) -> bool:
 
 async def homes_for(client: "AsyncClient", pin: Sequence[str]) -> Homes | None:
     """Where RGs are, if these words need it."""
+    from osd.cli.progress import rated_counter
+
     if not needs_homes(pin):
         return None
-    surveyed = await client.survey()
+    with rated_counter("measuring", "events") as progress:
+        surveyed = await client.survey(progress)
     return homes_of(surveyed.map, surveyed.survey.stats)
 
 
@@ -114,10 +118,11 @@ def _frozen(
     if not texts:
         return
     assert homes is not None, "whoever freezes RGs has looked where they are"
-    rgs = list(map(RgId, range(seen.rg_count))) if ALL in texts else [*map(parse_rg, texts)]
-    if absent := [rg for rg in rgs if not 0 <= rg < seen.rg_count]:
-        hint = f"The cluster has {seen.rg_count} RGs, from 0 on."
-        raise Refused(f"there is no {rg_name(absent[0])}", hint)
+    rgs = (
+        list(map(RgId, range(seen.rg_count)))
+        if ALL in texts
+        else [known_rg(seen, parse_rg(text)) for text in texts]
+    )
     stay = {rg: tuple(osd for osd in osds if osd not in leaving) for rg, osds in homes.items()}
     found = list(freeze(rgs, stay, _with(seen, beside)))
     if not found:

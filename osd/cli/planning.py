@@ -16,9 +16,9 @@ from osd.cli.words import Words
 
 if TYPE_CHECKING:
     from eventlog.ids import Epoch
+    from osd.cli.waiting import Changed
     from osd.client.async_client import AsyncClient
     from osd.client.planning import Planned, Undoing
-    from projections.cluster_map import ClusterMap
 
 LISTED = 12
 """Changes that an undo lists; the rest are counted."""
@@ -67,6 +67,7 @@ async def _plan(client: "AsyncClient", words: Words, layout: int | None) -> "Pla
     from eventlog.ids import Layout
     from osd.cli.change_words import changes_of
     from osd.cli.pin_words import needs_homes
+    from osd.cli.progress import rated_counter
     from osd.client.async_client import user
     from osd.client.planning import map_with, planned
     from projections.pinning import homes_of
@@ -76,7 +77,8 @@ async def _plan(client: "AsyncClient", words: Words, layout: int | None) -> "Pla
     if not needs_homes(words.pin):
         changes = changes_of(words, now, user() or "unknown", "")
         map_with(now, changes, made_for)  # what is refused need not be measured
-    surveyed = await client.survey()
+    with rated_counter("measuring", "events") as progress:
+        surveyed = await client.survey(progress)
     made_for = surveyed.map.layout if layout is None else Layout(layout)
     homes = homes_of(surveyed.map, surveyed.survey.stats)
     changes = changes_of(words, surveyed.map, user() or "unknown", "", homes)
@@ -148,12 +150,13 @@ def undo(  # noqa: PLR0913, PLR0917 - its options
     log: options.Log = None,
 ) -> None:
     """Show the change that takes back the last one, or brings back an earlier map; or do it."""
+    from osd.cli.progress import rated_counter
     from osd.cli.running import with_client
     from osd.cli.waiting import changed
 
     if yes:
 
-        async def change(client: "AsyncClient") -> "tuple[ClusterMap, ClusterMap]":
+        async def change(client: "AsyncClient") -> "Changed":
             return await _undo(client, epoch, layout, reason, json=json)
 
         changed(change, log, wait=wait, json=json, deadline=deadline)
@@ -164,7 +167,9 @@ def undo(  # noqa: PLR0913, PLR0917 - its options
 
         found = await client.undo_map(_epoch(epoch))
         made_for = found.seen.layout if layout is None else Layout(layout)
-        return found, await client.plan_map(found.changes, layout=made_for)
+        with rated_counter("measuring", "events") as progress:
+            planned = await client.plan_map(found.changes, layout=made_for, progress=progress)
+        return found, planned
 
     found, planned = with_client(log, work)
     named = f" {epoch}" if epoch is not None else ""
@@ -182,15 +187,17 @@ def _epoch(epoch: int | None) -> "Epoch | None":
 
 async def _undo(
     client: "AsyncClient", epoch: int | None, layout: int | None, reason: str, *, json: bool
-) -> "tuple[ClusterMap, ClusterMap]":
+) -> "Changed":
     from eventlog.ids import Layout
+    from osd.cli.waiting import Changed
 
     found = await client.undo_map(_epoch(epoch))
     if not json:
         _say_undoing(found)
     made_for = found.seen.layout if layout is None else Layout(layout)
     why = reason or _undone(found)
-    return found.seen, await client.change_map(found.changes, layout=made_for, reason=why)
+    after = await client.change_map(found.changes, layout=made_for, reason=why)
+    return Changed(found.seen, after)
 
 
 def _undone(found: "Undoing") -> str:
@@ -201,12 +208,12 @@ def _undone(found: "Undoing") -> str:
 
 def _say_undoing(found: "Undoing") -> None:
     from eventlog.telling import tell_change
-    from osd.cli.output import note
+    from osd.cli.output import count, note
 
     note(f"{_undone(found)}:")
     for change in found.changes[:LISTED]:
         note(f"    {tell_change(change)}")
     if len(found.changes) > LISTED:
-        note(f"    and {len(found.changes) - LISTED:,} changes more")
+        note(f"    and {count(len(found.changes) - LISTED, 'change')} more")
     for line in found.impossible:
         note(f"caution: {line}")

@@ -33,12 +33,14 @@ class Row(NamedTuple):
 def plan_sequence(which: str, *, json: bool, log: str | None) -> None:
     """Show the sequence."""
     from osd.cli.output import note, say_json, table
+    from osd.cli.progress import rated_counter
     from osd.cli.running import with_client
     from projections.map_sequence import steps_of
 
     async def work(client: "AsyncClient") -> "tuple[Row, Surveyed]":
         row = await _row(client, which)
-        return row, await client.survey()
+        with rated_counter("measuring", "events") as progress:
+            return row, await client.survey(progress)
 
     row, surveyed = with_client(log, work)
     found = steps_of(row.maps, surveyed.survey.stats, row.known)

@@ -7,9 +7,9 @@ is redrawn; as JSON every look is a line; elsewhere a line is said now and then.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eventlog.errors import BadName
 from eventlog.ids import osd_name
@@ -21,6 +21,7 @@ from osd.cli.output import (
     note,
     say_json,
 )
+from osd.cli.retiring import note_lost, say_losses
 from osd.cli.running import with_client
 from osd.client.settling import CLEAN, Settling
 from osd.errors import Unavailable
@@ -29,6 +30,7 @@ from projections.progress import Progress, Sample, progress_of
 
 if TYPE_CHECKING:
     from osd.client.async_client import AsyncClient
+    from osd.client.losses import Loss
     from projections.cluster_map import ClusterMap
 
 LOOK_S = 0.5
@@ -36,8 +38,17 @@ LOOK_S = 0.5
 TELL_S = 10.0
 """Between two lines where none is redrawn."""
 
-Change = Callable[["AsyncClient"], Awaitable["tuple[ClusterMap, ClusterMap]"]]
-"""Makes a change and gives the maps before and after it."""
+
+class Changed(NamedTuple):
+    """A change of the map that was accepted."""
+
+    before: "ClusterMap"
+    after: "ClusterMap"
+    lost: "Sequence[Loss]" = ()
+    """What is given up with stores that it retired."""
+
+
+Change = Callable[["AsyncClient"], Awaitable[Changed]]
 
 
 def changed(
@@ -49,9 +60,9 @@ def changed(
     made: list[ClusterMap] = []
 
     async def work(client: "AsyncClient") -> None:
-        before, after = await change(client)
+        before, after, lost = await change(client)
         made.append(after)
-        _say_change(before, after, json=json)
+        _say_change(before, after, lost, json=json)
         if wait:
             await _wait(client, before, after, deadline, json=json)
 
@@ -68,6 +79,17 @@ def changed(
 
 def progress_line(now: Settling, progress: Progress) -> str:
     """How far it is, in one line."""
+    said = moved_words(progress)
+    waits = [f"{number} {state}" for state, number in now.states.items() if state != CLEAN]
+    if waits:
+        said += f"; RGs: {', '.join(waits)}"
+    if now.unstarted:
+        said += f"; {', '.join(map(osd_name, now.unstarted))} must start"
+    return said
+
+
+def moved_words(progress: Progress) -> str:
+    """`12 of 40 objects, 1.2 MB of 4 MB, 600 kB/s, about 5 s left`."""
     moved, left = progress.moved, progress.remaining
     objects, size = moved.objects + left.objects, moved.size + left.size
     said = (
@@ -77,11 +99,6 @@ def progress_line(now: Settling, progress: Progress) -> str:
     if left.objects and progress.left_s is not None:
         speed = f"{bytes_words(round(progress.bytes_per_s))}/s"
         said += f", {speed}, about {duration_words(progress.left_s)} left"
-    waits = [f"{number} {state}" for state, number in now.states.items() if state != CLEAN]
-    if waits:
-        said += f"; RGs: {', '.join(waits)}"
-    if now.unstarted:
-        said += f"; {', '.join(map(osd_name, now.unstarted))} must start"
     return said
 
 
@@ -95,7 +112,7 @@ async def _wait(
 ) -> None:
     awaited = [osd for osd in after.osds if osd not in before.osds]
     began, samples = time.monotonic(), []
-    with _shown(json=json) as show:
+    with shown(json=json) as show:
         while True:
             now = await client.settling(awaited)
             at_ms = round(1_000 * (time.monotonic() - began))
@@ -115,7 +132,7 @@ async def _wait(
 
 
 @contextmanager
-def _shown(*, json: bool) -> Iterator[Callable[[str], None]]:
+def shown(*, json: bool = False) -> Iterator[Callable[[str], None]]:
     """Where a line of progress goes."""
     stderr = console(is_stderr=True)
     if json:
@@ -161,19 +178,28 @@ def _data(now: Settling, progress: Progress, at_ms: int) -> dict[str, Any]:
     }
 
 
-def _say_change(before: "ClusterMap", after: "ClusterMap", *, json: bool) -> None:
+def _say_change(
+    before: "ClusterMap", after: "ClusterMap", lost: "Sequence[Loss]", *, json: bool
+) -> None:
+    note_lost(lost)
     if json:
-        say_json({"epoch": after.epoch, "layout": after.layout})
-    elif before.layout == after.layout:
-        note(f"epoch {after.epoch}; the layout stays {after.layout}{_until_when(before, after)}")
+        found = {"epoch": after.epoch, "layout": after.layout}
+        say_json(found | ({"lost": lost} if lost else {}))
     else:
-        note(f"epoch {after.epoch}, layout {after.layout}; `osdlog status` shows what moves")
+        say_losses(lost)
+        note(_what_changed(before, after))
     is_awaited = any(osd.is_in and osd.store is None for osd in after.osds.values())
     if not candidates(after) and not is_awaited:
         note(
             f"caution: {count(after.rg_count, 'RG')} are placed nowhere, no OSD is in: nothing"
             " can be stored, and none becomes clean. `osdlog map apply --in ID` puts one in"
         )
+
+
+def _what_changed(before: "ClusterMap", after: "ClusterMap") -> str:
+    if before.layout == after.layout:
+        return f"epoch {after.epoch}; the layout stays {after.layout}{_until_when(before, after)}"
+    return f"epoch {after.epoch}, layout {after.layout}; `osdlog status` shows what moves"
 
 
 def _until_when(before: "ClusterMap", after: "ClusterMap") -> str:

@@ -50,6 +50,7 @@ from projections.cluster_map import ClusterMap, Osd
 if TYPE_CHECKING:
     from osd.client.explaining import Explained
     from osd.client.exporting import Exported
+    from osd.client.past import Progress
     from osd.client.planning import AcceptedChange, Planned, Undoing
     from osd.client.settling import Settling
     from osd.client.surveying import Surveyed
@@ -185,6 +186,14 @@ class AsyncClient:
             return await asyncio.to_thread(exporting.rg_report, self._log, rg)
         return await self._questions.rg(rg)
 
+    async def rgs_at(self, osd: Osd) -> Sequence[Facts]:
+        """Every RG that the OSD follows, as it sees it, primary or not. Raises `Unavailable`."""
+        return await self._questions.rgs_at(osd)
+
+    async def rg_at(self, osd: OsdId, rg: RgId) -> Facts | str:
+        """One RG as this OSD sees it, primary or not; else why there is no answer."""
+        return await self._questions.rg_at(osd, rg)
+
     async def explain(self, rg: RgId, step: Callable[[int], None] = lambda _: None) -> "Explained":
         """Why an RG is as it is, who must act next, and what led here."""
         from osd.client import exporting
@@ -270,21 +279,28 @@ class AsyncClient:
         """The map as the log has it now."""
         return await asyncio.to_thread(self._reader.refresh)
 
-    async def survey(self) -> "Surveyed":
-        """How much each RG has and how full each disk is, as the OSDs say, else the log."""
+    async def survey(self, progress: "Progress | None" = None) -> "Surveyed":
+        """How much each RG has and how full each disk is, as the OSDs say, else the log.
+
+        `progress` is told how far the log is read, where it is.
+        """
         from osd.client.surveying import put_together
 
         statuses, rows = await asyncio.gather(self.status(), self.rgs())
         now = await self.map()
-        return await asyncio.to_thread(put_together, statuses, rows, self._log, now)
+        return await asyncio.to_thread(put_together, statuses, rows, self._log, now, progress)
 
     async def plan_map(
-        self, changes: Sequence[MapChange], *, layout: Layout | None = None
+        self,
+        changes: Sequence[MapChange],
+        *,
+        layout: Layout | None = None,
+        progress: "Progress | None" = None,
     ) -> "Planned":
         """What these changes would move; `Refused` says what contradicts what."""
         from osd.client.planning import planned
 
-        surveyed = await self.survey()
+        surveyed = await self.survey(progress)
         made_for = surveyed.map.layout if layout is None else layout
         return await asyncio.to_thread(planned, surveyed, changes, made_for)
 

@@ -5,14 +5,16 @@ with its version, and with who had the last copies that counted. A store that
 the map has retired has none, also where no primary has said so yet to the RG.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from eventlog.ids import Position, RgId, Store, Version
+from eventlog.ids import Micros, Partition, Position, RgId, Store, Version
 from eventlog.log import Log
+from osd.client.moments import moment_of
+from osd.client.past import Progress, fold_past
 from osd.client.replay import Replay, Told
 from projections.cluster_map import ClusterMap, Retirement
-from projections.rg_state import Entry
+from projections.rg_state import Entry, RgState
 
 
 class Loss(NamedTuple):
@@ -38,27 +40,48 @@ class Losses(NamedTuple):
 
 
 def find_losses(
-    log: Log, cluster_map: ClusterMap, without: frozenset[Store] = frozenset()
+    log: Log,
+    cluster_map: ClusterMap,
+    without: frozenset[Store] = frozenset(),
+    progress: Progress | None = None,
 ) -> Losses:
     """What is lost already, and what would be without these stores; both by name."""
     retired = cluster_map.retired
-    replay = Replay(log, cluster_map)
-    last: dict[tuple[RgId, str], tuple[tuple[Store, ...], Position]] = {}
-    for told in replay.fold_all():
-        for name, was in _lost_by(told):
-            last[told.event.rg, name] = (was, told.position)
+    now = moment_of(log, None, Micros(0))
+    unheld: list[tuple[RgId, str, Entry]] = []
     lost, would_be = [], []
-    for rg, projection in replay.rgs.items():
+    for rg, projection in fold_past(log, now, cluster_map.skipped, None, progress).items():
+        if not _may_lose(projection.state, without.union(retired)):
+            continue
         for name, entry in projection.names():
             holders = entry.holders()
             good = tuple(store for store in holders if store not in retired)
             if entry.is_unheld:
-                lost.append(_loss(rg, name, entry, *last[rg, name]))
+                unheld.append((rg, name, entry))
             elif holders and not good:
                 lost.append(_loss(rg, name, entry, _retired_last(holders, retired), None))
             elif good and without.issuperset(good):
                 would_be.append(_loss(rg, name, entry, good, None))
+    last = _last_holders(log, cluster_map, {rg for rg, _, _ in unheld})
+    lost += [_loss(rg, name, entry, *last[rg, name]) for rg, name, entry in unheld]
     return Losses(_by_name(lost), _by_name(would_be))
+
+
+def _may_lose(state: RgState, gone: frozenset[Store]) -> bool:
+    """Whether its objects need be looked at."""
+    return bool(state.unheld) or any(state.ledger(store).held for store in gone)
+
+
+def _last_holders(
+    log: Log, cluster_map: ClusterMap, rgs: Collection[RgId]
+) -> Mapping[tuple[RgId, str], tuple[tuple[Store, ...], Position]]:
+    """Of the objects of these RGs that have no good copy: who had the last, and until when."""
+    partitions = sorted({Partition(rg % log.identity.partitions) for rg in rgs})
+    last: dict[tuple[RgId, str], tuple[tuple[Store, ...], Position]] = {}
+    for told in Replay(log, cluster_map, partitions).fold_all():
+        for name, was in _lost_by(told):
+            last[told.event.rg, name] = (was, told.position)
+    return last
 
 
 def _lost_by(told: Told) -> Iterable[tuple[str, tuple[Store, ...]]]:

@@ -9,10 +9,11 @@ where it does not answer.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from eventlog.ids import OsdId, Partition, RgId, parse_store
+from eventlog.ids import Micros, OsdId, RgId, parse_store
 from eventlog.log import Log
 from osd.client.answers import Facts, OsdStatus, RgRow
-from osd.client.replay import Replay
+from osd.client.moments import moment_of
+from osd.client.past import Progress, fold_past
 from projections.cluster_map import ClusterMap
 from projections.map_plan import Disk, Survey, Transfer
 from projections.rg_stats import RgStat, stats_of
@@ -31,11 +32,15 @@ class Surveyed(NamedTuple):
 
 
 def put_together(
-    statuses: Sequence[OsdStatus], rows: Sequence[RgRow], log: Log, cluster_map: ClusterMap
+    statuses: Sequence[OsdStatus],
+    rows: Sequence[RgRow],
+    log: Log,
+    cluster_map: ClusterMap,
+    progress: Progress | None = None,
 ) -> Surveyed:
-    """What OSDs and primaries said, and the log of what they did not."""
+    """What OSDs and primaries said, and the log of what they did not; `progress` is of the log."""
     unsaid = [row.rg for row in rows if row.said is None or "held" not in row.said]
-    by_log = stats_by_log(log, cluster_map, unsaid) if unsaid else []
+    by_log = stats_by_log(log, cluster_map, unsaid, progress) if unsaid else []
     stats = stats_of(cluster_map, [*stats_said(rows), *by_log])
     started = [one for one in statuses if one.osd.store is not None]
     silent = tuple(one.osd.osd for one in started if one.said is None)
@@ -43,16 +48,16 @@ def put_together(
     return Surveyed(found, cluster_map, silent, len(unsaid))
 
 
-def stats_by_log(log: Log, cluster_map: ClusterMap, rgs: Sequence[RgId]) -> list[RgStat]:
+def stats_by_log(
+    log: Log, cluster_map: ClusterMap, rgs: Sequence[RgId], progress: Progress | None = None
+) -> list[RgStat]:
     """What the log alone says of these RGs: their partitions are folded from the start."""
-    wanted = {*rgs}
-    partitions = sorted({Partition(rg % log.identity.partitions) for rg in rgs})
-    replay = Replay(log, cluster_map, partitions)
-    for _ in replay.fold_all():
-        pass
+    now = moment_of(log, None, Micros(0))
+    folded = fold_past(log, now, cluster_map.skipped, rgs, progress)
+    states = ((rg, found.state) for rg, found in sorted(folded.items()))
     return [
         RgStat(rg, state.live, state.size, {s: it.held for s, it in state.ledgers.items()})
-        for rg, state in ((rg, replay.rgs[rg].state) for rg in sorted(wanted & replay.rgs.keys()))
+        for rg, state in states
     ]
 
 

@@ -53,6 +53,13 @@ def test_retired_one_by_one_they_lose_what_they_lose_together(cluster: Cluster) 
     assert (then.name, then.holders) == ("a", (SECOND,))
 
 
+def test_whoever_waits_for_losses_is_told_how_far_it_is(cluster: Cluster) -> None:
+    told: list[tuple[int, int]] = []
+    find_losses(cluster.log, cluster.map, progress=lambda done, count: told.append((done, count)))
+    assert told
+    assert told[-1][0] == told[-1][1] > 0
+
+
 def test_what_only_retired_stores_have_is_lost_and_the_last_of_them_is_named(
     cluster: Cluster,
 ) -> None:
