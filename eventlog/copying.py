@@ -50,10 +50,11 @@ def plan_copy(source: Log, target: Log) -> Plan:
             f" {tuple(source.identity)}",
             "Copy to a new log, or to one that is a copy of this one.",
         )
-    places = all_places(source.identity)
-    # Schemas last: a record that is copied has its schema in the catalogue that is.
-    ends = dict(source.end_offsets(place for place in places if place[0] is not Topic.SCHEMAS))
-    ends |= source.end_offsets(place for place in places if place[0] is Topic.SCHEMAS)
+    places = list(all_places(source.identity))
+    ends: dict[TopicPartition, Offset] = {}
+    # A claim that is copied has its map in the map that is, and a record its schema.
+    for topic in (Topic.RG, Topic.MAP, Topic.SCHEMAS):
+        ends |= source.end_offsets(place for place in places if place[0] is topic)
     return Plan(ends, sum(ends.values()))
 
 

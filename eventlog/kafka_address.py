@@ -40,6 +40,8 @@ TEXTS = frozenset(
 OPTIONS = SECRETS | NUMBERS | SWITCHES | FILES | TEXTS
 """All but the numbers mean what kafka-python says of its options of the same name."""
 
+PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+
 _HINT = "Write kafka://HOST:PORT[,HOST:PORT]/CLUSTER, as in kafka://localhost:9092/main."
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*):([0-9]{1,5})")
 _CLUSTER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -84,6 +86,7 @@ def parse_kafka(url: str, environment: Mapping[str, str] | None = None) -> Kafka
     options = _in_environment(os.environ if environment is None else environment) | given
     open_ones = {name: value for name, value in given.items() if name not in SECRETS}
     checked = {name: _checked(name, value) for name, value in sorted(options.items())}
+    _require_protocol(checked)
     return KafkaAddress(
         servers=tuple(_server(server) for server in servers.split(",")),
         cluster=cluster,
@@ -131,6 +134,24 @@ def _in_query(query: str) -> dict[str, str]:
 def _in_environment(environment: Mapping[str, str]) -> dict[str, str]:
     found = {name: environment.get(variable(name)) for name in OPTIONS}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _require_protocol(options: Mapping[str, Any]) -> None:
+    """Raise `BadName` where an option means nothing, since the protocol has no such part."""
+    protocol = options.get("security_protocol", "PLAINTEXT")
+    if protocol not in PROTOCOLS:
+        raise BadName(
+            f"security_protocol cannot be {protocol!r}", f"There are {', '.join(PROTOCOLS)}."
+        )
+    for name in sorted(options):
+        part = name.partition("_")[0].upper()
+        if part in ("SSL", "SASL") and part not in protocol.split("_"):
+            fit = " or ".join(each for each in PROTOCOLS if part in each.split("_"))
+            raise BadName(
+                f"{name} means nothing with security_protocol={protocol}: nothing would be "
+                f"{'encrypted' if part == 'SSL' else 'asked for'}",
+                f"Say security_protocol={fit} too, or leave {name} out.",
+            )
 
 
 def _checked(name: str, value: str) -> Any:

@@ -40,6 +40,7 @@ class Meaning(Enum):
     MISSING = "there is no such log"
     REPLACED = "the log was truncated or replaced"
     CORRUPT = "bytes of the log are damaged"
+    COMPRESSED = "records of the log are compressed, and this program lacks their codec"
     TAKEN = "there is something already"
     UNFIT = "the brokers cannot keep such a log"
     UNEXPECTED = "the brokers answered what they should not"
@@ -54,6 +55,7 @@ _KIND: Mapping[Meaning, type[LogError]] = {
     Meaning.MISSING: LogMissing,
     Meaning.REPLACED: LogReplaced,
     Meaning.CORRUPT: LogCorrupt,
+    Meaning.COMPRESSED: WrongLog,
     Meaning.TAKEN: WrongLog,
     Meaning.UNFIT: WrongLog,
     Meaning.UNEXPECTED: LogUnavailable,
@@ -70,6 +72,10 @@ _HINT: Mapping[Meaning, str] = {
         "It was truncated or replaced: check its address; if it is right, rebuild from the log."
     ),
     Meaning.CORRUPT: "Restore the topic from another replica or from a copy of the log.",
+    Meaning.COMPRESSED: (
+        "Set compression.type=producer on the log's topics; to read what was compressed, install "
+        "lz4, python-snappy or zstandard, whichever it is, beside this program."
+    ),
     Meaning.TAKEN: "Use another name for the log, or the log that is there.",
     Meaning.UNFIT: "Kafka 2.4 or later is needed; see its own log for what it refused.",
     Meaning.UNEXPECTED: "It is tried again; if it stays, see the brokers' own log.",
@@ -154,9 +160,8 @@ TABLE: Mapping[Meaning, tuple[type[Exception], ...]] = {
         client.CorruptRecordError,
         client.InvalidRecordError,
         client.InvalidRecordStateError,
-        client.UnsupportedCodecError,
-        client.UnsupportedCompressionTypeError,
     ),
+    Meaning.COMPRESSED: (client.UnsupportedCodecError, client.UnsupportedCompressionTypeError),
     Meaning.TAKEN: (client.DuplicateResourceError, client.TopicAlreadyExistsError),
     Meaning.UNFIT: (
         client.FeatureUpdateFailedError,

@@ -78,6 +78,7 @@ class KafkaLog:
         with in_our_words(address), closing(make_admin(address)) as admin:
             there = describe(admin, address)
             make_topics(admin, address, identity)
+            check_topics(admin, address, identity)  # also those that an interrupted making left
         if there:
             _require_empty(address, identity)
         _write_identity(address, identity)

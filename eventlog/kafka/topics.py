@@ -34,6 +34,7 @@ _COMPACTED = {"cleanup.policy": "compact"}
 _ALWAYS = {
     "message.timestamp.type": "LogAppendTime",
     "unclean.leader.election.enable": "false",
+    "compression.type": "producer",  # which compresses nothing: not every reader has every codec
 }
 
 

@@ -65,7 +65,7 @@ class Speaker:
         self._may_have_unknown = False
         """Whether the disk was seen to have what the log does not know of."""
         self._is_unclean = False
-        """Whether the holdings were stated while bytes were here that are no copy and never will."""
+        """Whether the holdings were stated while bytes of the past were here or on their way."""
         self._retry_at = 0
         self._imported: dict[Store | None, set[Version]] = {}
         self._erased: set[Version] = set()
@@ -172,13 +172,7 @@ class Speaker:
             return
         if self._must_settle is None:
             self._must_settle = self._may_have_spoken()
-        if self._is_unclean and not self._group.custody.has_outlived:
-            self._is_unclean = False
-            self.want_holdings()
-        if self._lost:
-            self._lost = {v: body for v, body in self._lost.items() if self._is_held_as(v, body)}
-        if self._gone:
-            self._gone = {version for version in self._gone if self._is_missing(version)}
+        self._look_again()
         if self.is_silent:
             self._compare()
         if not self._has_stated:
@@ -215,6 +209,16 @@ class Speaker:
             for version, _ in list(self._group.disk.imported()):
                 if not self.is_saying(version):
                     self._group.custody.judge_import(version)
+
+    def _look_again(self) -> None:
+        """What was to be said may be over by now."""
+        if self._is_unclean and not self._group.custody.has_outlived:
+            self._is_unclean = False
+            self.want_holdings()
+        if self._lost:
+            self._lost = {v: body for v, body in self._lost.items() if self._is_held_as(v, body)}
+        if self._gone:
+            self._gone = {version for version in self._gone if self._is_missing(version)}
 
     def _lose_again(self, failed: Statement | None) -> None:
         """No comparison would find again that bytes are bad, so that is not forgotten."""

@@ -85,13 +85,15 @@ def test_what_the_file_says_of_kafka_goes_to_the_environment(tmp_path: Path, qui
 def test_the_environment_wins_over_the_file_and_the_address_over_both(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: None
 ) -> None:
-    (tmp_path / "osdlog.toml").write_text('[kafka]\nsasl_plain_password = "file"\n')
+    login = {"security_protocol": "SASL_SSL"}
+    said = '[kafka]\nsecurity_protocol = "SASL_SSL"\nsasl_plain_password = "file"\n'
+    (tmp_path / "osdlog.toml").write_text(said)
     monkeypatch.setenv("OSDLOG_KAFKA_SASL_PLAIN_PASSWORD", "environment")
     url = log_url("kafka://h:1/c", tmp_path)
-    assert parse_kafka(url).security == {"sasl_plain_password": "environment"}
+    assert parse_kafka(url).security == login | {"sasl_plain_password": "environment"}
     url = log_url("kafka://h:1/c?sasl_plain_password=said", tmp_path)
     assert url == "kafka://h:1/c", "no list of processes shows it"
-    assert parse_kafka(url).security == {"sasl_plain_password": "said"}
+    assert parse_kafka(url).security == login | {"sasl_plain_password": "said"}
 
 
 @pytest.mark.parametrize("section", ["acks = 1", "ssl_cafile = []", "[[kafka.x]]"])

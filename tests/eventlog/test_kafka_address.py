@@ -47,6 +47,12 @@ def test_options_come_from_the_address_before_the_environment() -> None:
         ("kafka://h:1/c?replication_factor=0", "replication_factor cannot be '0'"),
         ("kafka://h:1/c?ssl_check_hostname=maybe", "ssl_check_hostname cannot be 'maybe'"),
         ("kafka://ann@h:1/c", "an address of Kafka names no user"),
+        ("kafka://h:1/c?security_protocol=TLS", "security_protocol cannot be 'TLS'"),
+        ("kafka://h:1/c?ssl_cafile=x", "ssl_cafile means nothing with security_protocol=PLAINTEXT"),
+        (
+            "kafka://h:1/c?security_protocol=SSL&sasl_mechanism=PLAIN",
+            "sasl_mechanism means nothing with security_protocol=SSL: nothing would be asked for",
+        ),
     ],
 )
 def test_what_cannot_be_an_address(url: str, what: str) -> None:
@@ -57,10 +63,13 @@ def test_what_cannot_be_an_address(url: str, what: str) -> None:
 
 
 def test_a_secret_is_used_and_never_shown() -> None:
-    url = f"kafka://h:1/c?sasl_plain_username=ann&sasl_plain_password={QUOTED}&ssl_password=x9y"
+    url = (
+        f"kafka://h:1/c?security_protocol=SASL_SSL&sasl_plain_username=ann"
+        f"&sasl_plain_password={QUOTED}&ssl_password=x9y"
+    )
     address = parse_kafka(url, {})
     assert address.security["sasl_plain_password"] == SECRET
-    assert address.url == "kafka://h:1/c?sasl_plain_username=ann"
+    assert address.url == "kafka://h:1/c?security_protocol=SASL_SSL&sasl_plain_username=ann"
     for shown in (address.url, repr(address), str(address), without_secrets(url)):
         assert "hunter2" not in shown
         assert "x9y" not in shown

@@ -14,7 +14,8 @@ from eventlog.errors import BadName, LogError, LogUnavailable, OsdlogError
 from eventlog.kafka.errors import MEANINGS, TABLE, explained, in_our_words, meaning_of
 from eventlog.kafka_address import parse_kafka
 
-ADDRESS = parse_kafka("kafka://h:1/c?sasl_plain_password=hunter2&sasl_plain_username=ann", {})
+LOGIN = "security_protocol=SASL_SSL&sasl_plain_password=hunter2&sasl_plain_username=ann"
+ADDRESS = parse_kafka(f"kafka://h:1/c?{LOGIN}", {})
 
 
 def client_errors() -> Iterator[type[Exception]]:

@@ -15,7 +15,11 @@ from eventlog.errors import LogMissing, WrongLog
 from eventlog.kafka import KafkaLog
 
 KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
-ALWAYS = {"message.timestamp.type": "LogAppendTime", "unclean.leader.election.enable": "false"}
+ALWAYS = {
+    "message.timestamp.type": "LogAppendTime",
+    "unclean.leader.election.enable": "false",
+    "compression.type": "producer",
+}
 
 
 @pytest.fixture
@@ -91,6 +95,16 @@ def test_making_a_log_that_was_interrupted_goes_on(
         log.append([entry(0, b"a")])
 
 
+def test_what_an_interrupted_making_left_for_other_partitions_uses_up_no_name(
+    broker: Broker, admin: KafkaAdminClient, cluster_name: str
+) -> None:
+    """The refused making says nothing that would stand in the way of the right one."""
+    admin.create_topics([NewTopic(f"{cluster_name}.rg", 8, 1, topic_configs=KEPT | ALWAYS)])
+    with pytest.raises(WrongLog, match=r"\.rg has 8 partitions, and was made with 4"):
+        KafkaLog.create(broker.url(cluster_name), IDENTITY._replace(partitions=4))
+    KafkaLog.create(broker.url(cluster_name), IDENTITY).close()
+
+
 def test_topics_of_that_name_with_other_settings_are_refused(
     broker: Broker, admin: KafkaAdminClient, cluster_name: str
 ) -> None:
@@ -109,6 +123,15 @@ def test_settings_that_were_changed_are_noticed(
     admin.alter_configs([changed])
     wanted = r"\.rg has retention\.ms=604800000, and must have retention\.ms=-1\. Set it back with"
     with pytest.raises(WrongLog, match=wanted):
+        KafkaLog(broker.url(cluster_name))
+
+
+def test_compression_is_noticed(broker: Broker, admin: KafkaAdminClient, cluster_name: str) -> None:
+    """Nobody here could read what a broker compresses by itself."""
+    KafkaLog.create(broker.url(cluster_name), IDENTITY).close()
+    zstd = {"compression.type": "zstd"}
+    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, f"{cluster_name}.rg", zstd)])
+    with pytest.raises(WrongLog, match=r"must have \S+=\S+\. Set it back with"):
         KafkaLog(broker.url(cluster_name))
 
 
