@@ -109,8 +109,8 @@ def test_what_is_no_address(url: str) -> None:
 
 def test_brokers_that_are_not_there() -> None:
     [free_port] = free_ports(1)
+    login = "security_protocol=SASL_PLAINTEXT&sasl_plain_password=hunter2"
     with pytest.raises(LogUnavailable) as caught:
-        login = "security_protocol=SASL_PLAINTEXT&sasl_plain_password=hunter2"
         open_log(f"kafka://127.0.0.1:{free_port}/main?{login}")
     wanted = f"the log main at 127.0.0.1:{free_port}: the brokers cannot be reached"
     assert caught.value.what.startswith(wanted)

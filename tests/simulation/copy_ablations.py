@@ -265,7 +265,7 @@ def _any_verdict(patch: MonkeyPatch) -> None:
 
 
 def _clean_at_once(patch: MonkeyPatch) -> None:
-    """Whoever states its holdings does not say that an import is here that nobody wants any more."""
+    """Whoever states its holdings does not say that an import of a past version is here."""
     patch.setattr(custody.Custody, "has_outlived", property(lambda _: False))
 
 
