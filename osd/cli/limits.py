@@ -23,26 +23,21 @@ PullsAtOnce = Annotated[
     int | None,
     typer.Option("--pulls", metavar="N", min=0, help="So many pulls at once; 0 stops them."),
 ]
-Rate = Annotated[
-    int | None,
-    typer.Option("--rate", metavar="BYTES/s", min=0, help="So many bytes; 0: no limit."),
-]
 
 
 def limits(
     osd: Only = None,
     pulls: PullsAtOnce = None,
-    rate: Rate = None,
+    rate: options.Rate = None,
     json: options.Json = False,
     log: options.Log = None,
 ) -> None:
     """Show or set what an OSD may import in the background; kept across restarts."""
     from osd.cli.output import note, say_json
     from osd.cli.running import with_client
-    from osd.core.pulls import MAX_PULLS, MAX_RATE
+    from osd.core.pulls import MAX_PULLS
 
     _require_at_most("--pulls", pulls, MAX_PULLS)
-    _require_at_most("--rate", rate, MAX_RATE)
     named = {"pulls": pulls, "rate": rate}
     wanted = {name: number for name, number in named.items() if number is not None}
 
@@ -95,12 +90,12 @@ def _show(answers: list[tuple[str, dict[str, Any]]]) -> None:
         (
             name,
             said["pulls"],
-            f"{said['rate']:,}" if said["rate"] else "no limit",
+            f"{bytes_words(said['rate'])}/s" if said["rate"] else "no limit",
             f"{said['under_way']['pulls']}, {bytes_words(said['under_way']['bytes'])}",
         )
         for name, said in answers
     ]
-    table(("osd", "pulls", "bytes/s", "under way"), rows, numbers=("pulls", "bytes/s"))
+    table(("osd", "pulls", "rate", "under way"), rows, numbers=("pulls", "rate"))
 
 
 def add_to(app: typer.Typer) -> None:

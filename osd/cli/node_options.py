@@ -27,7 +27,8 @@ DeepScrubEvery = Annotated[
     float, typer.Option("--deep-scrub-every", metavar="HOURS", min=0, help="Every byte.")
 ]
 ScrubRate = Annotated[
-    float, typer.Option("--scrub-rate", metavar="MB", min=0, help="A second; 0: no limit.")
+    float,
+    typer.Option("--scrub-rate", metavar="MB/s", min=0, max=options.MOST_MB_S, help="0: no limit."),
 ]
 Purge = Annotated[
     bool, typer.Option("--purge", help="No file has an erased body once the log says so; slower.")

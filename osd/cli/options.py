@@ -1,8 +1,9 @@
 """Options that several commands have.
 
-Rule: an option means the same wherever it stands.
+Rule: an option means the same wherever it stands. Rates are megabytes a second.
 """
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,20 @@ import typer
 
 MOST = 10**12
 """No epoch and no layout comes to more; a map that is there for good is not raised further."""
+MOST_MB_S = 100_000
+"""Faster than any disk, and too few for a number that was meant in bytes."""
+
+
+def bytes_a_second(text: str) -> int:
+    """`20`, `0.5` megabytes a second, in bytes; what is not 0 stays more than 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= MOST_MB_S:
+        raise typer.BadParameter(f"{text} is no rate: give MB a second, from 0 to {MOST_MB_S:,}")
+    return math.ceil(number * 1e6)
+
 
 Log = Annotated[
     str | None,
@@ -27,6 +42,16 @@ Database = Annotated[
         "--db",
         metavar="FILE",
         help="The audit database; else beside the log.",
+        show_default=False,
+    ),
+]
+Rate = Annotated[
+    int | None,
+    typer.Option(
+        "--rate",
+        metavar="MB/s",
+        parser=bytes_a_second,
+        help="So many MB a second at each OSD; 0: no limit.",
         show_default=False,
     ),
 ]

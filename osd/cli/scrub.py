@@ -45,10 +45,7 @@ def scrub(
         str | None, typer.Argument(metavar="[OSD]", help="Only this one.", show_default=False)
     ] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Read every byte.")] = False,
-    rate: Annotated[
-        float | None,
-        typer.Option("--rate", metavar="MB", min=0, help="So many MB a second each; 0: no limit."),
-    ] = None,
+    rate: options.Rate = None,
     last: Annotated[
         bool, typer.Option("--last", help="Begin nothing: show what the last ones found.")
     ] = False,
@@ -65,7 +62,6 @@ def scrub(
     from osd.cli.running import with_client
 
     wanted = None if osd is None else parse_osd(osd)
-    bytes_s = None if rate is None else int(rate * 1_000_000)
 
     async def work(client: "AsyncClient") -> Scrubbed:
         osds = await _osds(client, wanted)
@@ -73,7 +69,7 @@ def scrub(
             return await _last(client, osds)
         with counter("scrubbing") as tell:
             scrubbing = _Scrubbing(client, osds, deadline, tell)
-            return await scrubbing.run(deep=deep, bytes_s=bytes_s)
+            return await scrubbing.run(deep=deep, bytes_s=rate)
 
     found = with_client(log, work)
     _print(found, json=json)
