@@ -2,7 +2,8 @@
 
 Rule: a concern says in one sentence what would be, and with which numbers. It
 is grave where the change should not be made as it is: a disk has no room, a
-domain alone has what was spread, writes stop, or last copies are given up.
+domain alone has what was spread, reads or writes stop, or last copies are given
+up. An OSD is up or down as the map says once it is changed.
 Anything else is a caution. What is not known is a caution too, never a guess.
 
 What is not here: what moves (see `projections.map_plan`).
@@ -32,6 +33,8 @@ class Concern(NamedTuple):
 
     is_grave: bool
     what: str
+    is_loss: bool = False
+    """Last copies are given up."""
 
 
 def concerns(plan: MapPlan, stats: RgStats) -> tuple[Concern, ...]:
@@ -39,10 +42,12 @@ def concerns(plan: MapPlan, stats: RgStats) -> tuple[Concern, ...]:
     found = (
         *_disks(plan),
         *_lengths(plan),
+        *_silence(plan),
         *_domains(plan),
         *_last_copies(plan, stats),
         *_sources(plan, stats),
         *_unstarted(plan),
+        *_down_targets(plan),
     )
     return tuple(sorted(found, key=lambda concern: not concern.is_grave))
 
@@ -89,6 +94,37 @@ def _lengths(plan: MapPlan) -> Iterator[Concern]:
         yield Concern(False, f"every object would have {kept} instead of {before.replicas}")
 
 
+def _silence(plan: MapPlan) -> Iterator[Concern]:
+    """RGs that are placed on enough OSDs, of which too few would be up."""
+    before, after = plan.before, plan.after
+    had = _count(plan.placed.rows, _up(before))
+    has = _count(plan.placed_after.rows, _up(after) | _new(plan))
+    length, least = _length(plan.placed_after.rows), after.min_replicas
+    nobody = (had > 0) & (has == 0) & (length > 0)
+    if nobody.any():
+        said = "would have no OSD that is up: reads and writes would stop"
+        yield Concern(True, f"{_rgs(nobody)} {said}")
+    too_few = (had >= before.min_replicas) & (has < least) & (length >= least) & ~nobody
+    if too_few.any():
+        said = f"would have fewer OSDs up than the {least} that a write needs"
+        yield Concern(True, f"{_rgs(too_few)} {said}")
+
+
+def _count(rows: Numbers, osds: set[OsdId]) -> Rows:
+    """On how many of these OSDs each RG is placed."""
+    counts: Rows = np.isin(rows, sorted(osds)).sum(axis=1)
+    return counts
+
+
+def _up(cluster_map: ClusterMap) -> set[OsdId]:
+    return {number for number, osd in cluster_map.osds.items() if osd.is_up}
+
+
+def _new(plan: MapPlan) -> set[OsdId]:
+    """The OSDs that count as started here."""
+    return {osd.osd for osd in newcomers(plan.before, plan.after)}
+
+
 def _domains(plan: MapPlan) -> Iterator[Concern]:
     """Hosts and racks that keep copies apart now and would no longer."""
     length = _length(plan.placed_after.rows)
@@ -130,15 +166,17 @@ def _last_copies(plan: MapPlan, stats: RgStats) -> Iterator[Concern]:
     names = _some([osd_name(OsdId(number)) for number in retired])
     lost = _only_at(stats, retired)
     if lost.is_all.any():
-        yield Concern(True, f"{_rgs(lost.is_all)} would be given up: only {names} has copies")
+        said = f"{_rgs(lost.is_all)} would be given up: only {names} has copies"
+        yield Concern(True, said, is_loss=True)
     if lost.is_part.any():
         said = f"{lost.part_words(lost.is_part)} would be given up: only {names} has copies of them"
-        yield Concern(True, said)
+        yield Concern(True, said, is_loss=True)
 
 
 def _sources(plan: MapPlan, stats: RgStats) -> Iterator[Concern]:
     """RGs that are to be copied, but from OSDs that are down."""
-    down = [number for number, osd in sorted(plan.before.osds.items()) if not osd.is_up]
+    osds = sorted(plan.after.osds.items())
+    down = [number for number, osd in osds if osd.store is not None and not osd.is_up]
     if not down:
         return
     moving = np.zeros(stats.rg_count, np.bool_)
@@ -187,12 +225,23 @@ def _only_at(stats: RgStats, osds: list[OsdId]) -> _Only:
 
 
 def _unstarted(plan: MapPlan) -> Iterator[Concern]:
-    new = [osd_name(osd.osd) for osd in newcomers(plan.before, plan.after)]
+    new = list(map(osd_name, sorted(_new(plan))))
     if len(new) == 1:
         yield Concern(False, f"{new[0]} counts as started here; nothing comes to it until it is")
     elif new:
         here = "count as started here; nothing comes to them until they are"
         yield Concern(False, f"{_some(new)} {here}")
+
+
+def _down_targets(plan: MapPlan) -> Iterator[Concern]:
+    """OSDs that something is to come to, and that are down."""
+    awake = _up(plan.after) | _new(plan)
+    down = [osd.osd for osd in plan.osds if osd.incoming.objects and osd.osd not in awake]
+    if len(down) == 1:
+        yield Concern(False, f"{osd_name(down[0])} is down; nothing comes to it until it is up")
+    elif down:
+        names = _some(list(map(osd_name, down)))
+        yield Concern(False, f"{names} are down; nothing comes to them until they are up")
 
 
 def _length(rows: Numbers) -> Rows:

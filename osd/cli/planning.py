@@ -86,7 +86,8 @@ async def _plan(client: "AsyncClient", words: Words, layout: int | None) -> "Pla
 
 
 def _apply_command(words: Words, planned: "Planned", log: str | None) -> str:
-    return f"osdlog map apply {words} --layout {planned.layout}{_log_option(log)}"
+    loss = " --accept-loss" if planned.is_loss else ""
+    return f"osdlog map apply {words}{loss} --layout {planned.layout}{_log_option(log)}"
 
 
 def _log_option(log: str | None) -> str:

@@ -43,6 +43,11 @@ class Planned(NamedTuple):
         """The concerns for which the change should not be made as it is."""
         return tuple(concern.what for concern in self.concerns if concern.is_grave)
 
+    @property
+    def is_loss(self) -> bool:
+        """Whether the change gives up last copies."""
+        return any(concern.is_loss for concern in self.concerns)
+
 
 class Undoing(NamedTuple):
     """What would bring back an earlier map, and what cannot be brought back."""

@@ -61,7 +61,26 @@ def test_one_that_should_not_be_made_says_why_and_is_exit_1(cluster: Cluster) ->
     as_json = cluster.run("map", "plan", "--out", "0", "--out", "1", "--json")
     assert as_json.code == 1
     (concern,) = json.loads(as_json.out)["concerns"]
-    assert concern == {"is_grave": True, "what": "8 RGs would be placed nowhere"}
+    what = "8 RGs would be placed nowhere"
+    assert concern == {"is_grave": True, "what": what, "is_loss": False}
+
+
+def test_what_would_stop_is_exit_1(cluster: Cluster) -> None:
+    done = cluster.run("map", "plan", "--down", "1")
+    assert done.code == 1
+    assert "would have no OSD that is up: reads and writes would stop\n" in done.err
+    away = cluster.run("map", "plan", "--down", "1", "--out", "1")
+    assert away.code == 0
+    assert " can only be copied from what is down: osd.1\n" in away.err
+
+
+def test_what_would_be_lost_is_done_by_the_command_that_is_printed(cluster: Cluster) -> None:
+    done = cluster.run("map", "plan", "--retire", "0")
+    layout = cluster.client.map().layout
+    assert done.code == 1
+    assert " would be given up: only osd.0 has copies" in done.err
+    command = f"osdlog map apply --retire 0 --accept-loss --layout {layout}"
+    assert done.err.endswith(f"To do it all the same: {command}\n")
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,54 @@ class TestLengths:
         assert found(replace(TWO, replicas=3), replace(TWO, replicas=3)) == []
 
 
+class TestUpAndDown:
+    def test_the_only_copy_goes_down(self) -> None:
+        before = cluster_of(osd(1), osd(2))
+        (concern,) = found(before, with_osds(before, osd(1, is_up=False)))
+        assert concern.is_grave
+        said = " RGs would have no OSD that is up: reads and writes would stop"
+        assert concern.what.endswith(said)
+
+    def test_too_few_for_a_write_are_up(self) -> None:
+        both = replace(TWO, min_replicas=2)
+        said = "16 RGs would have fewer OSDs up than the 2 that a write needs"
+        assert found(both, with_osds(both, osd(1, is_up=False))) == [Concern(True, said)]
+        one_down = with_osds(TWO, osd(1, is_up=False))
+        assert found(one_down, replace(one_down, min_replicas=2)) == [Concern(True, said)]
+
+    def test_what_is_so_already_is_not_said(self) -> None:
+        down = with_osds(replace(TWO, min_replicas=2), osd(1, is_up=False))
+        assert found(down, with_osds(down, osd(1, is_up=False, weight=3))) == []
+        assert found(down, with_osds(down, osd(1))) == []
+
+    def test_enough_are_left(self) -> None:
+        assert found(TWO, with_osds(TWO, osd(1, is_up=False))) == []
+
+    def test_a_source_that_the_change_itself_marks_down(self) -> None:
+        before = cluster_of(osd(1), osd(2))
+        (concern,) = found(before, with_osds(before, osd(1, weight=0, is_up=False)))
+        assert not concern.is_grave
+        assert concern.what.endswith(" RGs can only be copied from what is down: osd.1")
+
+    def test_a_source_that_it_marks_up(self) -> None:
+        before = cluster_of(osd(1, is_up=False), osd(2))
+        assert found(before, with_osds(before, osd(1, weight=0))) == []
+
+    def test_what_comes_to_one_that_is_down(self) -> None:
+        before = cluster_of(osd(1), osd(2), osd(3, weight=0, is_up=False), replicas=2)
+        says = Concern(False, "osd.3 is down; nothing comes to it until it is up")
+        assert found(before, with_osds(before, osd(3, is_up=False))) == [says]
+        alone = replace(before, replicas=1)
+        nobody, caution = found(alone, with_osds(alone, osd(3, is_up=False)))
+        assert nobody.what.endswith(" would have no OSD that is up: reads and writes would stop")
+        assert (nobody.is_grave, caution) == (True, says)
+        two = cluster_of(osd(1), *(osd(n, weight=0, is_up=False) for n in (3, 4)), replicas=3)
+        both = with_osds(two, *(osd(n, is_up=False) for n in (3, 4)))
+        assert Concern(
+            False, "osd.3 and osd.4 are down; nothing comes to them until they are up"
+        ) in found(two, both)
+
+
 class TestSources:
     def test_last_copies_of_a_retired_store(self) -> None:
         before = cluster_of(osd(1), osd(2))
@@ -110,6 +158,7 @@ class TestSources:
         after = with_osds(before, osd(1, store=None, is_up=False), retired=retired)
         (concern,) = found(before, after)
         assert concern.is_grave
+        assert concern.is_loss
         assert concern.what.endswith(" RGs would be given up: only osd.1 has copies")
 
     def test_what_is_only_on_an_osd_that_is_down(self) -> None:
@@ -130,6 +179,7 @@ class TestSources:
             Concern(
                 True,
                 "up to 1,552 objects of 16 RGs would be given up: only osd.1 has copies of them",
+                is_loss=True,
             ),
         )
         silent = cluster_of(osd(1, is_up=False), osd(2))
