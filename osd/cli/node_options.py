@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from osd.cli import options
+
 if TYPE_CHECKING:
     from eventlog.ids import OsdId
 

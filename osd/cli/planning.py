@@ -15,7 +15,6 @@ from osd.cli.change_options import with_changes
 from osd.cli.words import Words
 
 if TYPE_CHECKING:
-    from eventlog.ids import Epoch
     from osd.cli.waiting import Changed
     from osd.client.async_client import AsyncClient
     from osd.client.planning import Planned, Undoing
@@ -30,6 +29,17 @@ Replay = Annotated[
         "--replay",
         metavar="FILE|A..B",
         help="Plan maps in a row: a file with CHANGES a line, or epochs of the past.",
+    ),
+]
+Seen = Annotated[
+    int | None,
+    typer.Option(
+        "--seen",
+        metavar="EPOCH",
+        min=0,
+        max=options.MOST,
+        help="The epoch of the last change that you saw; refused if another came since.",
+        show_default=False,
     ),
 ]
 
@@ -144,6 +154,7 @@ def undo(  # noqa: PLR0913, PLR0917 - its options
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do it, instead of showing it.")] = False,
     layout: options.Layout = None,
+    seen: Seen = None,
     wait: options.Wait = False,
     deadline: options.WaitDeadline = None,
     reason: options.Reason = "",
@@ -158,7 +169,7 @@ def undo(  # noqa: PLR0913, PLR0917 - its options
     if yes:
 
         async def change(client: "AsyncClient") -> "Changed":
-            return await _undo(client, epoch, layout, reason, json=json)
+            return await _undo(client, epoch, layout, seen, reason, json=json)
 
         changed(change, log, wait=wait, json=json, deadline=deadline)
         return
@@ -166,33 +177,51 @@ def undo(  # noqa: PLR0913, PLR0917 - its options
     async def work(client: "AsyncClient") -> "tuple[Undoing, Planned]":
         from eventlog.ids import Layout
 
-        found = await client.undo_map(_epoch(epoch))
+        found = await _undoing(client, epoch, seen)
         made_for = found.seen.layout if layout is None else Layout(layout)
         with rated_counter("measuring", "events") as progress:
             planned = await client.plan_map(found.changes, layout=made_for, progress=progress)
         return found, planned
 
     found, planned = with_client(log, work)
-    named = f" {epoch}" if epoch is not None else ""
-    command = f"osdlog map undo{named} --yes --layout {planned.layout}{_log_option(log)}"
     if not json:
         _say_undoing(found)
-    _show(planned, command, rgs=False, json=json)
+    _show(planned, _undo_command(epoch, found, planned, log), rgs=False, json=json)
 
 
-def _epoch(epoch: int | None) -> "Epoch | None":
+def _undo_command(epoch: int | None, found: "Undoing", planned: "Planned", log: str | None) -> str:
+    """Whoever changes the map meanwhile, also without moving data, makes it refused."""
+    back_to = f" {epoch}" if epoch is not None else ""
+    seen = f" --seen {found.last}" if found.last is not None else ""
+    return f"osdlog map undo{back_to} --yes{seen} --layout {planned.layout}{_log_option(log)}"
+
+
+async def _undoing(client: "AsyncClient", epoch: int | None, seen: int | None) -> "Undoing":
     from eventlog.ids import Epoch
+    from osd.errors import Refused
 
-    return None if epoch is None else Epoch(epoch)
+    found = await client.undo_map(None if epoch is None else Epoch(epoch))
+    if seen is not None and found.last != seen:
+        raise Refused(
+            f"the last change of the map is not that of epoch {seen}, but of {found.last}",
+            "Look again with `osdlog map undo`; `osdlog map log` says who changed what.",
+        )
+    return found
 
 
 async def _undo(
-    client: "AsyncClient", epoch: int | None, layout: int | None, reason: str, *, json: bool
+    client: "AsyncClient",
+    epoch: int | None,
+    layout: int | None,
+    seen: int | None,
+    reason: str,
+    *,
+    json: bool,
 ) -> "Changed":
     from eventlog.ids import Layout
     from osd.cli.waiting import Changed
 
-    found = await client.undo_map(_epoch(epoch))
+    found = await _undoing(client, epoch, seen)
     if not json:
         _say_undoing(found)
     made_for = found.seen.layout if layout is None else Layout(layout)

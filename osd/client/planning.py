@@ -56,6 +56,8 @@ class Undoing(NamedTuple):
     """Of the map that it is to be as."""
     undone: Epoch | None
     """The epoch whose change it takes back; None where all since then is."""
+    last: Epoch | None
+    """The epoch of the last change that an operator made, as far as it was seen here."""
     seen: ClusterMap
     changes: tuple[MapChange, ...]
     impossible: tuple[str, ...]
@@ -125,11 +127,14 @@ def undoing(past: Sequence[AcceptedChange], epoch: Epoch | None, by: str) -> Und
             f"in all that can be changed the map is as at epoch {epoch} already{hint}",
             "Look at `osdlog map log` for the epoch that you mean.",
         )
-    return Undoing(epoch, None, now, found.changes, impossible)
+    last = _last_change(past)
+    return Undoing(epoch, None, last and last.after.epoch, now, found.changes, impossible)
 
 
 def _of_last_change(past: Sequence[AcceptedChange], by: str) -> Undoing:
     now, change = past[-1].after, _last_change(past)
+    if change is None:
+        raise Refused("no change of the map can be undone", "Look at `osdlog map log`.")
     wanted = without_change(intent_of(now), intent_of(change.before), intent_of(change.after))
     found = changes_to(now, wanted, by)
     impossible = (*lost_stores(now, change.before), *found.impossible)
@@ -138,13 +143,14 @@ def _of_last_change(past: Sequence[AcceptedChange], by: str) -> Undoing:
             f"all that epoch {change.after.epoch} changed is otherwise by now",
             "Name the epoch whose map you want back: `osdlog map log` lists them.",
         )
-    return Undoing(change.before.epoch, change.after.epoch, now, found.changes, impossible)
+    undone = change.after.epoch
+    return Undoing(change.before.epoch, undone, undone, now, found.changes, impossible)
 
 
-def _last_change(past: Sequence[AcceptedChange]) -> AcceptedChange:
+def _last_change(past: Sequence[AcceptedChange]) -> AcceptedChange | None:
     """The last event in which an operator changed what operators say of the map."""
     for one in reversed(past):
         is_operators = one.event.layout is not None and not one.event.author.startswith(MONITOR)
         if is_operators and one.before.rg_count and intent_of(one.before) != intent_of(one.after):
             return one
-    raise Refused("no change of the map can be undone", "Look at `osdlog map log`.")
+    return None

@@ -116,7 +116,8 @@ def test_a_change_is_made_as_planned_waited_for_and_undone(cluster: Cluster) -> 
     assert f"made for layout {before.layout}, the map is at {before.layout + 1}" in late.err
     undo = cluster.run("map", "undo")
     assert f"undo of epoch {before.epoch + 1}:\n    osd.0 has weight 1\n" in undo.err
-    assert f"next: osdlog map undo --yes --layout {before.layout + 1}\n" in undo.err
+    seen = f"--seen {before.epoch + 1}"
+    assert f"next: osdlog map undo --yes {seen} --layout {before.layout + 1}\n" in undo.err
     back = cluster.run("map", "undo", before.epoch, "--yes", "--wait", "--json")
     lines = [json.loads(line) for line in back.lines]
     assert lines[0] == {"epoch": before.epoch + 2, "layout": before.layout + 2}
@@ -139,6 +140,25 @@ def test_a_change_is_made_as_planned_waited_for_and_undone(cluster: Cluster) -> 
     ]
     assert said["total"]["bytes"] == 2 * planned.plan.moved.size
     assert said["whole"]["moved"] == {"objects": 0, "bytes": 0}
+
+
+def test_an_undo_is_of_the_change_that_was_shown(tmp_path: Path) -> None:
+    """An OSD that is added leaves the layout as it is."""
+    log = f"sqlite:{tmp_path}/log"
+    osdlog("init", "--rgs", 4, log=log)
+    osdlog("map", "apply", "--add", 0, "--add", 1, log=log)
+    osdlog("map", "apply", "--weight", "0:2", log=log)
+    for words in (("undo",), ("undo", 2)):
+        shown = osdlog("map", *words, log=log).err.splitlines()[-1]
+        assert shown.startswith("next: osdlog map undo ")
+        assert " --yes --seen 3 --layout 1" in shown
+    assert osdlog("map", "apply", "--add", 2, log=log).code == 0
+    late = osdlog(*shown.split()[2:], log=log)
+    assert (late.code, late.err.splitlines()[0]) == (
+        1,
+        "error: the last change of the map is not that of epoch 3, but of 4",
+    )
+    assert osdlog("map", "undo", 2, "--yes", "--seen", 4, log=log).code == 0
 
 
 def test_a_freeze_and_its_release(cluster: Cluster) -> None:
