@@ -170,6 +170,7 @@ class Scrubber:
             "by": scrub.by,
             "began": scrub.began,
             "ended": scrub.ended,
+            "bytes_s": scrub.bytes_s,
             "rgs": {"done": scrub.rgs, "all": len(groups), "left_out": scrub.left_out},
             "copies": scrub.copies,
             "bytes": scrub.size,

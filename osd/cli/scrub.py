@@ -2,10 +2,14 @@
 
 Rule: every OSD that is asked scrubs at the same time, each at its own rate.
 What was found is waited for until it is repaired, or it is clear that it will
-not be. Exit 1 if damage is left, 3 if an OSD did not answer.
+not be. Exit 1 if damage is left, 3 if there is no result of an OSD. Who stops
+waiting leaves the scrubs as they are, and is told so; `--stop` ends them.
+
+What is not here: asking and waiting (see `osd.cli.scrubbing`).
 """
 
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -13,41 +17,29 @@ from osd.cli import options
 from osd.config import DEADLINE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from eventlog.ids import OsdId
+    from osd.cli.scrubbing import Report, Scrubbed
     from osd.client.async_client import AsyncClient
 
 NO, SILENT = 1, 3
-LOOK_S = 0.2
 SHOWN = 20
-
-Report = dict[str, Any]
-
-
-class Scrubbed(NamedTuple):
-    """What came of it."""
-
-    osds: "dict[OsdId, Report]"
-    silent: list[tuple[str, str]]
-    """OSDs that did not answer, and why."""
-    unheld: int
-    """Objects that have no good copy anywhere, whoever found that out."""
-
-    @property
-    def left(self) -> int:
-        """Copies that are still bad or missing."""
-        return sum(report["left"] for report in self.osds.values())
+T = TypeVar("T")
 
 
-def scrub(
+def scrub(  # noqa: PLR0913, PLR0917 - its options
     osd: Annotated[
         str | None, typer.Argument(metavar="[OSD]", help="Only this one.", show_default=False)
     ] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Read every byte.")] = False,
     rate: options.Rate = None,
     last: Annotated[
-        bool, typer.Option("--last", help="Begin nothing: show what the last ones found.")
+        bool,
+        typer.Option("--last", help="Begin nothing: show what runs, and what the last ones found."),
+    ] = False,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Begin nothing: stop those that run.")
     ] = False,
     deadline: Annotated[
         float,
@@ -58,133 +50,99 @@ def scrub(
 ) -> None:
     """Compare what the OSDs have on disk with what the log says, and repair it."""
     from eventlog.ids import parse_osd
-    from osd.cli.progress import counter
-    from osd.cli.running import with_client
 
+    _require_one_wish(begins=deep or rate is not None, last=last, stop=stop)
     wanted = None if osd is None else parse_osd(osd)
-
-    async def work(client: "AsyncClient") -> Scrubbed:
-        osds = await _osds(client, wanted)
-        if last:
-            return await _last(client, osds)
-        with counter("scrubbing") as tell:
-            scrubbing = _Scrubbing(client, osds, deadline, tell)
-            return await scrubbing.run(deep=deep, bytes_s=rate)
-
-    found = with_client(log, work)
+    if stop:
+        _stop(wanted, log, json=json)
+        return
+    found = _last(wanted, log) if last else _run(wanted, deadline, log, deep=deep, bytes_s=rate)
     _print(found, json=json)
     if found.left or found.unheld or found.silent:
         raise typer.Exit(NO if found.left or found.unheld else SILENT)
 
 
-async def _osds(client: "AsyncClient", wanted: "OsdId | None") -> "list[OsdId]":
+def _require_one_wish(*, begins: bool, last: bool, stop: bool) -> None:
+    from eventlog.errors import BadName
+
+    if last + stop + begins > 1:
+        raise BadName(
+            "--last shows, --stop stops, and --deep and --rate are of a scrub that begins",
+            "Give one command for each.",
+        )
+
+
+def _with_osds(
+    wanted: "OsdId | None",
+    log: str | None,
+    work: "Callable[[AsyncClient, Sequence[OsdId]], Awaitable[T]]",
+) -> "T":
+    from osd.cli.running import with_client
     from osd.client.known import known_osds
 
-    return [osd.osd for osd in known_osds(await client.map(), wanted)]
+    async def do(client: "AsyncClient") -> "T":
+        return await work(client, [osd.osd for osd in known_osds(await client.map(), wanted)])
+
+    return with_client(log, do)
 
 
-async def _last(client: "AsyncClient", osds: "Sequence[OsdId]") -> Scrubbed:
-    """Of each OSD the last scrub, of whatever depth."""
-    from osd.errors import Unavailable
+def _run(
+    wanted: "OsdId | None", deadline: float, log: str | None, *, deep: bool, bytes_s: int | None
+) -> "Scrubbed":
+    from osd.cli.output import note
+    from osd.cli.progress import counter
+    from osd.cli.scrubbing import Scrubbing
 
-    found: dict[OsdId, Report] = {}
-    silent = []
-    for osd in osds:
-        try:
-            last = (await client.scrub_report(osd))["last"]
-        except Unavailable as error:
-            silent.append((f"osd.{osd}", error.what))
-            continue
-        if last:
-            found[osd] = max(last.values(), key=lambda report: report["ended"])
-    return Scrubbed(found, silent, await _unheld(client))
+    async def work(client: "AsyncClient", osds: "Sequence[OsdId]") -> "Scrubbed":
+        with counter("scrubbing") as tell:
+            scrubbing = Scrubbing(client, osds, deadline, tell, note)
+            return await scrubbing.run(deep=deep, bytes_s=bytes_s)
 
-
-async def _unheld(client: "AsyncClient") -> int:
-    return sum(row.said["unheld"] for row in await client.rgs() if row.said is not None)
-
-
-class _Scrubbing:
-    """OSDs that scrub, from the first question to the last."""
-
-    def __init__(
-        self,
-        client: "AsyncClient",
-        osds: "Sequence[OsdId]",
-        patience_s: float,
-        tell: "Callable[[int, int], None]",
-    ) -> None:
-        self._client = client
-        self._osds = osds
-        self._patience_s = patience_s
-        self._tell = tell
-        self._rgs: dict[OsdId, tuple[int, int]] = {}
-        """How many RGs each has looked at, and how many it has."""
-
-    async def run(self, *, deep: bool, bytes_s: int | None) -> Scrubbed:
-        import asyncio
-
-        from osd.errors import Unavailable
-
-        async def one(osd: "OsdId") -> "Report | str":
-            try:
-                return await self._scrub(osd, deep=deep, bytes_s=bytes_s)
-            except Unavailable as error:
-                return error.what
-
-        answers = await asyncio.gather(*map(one, self._osds))
-        each = dict(zip(self._osds, answers, strict=True))
-        found = {osd: answer for osd, answer in each.items() if not isinstance(answer, str)}
-        silent = [(f"osd.{osd}", why) for osd, why in each.items() if isinstance(why, str)]
-        return Scrubbed(found, silent, await _unheld(self._client))
-
-    async def _scrub(self, osd: "OsdId", *, deep: bool, bytes_s: int | None) -> Report:
-        import asyncio
-        import time
-
-        said = await self._client.scrub(osd, deep=deep, bytes_s=bytes_s)
-        began = said["running"]["began"]
-        while said["running"] is not None and said["running"]["began"] == began:
-            self._show(osd, said["running"]["rgs"])
-            await asyncio.sleep(LOOK_S)
-            said = await self._client.scrub_report(osd)
-        give_up_at = time.monotonic() + self._patience_s
-        while (mine := _begun(said, began, osd))["waiting"] and time.monotonic() < give_up_at:
-            await asyncio.sleep(LOOK_S)
-            said = await self._client.scrub_report(osd)
-        self._show(osd, mine["rgs"])
-        return mine
-
-    def _show(self, osd: "OsdId", rgs: dict[str, int]) -> None:
-        self._rgs[osd] = (rgs["done"], rgs["all"])
-        self._tell(sum(d for d, _ in self._rgs.values()), sum(n for _, n in self._rgs.values()))
+    try:
+        return _with_osds(wanted, log, work)
+    except KeyboardInterrupt:
+        note(
+            "what was begun goes on: `osdlog scrub --last` shows it, `osdlog scrub --stop` ends it"
+        )
+        raise
 
 
-def _begun(said: Report, began: float, osd: "OsdId") -> Report:
-    """What is said of the scrub that was begun then."""
-    from osd.errors import Unavailable
+def _last(wanted: "OsdId | None", log: str | None) -> "Scrubbed":
+    from osd.cli.scrubbing import last_found
 
-    for report in said["last"].values():
-        if report["began"] == began:
-            found: Report = report
-            return found
-    raise Unavailable(
-        f"the scrub of osd.{osd} was stopped before its end", "Begin it again: osdlog scrub."
-    )
+    return _with_osds(wanted, log, last_found)
 
 
-def _print(found: Scrubbed, *, json: bool) -> None:
+def _stop(wanted: "OsdId | None", log: str | None, *, json: bool) -> None:
+    from osd.cli.output import note, say_json
+    from osd.cli.scrubbing import stop_all
+
+    found = _with_osds(wanted, log, stop_all)
+    if json:
+        say_json(found)
+    else:
+        for osd, was_running in found.osds.items():
+            note(f"osd.{osd}: {'its scrub was stopped' if was_running else 'no scrub runs'}")
+        _say_silent(found.silent)
+    if found.silent:
+        raise typer.Exit(SILENT)
+
+
+def _print(found: "Scrubbed", *, json: bool) -> None:
     from osd.cli.output import count, note, say_json, table
 
     if json:
-        say_json(found._asdict())
+        say_json(found)
         return
     heads = ("osd", "depth", "copies", "bytes", "bad", "missing", "repaired", "left")
     table(heads, [_row(osd, report) for osd, report in found.osds.items()], numbers=heads[2:])
+    if found.plans:
+        plan_heads = ("osd", "runs now", "since", "rgs", "rate", "next light", "next deep")
+        table(plan_heads, [_plan_row(osd, plan) for osd, plan in found.plans.items()])
     left = [
         (f"osd.{osd}", d["object"], d["version"], d["fault"], d["outcome"])
         for osd, report in found.osds.items()
-        for d in report["damages"]
+        for d in report.get("damages", ())  # an export has only their number
         if d["outcome"].startswith(("to be", "no good"))
     ]
     if left:
@@ -196,13 +154,36 @@ def _print(found: Scrubbed, *, json: bool) -> None:
             note(f"osd.{osd}: {report['trouble']}")
     if found.unheld:
         note(f"{count(found.unheld, 'object')} without a good copy; `osdlog audit lost` names them")
-    for osd_, why in found.silent:
-        note(f"{osd_} was not asked: {why}")
+    _say_silent(found.silent)
 
 
-def _row(osd: "OsdId", report: Report) -> tuple[object, ...]:
+def _say_silent(silent: list[tuple[str, str]]) -> None:
+    from osd.cli.output import note
+
+    for osd, why in silent:
+        note(f"{osd} gave no result: {why}")
+
+
+def _row(osd: "OsdId", report: "Report") -> tuple[object, ...]:
     numbers = ("copies", "bytes", "bad", "missing", "repaired", "left")
     return (f"osd.{osd}", report["depth"], *(f"{report[name]:,}" for name in numbers))
+
+
+def _plan_row(osd: "OsdId", plan: "Report") -> tuple[object, ...]:
+    from osd.cli.scrubbing import rate_words
+
+    running, due = plan["running"], plan["due"]
+    now: tuple[str, ...] = ("-",) * 4
+    if running is not None:
+        rgs = f"{running['rgs']['done']} of {running['rgs']['all']}"
+        by = f"{running['depth']}, by {running['by']}"
+        now = (by, _when(running["began"]), rgs, rate_words(running["bytes_s"]))
+    return (f"osd.{osd}", *now, _when(due["light"]), _when(due["deep"]))
+
+
+def _when(at_s: float | None) -> str:
+    """A time in UTC; `never` where the schedule has none."""
+    return "never" if at_s is None else f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def add_to(app: typer.Typer) -> None:

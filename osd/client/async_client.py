@@ -261,13 +261,20 @@ class AsyncClient:
         return await self._questions.alive(osd)
 
     async def scrub(self, osd: OsdId, *, deep: bool = False, bytes_s: int | None = None) -> Facts:
-        """Let the OSD look at all it has: begins it, and says what the last ones found."""
+        """Let the OSD look at all it has, and say which scrub runs: `is_begun` if it is this one.
+
+        One that does as much and runs already goes on as it is.
+        """
         asked = ScrubAsked("deep" if deep else "light", self._actor or "unknown", bytes_s)
         return await self._questions.scrub(await self._osd(osd), asked)
 
     async def scrub_report(self, osd: OsdId) -> Facts:
         """Which scrub runs at the OSD, and what the last ones found."""
         return await self._questions.scrub(await self._osd(osd))
+
+    async def stop_scrub(self, osd: OsdId) -> Facts:
+        """Give up the scrub that runs at the OSD: `was_running`, if any did."""
+        return await self._questions.stop_scrub(await self._osd(osd))
 
     async def _osd(self, osd: OsdId) -> Osd:
         found = known_osd(await self.map(), osd)

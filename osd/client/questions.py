@@ -22,7 +22,7 @@ from osd.client.known import known_rg
 from osd.client.map_reader import MapReader
 from osd.client.placing import Placing
 from osd.client.retries import Again, Deadline, until_served
-from osd.client.transport import decoded, object_path, post, read_answer
+from osd.client.transport import decoded, object_path, read_answer, tell
 from osd.errors import Refused, Unavailable
 from projections.cluster_map import Osd
 
@@ -121,8 +121,16 @@ class Questions:
                 "" if ask.bytes_s is None else f"&bytes_s={ask.bytes_s}"
             )
             headers = {"Osdlog-Actor": quote(ask.actor, safe=" @.")}
-            answer = await post(self._session, osd, path, headers, STATUS_S)
+            answer = await tell(self._session, osd, "POST", path, headers, STATUS_S)
             found = answer if isinstance(answer, Again) else decoded(osd, answer, dict[str, Any])
+        if isinstance(found, Again):
+            raise found.error
+        return found
+
+    async def stop_scrub(self, osd: Osd) -> Facts:
+        """Let the OSD give up the scrub that runs. Raises `Unavailable`."""
+        answer = await tell(self._session, osd, "DELETE", "/scrub", {}, STATUS_S)
+        found = answer if isinstance(answer, Again) else decoded(osd, answer, dict[str, Any])
         if isinstance(found, Again):
             raise found.error
         return found

@@ -144,12 +144,16 @@ class Client:
         return self._run(self._client.set_limits(osd, **limits))
 
     def scrub(self, osd: OsdId, *, deep: bool = False, bytes_s: int | None = None) -> Facts:
-        """Let the OSD look at all it has: begins it, and says what the last ones found."""
+        """Let the OSD look at all it has, and say which scrub runs; see `AsyncClient`."""
         return self._run(self._client.scrub(osd, deep=deep, bytes_s=bytes_s))
 
     def scrub_report(self, osd: OsdId) -> Facts:
         """Which scrub runs at the OSD, and what the last ones found."""
         return self._run(self._client.scrub_report(osd))
+
+    def stop_scrub(self, osd: OsdId) -> Facts:
+        """Give up the scrub that runs at the OSD: `was_running`, if any did."""
+        return self._run(self._client.stop_scrub(osd))
 
     def map(self) -> ClusterMap:
         """The map as the log has it now."""

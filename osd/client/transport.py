@@ -102,9 +102,10 @@ async def read_answer(
     raise found
 
 
-async def post(
+async def tell(
     session: aiohttp.ClientSession,
     osd: Osd,
+    method: str,
     path: str,
     headers: Mapping[str, str],
     patience_s: float,
@@ -112,8 +113,8 @@ async def post(
     """The body of an OSD's answer to a request without a body. Raises `Refused`."""
     try:
         async with asyncio.timeout(patience_s + GRACE_S):
-            async with session.post(
-                url_of(osd, path), headers=headers, allow_redirects=False
+            async with session.request(
+                method, url_of(osd, path), headers=headers, allow_redirects=False
             ) as response:
                 body = await response.read()
     except WORLD_FAILED as error:

@@ -213,4 +213,4 @@ def test_words_that_make_no_sense(tmp_path: Path) -> None:
     cluster.add(0)
     done = osdlog("scrub", log=cluster.url)
     assert done.code == 3
-    assert "osd.0 was not asked: osd.0 has no address" in done.err
+    assert "osd.0 gave no result: osd.0 has no address" in done.err
