@@ -32,6 +32,14 @@ FAILED = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
 _TIMEOUT = aiohttp.ClientTimeout(total=PATIENCE_SECONDS, sock_connect=PATIENCE_SECONDS)
 
 
+class Declined(aiohttp.ClientError):
+    """The peer says why this is not done there."""
+
+
+class NoRoom(Declined):
+    """Its disk has no room for the body."""
+
+
 class Parcel(msgspec.Struct, array_like=True, frozen=True, tag="body"):
     """A small body for one peer."""
 
@@ -79,6 +87,8 @@ class Receipt(msgspec.Struct, array_like=True, frozen=True):
     number: int
     troubles: list[str]
     """Of each item why it is not done; empty if it is."""
+    full: tuple[int, ...] = ()
+    """Of which of them, by their place, that is that the disk has no room."""
 
 
 class _Waiting(NamedTuple):
@@ -200,9 +210,10 @@ class _Courier:
                 f"it answered for {len(receipt.troubles)} of {len(sent)} things sent"
             )
         del self._sent[receipt.number]
-        for waiting, trouble in zip(sent, receipt.troubles, strict=True):
+        for place, (waiting, trouble) in enumerate(zip(sent, receipt.troubles, strict=True)):
             if trouble:
-                _fail([waiting], aiohttp.ClientError(trouble))
+                why = NoRoom if place in receipt.full else Declined
+                _fail([waiting], why(trouble))
             elif not waiting.answer.done():
                 waiting.answer.set_result(waiting.item.sha256)
 

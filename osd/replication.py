@@ -12,6 +12,7 @@ What is not here: what becomes of the bodies (see `osd.core.reservations` and
 """
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
 from typing import Self
@@ -25,14 +26,19 @@ from eventlog.ids import Epoch, write_fence
 from osd.bodies import Received
 from osd.core.answers import Peer, Reserved
 from osd.core.inputs import Staging
-from osd.couriers import PATIENCE_SECONDS, Couriers, Parcel
+from osd.couriers import PATIENCE_SECONDS, Couriers, Declined, NoRoom, Parcel
 
 QUEUED_PIECES = 4
+NO_ROOM = 507
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=PATIENCE_SECONDS)
 
 
 class _Answer(msgspec.Struct):
     sha256: str
+
+
+class _No(msgspec.Struct):
+    error: str
 
 
 class Outgoing:
@@ -96,12 +102,14 @@ class Outgoing:
         if self._lanes:
             await asyncio.wait([lane.task for lane in self._lanes], timeout=PATIENCE_SECONDS)
         troubles = {lane.peer.store: lane.trouble(body.sha256) for lane in self._lanes}
+        full = tuple(lane.peer.store for lane in self._lanes if lane.has_no_room)
         self._is_handed_over = True
         return Staging(
             fence=self._reserved.fence,
             serial=self._reserved.serial,
             peers=tuple(store for store, trouble in troubles.items() if not trouble),
             trouble="; ".join(f"{store}: {why}" for store, why in troubles.items() if why),
+            full=full,
         )
 
     @property
@@ -129,7 +137,7 @@ class Outgoing:
         async with putting as response:
             content = await response.read()
             if response.status != 201:
-                raise aiohttp.ClientError(f"it answered {response.status} {content[:300]!r}")
+                raise _declined(response.status, content)
             return bytes.fromhex(msgspec.json.decode(content, type=_Answer).sha256)
 
 
@@ -172,5 +180,29 @@ class _Lane:
         if not self.task.done() or self.task.cancelled():
             return f"it was not durable there within {PATIENCE_SECONDS:g} s"
         if (error := self.task.exception()) is not None:
-            return f"{type(error).__name__} {error}".strip()
+            return _reason(error)
         return "" if self.task.result() == sha256 else "other bytes arrived there"
+
+    @property
+    def has_no_room(self) -> bool:
+        """Whether the peer answered that its disk is full."""
+        is_answered = self.task.done() and not self.task.cancelled()
+        return is_answered and isinstance(self.task.exception(), NoRoom)
+
+
+def _declined(status: int, content: bytes) -> Declined:
+    try:
+        why = msgspec.json.decode(content, type=_No).error
+    except msgspec.MsgspecError:
+        why = f"it answered {status}"
+    return NoRoom(why) if status == NO_ROOM else Declined(why)
+
+
+def _reason(error: BaseException) -> str:
+    match error:
+        case OSError(errno=int(number)):
+            return f"it does not answer: {os.strerror(number)}"
+        case TimeoutError():
+            return "it does not answer in time"
+        case _:
+            return str(error) or "the connection broke"

@@ -10,6 +10,8 @@ from eventlog.ids import Boot, Epoch, Fence, RgId, Serial, Store, Version
 from osd.disk import Body
 from projections.rg_state import Entry, OpKind
 
+AT_THE_LOG = "where the log is"
+
 
 class Done(NamedTuple):
     """An operation is in the log, folded and accepted."""
@@ -87,7 +89,8 @@ class NotNow(NamedTuple):
 
     why: str
     retry_after_ms: int = 200
-    is_full: bool = False
+    no_room: str = ""
+    """Where space must be freed before the same may succeed, if that is why."""
 
 
 class Unavailable(NamedTuple):

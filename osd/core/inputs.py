@@ -143,6 +143,8 @@ class Staging(NamedTuple):
     peers: tuple[Store, ...]
     trouble: str = ""
     """Why it is not at other peers."""
+    full: tuple[Store, ...] = ()
+    """Those of the others whose disks have no room for it."""
 
 
 class Stage(NamedTuple):

@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eventlog.ids import Fence, Serial, Store, Version
+from eventlog.ids import Fence, Serial, Store, Version, osd_name
 from eventlog.rg_events import ObjectDeclaredLost, ObjectDeleted, ObjectPut, Operation
 from osd.core.answers import (
+    AT_THE_LOG,
     Answer,
     ConditionFailed,
     Done,
@@ -27,7 +28,7 @@ from osd.core.answers import (
     Refused,
 )
 from osd.core.effects import Ticket
-from osd.core.inputs import AppendFailed, Delete, Put
+from osd.core.inputs import AppendFailed, Delete, Put, Staging
 from osd.core.reservations import too_few
 from osd.disk import Copy, Staged
 from projections.replica_group import Folded
@@ -143,7 +144,8 @@ class Operations:
             self._group.claims.doubt()
             return
         for appended in mine:
-            self._never_happened(appended, NotNow(failed.why, 1_000, failed.is_full))
+            no_room = AT_THE_LOG if failed.is_full else ""
+            self._never_happened(appended, NotNow(failed.why, 1_000, no_room))
         self._appended.clear()
 
     def _surely_failed(self, failed: AppendFailed, mine: int) -> bool:
@@ -154,7 +156,7 @@ class Operations:
         """Nobody waits for a claim, or for another operation, that cannot be appended."""
         given_up, self._waiting = self._waiting, []
         for waiting in given_up:
-            self._decline(waiting.request, NotNow(why, 1_000, is_full=True))
+            self._decline(waiting.request, NotNow(why, 1_000, AT_THE_LOG))
 
     def _start(self, fence: Fence) -> None:
         kept = []
@@ -232,7 +234,15 @@ class Operations:
         if len(stores) >= wanted:
             return None
         trouble = f": {staging.trouble}" if staging is not None and staging.trouble else ""
-        return too_few(stores, wanted, f"got the body{trouble}")
+        no_room = self._no_room(staging, wanted) if staging is not None else ""
+        return too_few(stores, wanted, f"got the body{trouble}", no_room)
+
+    def _no_room(self, staging: Staging, wanted: int) -> str:
+        """Where there must be room first; nothing if without those there are stores enough."""
+        full = staging.full
+        if not full or len(self._group.acting) - len(full) >= wanted:
+            return ""
+        return f"on {' and '.join(osd_name(store.osd) for store in full)}, or delete objects"
 
     def _stores(self, put: Put) -> tuple[Store, ...]:
         return (self._context.me, *(put.staging.peers if put.staging is not None else ()))

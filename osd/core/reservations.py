@@ -153,7 +153,7 @@ class Reservations:
                 )
 
 
-def too_few(stores: Iterable[Store], wanted: int, what: str) -> NotNow:
+def too_few(stores: Iterable[Store], wanted: int, what: str, no_room: str = "") -> NotNow:
     """The answer where fewer stores than `min_replicas` are up, or have the body."""
     names = ", ".join(osd_name(store.osd) for store in stores)
-    return NotNow(f"min_replicas is {wanted}, and only {names} {what}", 1_000)
+    return NotNow(f"min_replicas is {wanted}, and only {names} {what}", 1_000, no_room)

@@ -175,8 +175,8 @@ def _condition_failed(answer: ConditionFailed, rg: RgId, headers: dict[str, str]
 
 def _not_now(answer: NotNow, headers: dict[str, str]) -> web.Response:
     headers["Retry-After-Ms"] = str(answer.retry_after_ms)
-    if answer.is_full:
-        hint = "Free space where the log is; nothing was appended."
+    if answer.no_room:
+        hint = f"Free space {answer.no_room}; nothing was appended."
         return error(507, answer.why, hint, headers)
     return error(503, answer.why, _AGAIN, headers)
 

@@ -20,7 +20,7 @@ from aiohttp import WSCloseCode, web
 from osd.core.answers import Answer, Kept, NotNow
 from osd.core.inputs import Settled, Stage
 from osd.couriers import MESSAGE_BYTES, Parcel, Receipt, Sent, Settlement
-from osd.errors import Refused
+from osd.errors import DiskFull, Refused
 from osd.http.answers import error
 from osd.http.requests import delivery_of
 from osd.shell import Served, Shell
@@ -32,7 +32,7 @@ MAX_REASON_BYTES = 120
 HANG_UP_SECONDS = 1.0
 """So long the other side may take to say that it has heard of the end."""
 
-_Begun = asyncio.Future[Answer | Served] | str
+_Begun = asyncio.Future[Answer | Served] | DiskFull | str
 """Or why not."""
 
 
@@ -87,7 +87,7 @@ class Parcels:
             return self._shell.begin(settled)
         self._shell.counters.parcels += 1
         if full := self._shell.gauge.refusal(len(item.data)):
-            return full.what
+            return full
         return self._stage(item)
 
     def _stage(self, parcel: Parcel) -> _Begun:
@@ -110,13 +110,19 @@ class Parcels:
 
 
 async def _answer(line: web.WebSocketResponse, number: int, begun: Sequence[_Begun]) -> None:
-    troubles = [each if isinstance(each, str) else _word(await each) for each in begun]
+    troubles = [await _word(each) for each in begun]
+    full = tuple(place for place, each in enumerate(begun) if isinstance(each, DiskFull))
     with suppress(ConnectionError, RuntimeError):  # it hung up meanwhile, and asks again
-        await line.send_bytes(msgspec.msgpack.encode(Receipt(number, troubles)))
+        await line.send_bytes(msgspec.msgpack.encode(Receipt(number, troubles, full)))
 
 
-def _word(answer: Answer | Served) -> str:
+async def _word(begun: _Begun) -> str:
     """Why it is not kept; nothing if it is."""
+    if isinstance(begun, str):
+        return begun
+    if isinstance(begun, DiskFull):
+        return begun.what
+    answer = await begun
     if isinstance(answer, Kept):
         return ""
     return answer.why if isinstance(answer, NotNow) else "it is not up to take it"

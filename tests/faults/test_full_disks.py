@@ -9,7 +9,7 @@ import pytest
 
 from cli.programs import osdlog
 from eventlog.ids import OsdId, RgId
-from eventlog.map_events import RgPinned
+from eventlog.map_events import ReplicasSet, RgPinned
 from node.osds import Cluster, OsdProcess, until
 from osd.client import Client
 from osd.errors import DiskFull
@@ -133,6 +133,35 @@ def put_until_it_is_full(client: Client) -> list[str]:
         client.put("one more", LARGE)
     assert caught.value.hint.startswith("Free space on that disk or delete objects")
     return names
+
+
+@pytest.mark.parametrize("body", [b"small", LARGE], ids=["small", "large"])
+def test_a_full_disk_of_a_replica_that_a_put_needs_is_507(
+    tmp_path: Path, small_disk: SmallDisk, body: bytes
+) -> None:
+    cluster = Cluster(tmp_path, rgs=1)
+    cluster.add(0, 1)
+    with (
+        cluster.osd(0) as first,
+        cluster.osd(1, data=str(small_disk.path / "osd-1")) as second,
+        Client(cluster.url) as client,
+    ):
+        both = RgPinned(rg=RgId(0), osds=(OsdId(0), OsdId(1)))
+        cluster.change(ReplicasSet(replicas=2, min_replicas=2), both)
+        until(lambda: first.put("a", body).status == 201)
+        small_disk.fill(leave=second.report("/status")["disk"]["reserve"] // 2)
+        no = until(lambda: (reply := first.put("b", body)).status != 201 and reply)
+        assert no.status == 507
+        assert no.error.startswith("min_replicas is 2, and only osd.0 got the body: osd.1/")
+        assert ": the disk has " in no.error
+        assert no.error.endswith(f"; a body of {len(body):,} bytes was refused")
+        assert no.json["hint"] == "Free space on osd.1, or delete objects; nothing was appended."
+        with pytest.raises(DiskFull, match=r"only osd\.0 got the body"):
+            client.put("b", body)
+        client.delete("a")
+        cluster.change(ReplicasSet(replicas=2, min_replicas=1))
+        until(lambda: first.put("b", body).status == 201)
+        small_disk.make_room()
 
 
 def test_an_import_into_a_full_disk_says_why_it_waits(

@@ -22,7 +22,17 @@ from eventlog.ids import (
     Serial,
     Store,
 )
-from osd.couriers import MESSAGE_BYTES, Couriers, Delivery, Parcel, Receipt, Sent, Settlement
+from osd.couriers import (
+    MESSAGE_BYTES,
+    Couriers,
+    Declined,
+    Delivery,
+    NoRoom,
+    Parcel,
+    Receipt,
+    Sent,
+    Settlement,
+)
 
 FENCE = Fence(Epoch(1), Round(1), Store(OsdId(0), Incarnation(1)), Boot(1))
 
@@ -97,6 +107,20 @@ def test_what_comes_in_one_turn_goes_together_and_nobody_waits_for_an_earlier_an
     assert seen == [[1, 2], [3]]
 
 
+def test_a_full_disk_is_told_from_any_other_no() -> None:
+    async def peer(line: Line, delivery: Delivery) -> None:
+        troubles = ["no room" for _ in delivery.items]
+        await line.send_bytes(msgspec.msgpack.encode(Receipt(delivery.number, troubles, (1,))))
+
+    async def run() -> None:
+        async with sent_to(peer) as (couriers, address):
+            sent = [couriers.send(address, parcel(serial)) for serial in (1, 2, 3)]
+            kinds = [type(no) for no in await asyncio.gather(*sent, return_exceptions=True)]
+            assert kinds == [Declined, NoRoom, Declined]
+
+    asyncio.run(run())
+
+
 def test_a_no_is_of_its_body_alone() -> None:
     async def peer(line: Line, delivery: Delivery) -> None:
         troubles = ["fenced" if serial_of(item) == 1 else "" for item in delivery.items]
@@ -106,7 +130,7 @@ def test_a_no_is_of_its_body_alone() -> None:
         async with sent_to(peer) as (couriers, address):
             refused, kept = couriers.send(address, parcel(1)), couriers.send(address, parcel(2))
             assert await kept == sha256(b"body").digest()
-            with pytest.raises(aiohttp.ClientError, match="fenced"):
+            with pytest.raises(Declined, match="fenced"):
                 await refused
 
     asyncio.run(run())
