@@ -5,12 +5,13 @@ that they had folded. What an export answers is what was said then, and from
 its log; nothing else is asked, and where only a live OSD could answer, that is
 refused with those words.
 
-What is not here: the file (see `eventlog.state_file`).
+What is not here: the file (see `eventlog.state_file`), and what the log says of
+objects (see `osd.client.export_objects`).
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -21,7 +22,7 @@ from eventlog.errors import LogCorrupt, LogReadOnly
 from eventlog.ids import Micros, OsdId, RgId, Store, osd_name
 from eventlog.log import Log
 from eventlog.state_file import StateFile, export
-from osd.client.answers import Facts, OsdStatus, RgRow
+from osd.client.answers import Facts, Listed, OsdStatus, RgRow, ScrubAsked, Stat
 from osd.client.cluster_status import (
     CLEAN,
     ClusterStatus,
@@ -33,8 +34,9 @@ from osd.client.known import known_rg
 from osd.client.map_reader import MapReader
 from osd.client.placing import Placing
 from osd.client.questions import Questions
+from osd.errors import Unavailable
 from osd.rg_reports import detail, explained, replica, row
-from projections.cluster_map import ClusterMap
+from projections.cluster_map import ClusterMap, Osd
 from projections.explain import Explanation, Reason
 from projections.rg_memory import RgProjection
 
@@ -86,20 +88,57 @@ class Exported(NamedTuple):
 
 
 class Offline:
-    """Stands where a client's questions to OSDs would; whatever is asked is refused."""
+    """Stands where a client's questions to OSDs would.
+
+    What the log or what the OSDs said then answers is answered; all else is refused.
+    """
 
     def __init__(self, log: StateFile) -> None:
         self._log = log
 
+    async def stat(self, name: str, _consistency: str) -> Stat:
+        """By the log."""
+        from osd.client.export_objects import stat
+
+        return await asyncio.to_thread(stat, self._log, name)
+
+    async def names(self, prefix: str) -> AsyncIterator[Listed]:
+        """By the log."""
+        from osd.client.export_objects import listed
+
+        for each in await asyncio.to_thread(listed, self._log, prefix):
+            yield each
+
+    async def limits(self, osd: Osd) -> Facts:
+        """As the OSD said them then."""
+        return self._said(osd, "limits")
+
+    async def scrub(self, osd: Osd, ask: ScrubAsked | None = None) -> Facts:
+        """What the OSD said of its scrubs then."""
+        if ask is not None:
+            _refuse_live(self._log)
+        return self._said(osd, "scrub")
+
     def __getattr__(self, name: str) -> NoReturn:
-        refuse_live(self._log)
+        _refuse_live(self._log)
+
+    def _said(self, osd: Osd, about: str) -> Facts:
+        said = next((one for one in noted(self._log).osds if one.osd == osd.osd), None)
+        if said is None or said.said is None:
+            why = said.why if said is not None else "it was not asked"
+            raise Unavailable(
+                f"{osd_name(osd.osd)} said nothing when the export was made: {why}",
+                "Make another export while it is up: `osdlog export-state FILE`.",
+            )
+        found: Facts = said.said[about]
+        return found
 
 
-def refuse_live(log: StateFile) -> NoReturn:
-    """No OSD is asked about an export."""
+def _refuse_live(log: StateFile) -> NoReturn:
     raise LogReadOnly(
         f"{log.url} is an export made at {made_at(log)}: it has no OSDs that could be asked",
-        "`osdlog explain`, `locate`, `history`, `sql`, `audit`, `replay` answer from its log.",
+        "`osdlog explain`, `locate`, `history`, `ls`, `stat`, `sql`, `audit`, `replay` answer from"
+        " its log.",
     )
 
 

@@ -177,7 +177,7 @@ def no_answer(
             moved = f"{osd_name(osd.osd)} is not the primary any more, by epoch {newer}"
             return Again(Unavailable(moved, _HINT), newer=Epoch(newer))
         case 404:
-            return NotThere(what, hint) if said else _not_there(name)
+            return NotThere(what, hint) if said else not_there(name)
         case 412:
             return ConditionFailed(what, hint)
         case 503:
@@ -194,8 +194,8 @@ def no_answer(
             return Again(Unavailable(what, hint), is_unknown=True)
 
 
-def _not_there(name: str) -> NotThere:
-    """As an OSD says it, where its answer has no body: that to a HEAD."""
+def not_there(name: str) -> NotThere:
+    """As an OSD says it; its answer to a HEAD has no body that would."""
     return NotThere(f"there is no object {name!r}", "`osdlog ls` lists the names there are.")
 
 

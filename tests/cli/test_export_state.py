@@ -12,6 +12,8 @@ import pytest
 
 from cli.conftest import Cluster
 from cli.programs import PATIENCE_S, Done, osdlog
+from osd.client import Client
+from osd.client.errors import NotThere
 
 
 class Export(NamedTuple):
@@ -69,6 +71,9 @@ READING = (
     ("rg", "show", "1"),
     ("explain", "1"),
     ("explain", "kept/1"),
+    ("ls",),
+    ("stat", "kept/1"),
+    ("limits",),
     ("locate", "kept/1"),
     ("locate", "kept/2"),
     ("history", "kept/2"),
@@ -89,6 +94,25 @@ def test_what_only_reads_works(export: Export, command: tuple[str, ...]) -> None
     assert done.out
 
 
+def test_objects_are_as_the_osds_said(cluster: Cluster, export: Export) -> None:
+    with Client(f"state:{export.file}") as offline:
+        assert offline.stat("kept/1") == cluster.client.stat("kept/1")
+        rows = list(offline.list())
+        assert [row for row in rows if row.name == "kept/1"] == list(cluster.client.list("kept/"))
+        assert rows == sorted(rows, key=lambda row: row.name.encode())
+        for name in ("kept/2", "never"):
+            with pytest.raises(NotThere, match=f"there is no object '{name}'"):
+                offline.stat(name)
+
+
+def test_what_the_osds_said_of_themselves(cluster: Cluster, export: Export) -> None:
+    said = json.loads(export.run("limits", "--json").out)
+    assert set(said) == {"osd.0", "osd.1"}
+    plans = json.loads(export.run("scrub", "--last", "--json").out)["plans"]
+    live = json.loads(cluster.run("scrub", "--last", "--json").out)["plans"]
+    assert plans.keys() == live.keys() == {"0", "1"}
+
+
 def test_reports_of_the_audit_work(export: Export) -> None:
     done = export.run("audit", "integrity")
     assert done.code == 0, done.out + done.err
@@ -100,9 +124,10 @@ def test_reports_of_the_audit_work(export: Export) -> None:
         ("get", "kept/1"),
         ("put", "x", "-"),
         ("rm", "kept/1"),
-        ("ls",),
-        ("stat", "kept/1"),
         ("verify",),
+        ("limits", "--pulls", "1"),
+        ("scrub",),
+        ("scrub", "--stop"),
     ],
     ids=" ".join,
 )
