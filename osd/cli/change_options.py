@@ -37,7 +37,9 @@ def _words(  # noqa: PLR0913, PLR0917 - one for each word
     pin: Annotated[
         Texts,
         _option(
-            "--pin", "Place an RG on these OSDs; or hold RGs where they are.", "RG:ID,ID|RG|all"
+            "--pin",
+            "Place an RG on these OSDs; or hold RGs where they are.",
+            "RG:ID,ID|RG|all|first:N",
         ),
     ] = None,
     unpin: Annotated[

@@ -40,9 +40,10 @@ def show(json: options.Json = False, log: options.Log = None) -> None:
     if json:
         say_json(found)
         return
+    at_least = f", min_replicas {found.min_replicas}" if found.replicas > 1 else ""
     say(
         f"cluster {found.cluster}: epoch {found.epoch}, layout {found.layout},"
-        f" {count(found.rg_count, 'RG')}, replicas {found.replicas}"
+        f" {count(found.rg_count, 'RG')}, replicas {found.replicas}{at_least}"
     )
     rows = [_osd_row(osd) for _, osd in sorted(found.osds.items())]
     heads = ("osd", "state", "weight", "host/rack", "address", "store", "boot")

@@ -243,7 +243,7 @@ def stat(
             ("etag", found.etag),
             ("type", found.media_type or ""),
             ("modified", found.modified or ""),
-            *([("copies", _copies(found.held_by))] if len(found.held_by) != 1 else []),
+            ("copies", _copies(found.held_by)),
             *((f"meta {key}", value) for key, value in sorted(found.metadata.items())),
         ]
     )

@@ -2,6 +2,7 @@
 
     --pin RG:ID,ID    placed on these first
     --pin RG, all     held where its data is: a freeze
+    --pin first:N         of so many more that are not held yet
     --unpin RG, all   placed by placement again
     --unpin N%, first:N   a release of that part of the cluster's RGs, or of so many
 
@@ -11,6 +12,7 @@ times 25% releases what was frozen.
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from eventlog.errors import BadName
@@ -34,7 +36,7 @@ Pins = tuple[RgPinned | RgUnpinned, ...]
 
 def needs_homes(pin: Sequence[str]) -> bool:
     """Whether these words pin RGs to where their data is."""
-    return any(":" not in text for text in pin)
+    return any(map(_is_freeze, pin))
 
 
 async def homes_for(client: "AsyncClient", pin: Sequence[str]) -> Homes | None:
@@ -59,13 +61,14 @@ def pins_said(
     """The changes; `beside` is what else is said of OSDs, `leaving` those that go."""
     found: Pins = (
         *(RgUnpinned(rg=rg) for text in unpin for rg in _released(text, seen)),
-        *(_pinned(text) for text in pin if ":" in text),
-        *_frozen([text for text in pin if ":" not in text], seen, beside, homes, leaving),
+        *(_pinned(text) for text in pin if not _is_freeze(text)),
+        *_frozen(list(filter(_is_freeze, pin)), seen, beside, homes, leaving),
     )
     if len(found) > MAX_PINS:
         raise Refused(
             f"{len(found):,} pins are more than one map event takes",
-            f"Freeze or release at most {MAX_PINS:,} RGs at once: name them, or --unpin first:N.",
+            f"Freeze or release at most {MAX_PINS:,} RGs at once, part after part, before what they"
+            f" are to outlast: --pin first:{MAX_PINS}, --unpin first:{MAX_PINS}.",
         )
     twice = sorted(rg for rg, count in _counts(found).items() if count > 1)
     if twice:
@@ -86,6 +89,10 @@ def _counts(pins: Pins) -> dict[RgId, int]:
     for pin in pins:
         counts[pin.rg] = counts.get(pin.rg, 0) + 1
     return counts
+
+
+def _is_freeze(text: str) -> bool:
+    return ":" not in text or _FIRST.fullmatch(text) is not None
 
 
 def _pinned(text: str) -> RgPinned:
@@ -118,13 +125,14 @@ def _frozen(
     if not texts:
         return
     assert homes is not None, "whoever freezes RGs has looked where they are"
-    rgs = (
-        list(map(RgId, range(seen.rg_count)))
-        if ALL in texts
-        else [known_rg(seen, parse_rg(text)) for text in texts]
-    )
+    every = list(map(RgId, range(seen.rg_count)))
+    parts = [int(match[1]) for text in texts if (match := _FIRST.fullmatch(text))]
+    named = [text for text in texts if text != ALL and not _FIRST.fullmatch(text)]
+    rgs = every if ALL in texts else [known_rg(seen, parse_rg(text)) for text in named]
     stay = {rg: tuple(osd for osd in osds if osd not in leaving) for rg, osds in homes.items()}
-    found = list(freeze(rgs, stay, _with(seen, beside)))
+    after, spoken_of = _with(seen, beside), set(rgs)
+    others = freeze((rg for rg in every if rg not in spoken_of), stay, after)
+    found = [*freeze(rgs, stay, after), *islice(others, sum(parts))]
     if not found:
         raise Refused("all these RGs are pinned where they are already", "Nothing is to be done.")
     yield from found

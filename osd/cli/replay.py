@@ -141,7 +141,7 @@ def _show_osd(past: Past, osd: "OsdId", *, json: bool) -> None:
     states = {rg: found.state for rg, found in past.rgs.items()}
     rows = at_osd(past.moment.map, states, osd)
     if json:
-        say_json(head_json(past.moment) | {"osd": osd, "rgs": plain(rows)})
+        say_json(head_json(past.moment) | {"osd": osd, "rg": plain(rows)})
         return
     say(f"osd.{osd} {head_words(past.moment)}")
     heads = ("rg", "store", "state", "held", "doomed", "lost", "lacking", "statement")

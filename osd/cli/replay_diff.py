@@ -60,14 +60,13 @@ class _Difference:
 
         if self._osd is not None:
             return self._show_at_osd()
-        if not self._rgs:
-            return False
-        table(_RG_HEADS, map(self._rg_row, self._rgs), numbers=("rg", *_RG_HEADS[3:]))
+        if self._rgs:
+            table(_RG_HEADS, map(self._rg_row, self._rgs), numbers=("rg", *_RG_HEADS[3:]))
         if self._stores:
             table(STORE_HEADS, map(_store_row, self._stores), numbers=STORE_HEADS[2:])
-        if rg is not None:
+        if self._rgs and rg is not None:
             table(_OBJECT_HEADS, map(_object_row, self._objects(rg)))
-        return True
+        return bool(self._rgs or self._stores)
 
     def _show_at_osd(self) -> bool:
         from osd.cli.output import table

@@ -107,6 +107,17 @@ class TestManyPins:
         )
         assert changes("--pin 5") == said[5:6]
 
+    def test_so_many_that_are_not_held_yet(self) -> None:
+        said = changes("--pin all")
+        assert changes("--pin first:3") == said[:3]
+        frozen = changed(CLUSTER, *said[:3])  # type: ignore[arg-type]
+        assert changes("--pin first:3", frozen) == said[3:6]
+        assert changes("--pin 7 --pin first:2", frozen) == (said[7], said[3], said[4])
+        assert changes("--pin first:99", frozen) == said[3:]
+        all_frozen = changed(CLUSTER, *said)  # type: ignore[arg-type]
+        with pytest.raises(Refused, match="pinned where they are already"):
+            changes("--pin first:3", all_frozen)
+
     def test_but_not_where_they_must_go(self) -> None:
         said = changes("--pin all --remove 1 --out 2")
         pins = [change for change in said if isinstance(change, RgPinned)]
@@ -136,5 +147,7 @@ class TestManyPins:
 
     def test_more_than_an_event_takes(self) -> None:
         large = replace(CLUSTER, rg_count=MAX_PINS + 1)
-        with pytest.raises(Refused, match="10,001 pins are more than one map event takes"):
+        with pytest.raises(Refused, match="10,001 pins are more than one map event takes") as no:
             changes("--pin all", large)
+        assert "part after part" in no.value.hint
+        assert len(changes(f"--pin first:{MAX_PINS}", large)) == MAX_PINS

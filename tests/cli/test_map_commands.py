@@ -3,11 +3,12 @@
 import json
 import re
 import signal
+from pathlib import Path
 
 import pytest
 
 from cli.conftest import Cluster
-from cli.programs import program
+from cli.programs import osdlog, program
 
 HEADS = ("osd", "state", "weight", "host/rack", "address", "store", "boot")
 NOT_NOW = "error: the change was made for layout 77, the map is at"
@@ -28,6 +29,12 @@ def test_map_show(cluster: Cluster) -> None:
     said = json.loads(cluster.run("map", "show", "--json").out)
     assert said["rg_count"] == 8
     assert said["osds"]["1"]["is_up"]
+
+
+def test_map_show_says_how_many_copies_a_write_waits_for(tmp_path: Path) -> None:
+    log = f"sqlite:{tmp_path}/log"
+    assert osdlog("init", "--replicas", 3, "--min-replicas", 2, log=log).code == 0
+    assert osdlog("map", "show", log=log).lines[0].endswith(", replicas 3, min_replicas 2")
 
 
 def test_several_changes_are_one_event(cluster: Cluster) -> None:

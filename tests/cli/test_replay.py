@@ -48,6 +48,8 @@ def test_one_osd_and_what_became_of_it(log: str) -> None:
     shown = osdlog("replay", "--osd", 1, log=log)
     assert shown.lines[0].startswith("osd.1 as of now: ")
     assert "lacking" in shown.lines[1]
+    said = json.loads(osdlog("replay", "--osd", 1, "--json", log=log).out)
+    assert (said["rgs"], said["rg"][0]["rg"]) == (3, 0)
     differing = osdlog("replay", "--osd", 1, "--diff", "epoch:3", log=log)
     assert differing.lines[0].startswith("before, as of epoch 3: ")
     assert differing.lines[1].startswith("after, as of now: ")
@@ -61,6 +63,14 @@ def test_a_difference_of_an_rg_lists_its_objects(log: str) -> None:
     assert said["objects"]
     nothing = osdlog("replay", "--diff", "epoch:3", "--until", "epoch:3", log=log)
     assert nothing.lines[2:] == ["nothing differs"]
+
+
+def test_a_difference_of_stores_alone_is_one(log: str) -> None:
+    """A second OSD starts; no RG has an event yet."""
+    done = osdlog("replay", "--diff", "epoch:5", "--until", "epoch:6", log=log)
+    head, *rows = (line.split() for line in done.lines[2:])
+    assert head == ["store", "condition", "rgs", "held", "doomed", "lost"]
+    assert [row[0].partition("/")[0] for row in rows] == ["osd.0", "osd.1"]
 
 
 @pytest.mark.parametrize(
