@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 
 from eventlog.ids import OsdId, RgId, Store, osd_name
 from osd.cli.output import bytes_words, count
-from osd.demo.minimum import placed_stores
+from osd.demo.placing import placed_stores
 from osd.demo.stage import Stage
 from osd.demo.traffic import LARGEST_BYTES, Traffic
 

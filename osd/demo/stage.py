@@ -14,7 +14,7 @@ from pathlib import Path
 from eventlog.ids import Boot, OsdId
 from osd.client.async_client import AsyncClient
 from osd.demo.history import History
-from osd.demo.minimum import placed_stores
+from osd.demo.placing import placed_stores
 from osd.demo.telling import Telling
 from osd.errors import DirectoryRefused, Refused, Unavailable
 from osd.folder import Asked, claimed, cluster_in

@@ -39,7 +39,7 @@ def test_the_story_from_begin_to_end(tmp_path: Path) -> None:
     ] == []
     assert "FAILED" not in done.out
     assert "every check was passed" in done.out
-    assert "theoretical minimum" in done.out
+    assert "; the maps place " in done.out
     assert f"osdlog up --data {tmp_path / 'kept'}" in done.out
     assert not processes_of(tmp_path)
     with open_log(f"sqlite:{tmp_path / 'kept' / 'log.sqlite'}") as kept:

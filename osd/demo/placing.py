@@ -1,7 +1,8 @@
-"""What the map alone says: where RGs are placed, and how little a change of it must move.
+"""What the map alone says: where RGs are placed, and how much of them another map places elsewhere.
 
 Rule: computed from the two maps and the sizes of the RGs, whatever was done
-on the way.
+on the way. That is what the placement wants moved, and not the least that any
+placement would (see `projections.map_plan`).
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from projections.map_sequence import steps_of
 from projections.rg_stats import RgStat, stats_of
 
 
-def least_moved(before: ClusterMap, after: ClusterMap, sizes: Mapping[RgId, int]) -> int:
+def placed_elsewhere(before: ClusterMap, after: ClusterMap, sizes: Mapping[RgId, int]) -> int:
     """Bytes of the RGs that are placed on another OSD by the second map."""
     one_each = (RgStat(rg, 1, size, {}) for rg, size in sizes.items())
     return steps_of([before, after], stats_of(before, one_each), None).whole.moved.size
