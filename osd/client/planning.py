@@ -128,7 +128,8 @@ def undoing(past: Sequence[AcceptedChange], epoch: Epoch | None, by: str) -> Und
             "Look at `osdlog map log` for the epoch that you mean.",
         )
     last = _last_change(past)
-    return Undoing(epoch, None, last and last.after.epoch, now, found.changes, impossible)
+    seen = last.after.epoch if last is not None else None
+    return Undoing(epoch, None, seen, now, found.changes, impossible)
 
 
 def _of_last_change(past: Sequence[AcceptedChange], by: str) -> Undoing:
