@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NO, SILENT = 1, 3
 SHOWN = 20
+LAST_S = datetime.max.replace(tzinfo=UTC).timestamp()
 T = TypeVar("T")
 
 
@@ -182,8 +183,10 @@ def _plan_row(osd: "OsdId", plan: "Report") -> tuple[object, ...]:
 
 
 def _when(at_s: float | None) -> str:
-    """A time in UTC; `never` where the schedule has none."""
-    return "never" if at_s is None else f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M:%SZ}"
+    """A time in UTC; `never` where the schedule has none that a calendar has."""
+    if at_s is None or at_s >= LAST_S:
+        return "never"
+    return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def add_to(app: typer.Typer) -> None:
