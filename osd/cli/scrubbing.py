@@ -155,6 +155,8 @@ def _words(running: Report) -> str:
 
 
 def _ended(said: Report, scrub: Report) -> Report | None:
-    """What is said of that scrub, if it came to its end."""
+    """What is said of that scrub, or of a deep one since, if either came to its end."""
     last: dict[str, Report] = said["last"]
-    return next((report for report in last.values() if report["began"] == scrub["began"]), None)
+    own = next((report for report in last.values() if report["began"] == scrub["began"]), None)
+    deep = last.get("deep")
+    return own or (deep if deep is not None and deep["began"] > scrub["began"] else None)

@@ -56,10 +56,13 @@ def test_one_that_runs_already_is_said_and_seen_and_can_be_stopped(
 def test_a_deep_one_that_takes_its_place_is_waited_for(cluster: Cluster, osd: OsdId) -> None:
     with program("scrub", osd, "--rate", f"{A_BYTE_A_SECOND:f}", log=cluster.log) as waiting:
         until_it_runs(cluster, osd, "light")
-        cluster.client.scrub(osd, deep=True, bytes_s=0)
-        waiting.wait_for(
-            rf"osd\.{osd}: a deep scrub that \S+ asked for \(no limit\) took its place"
-        )
+        assert cluster.client.scrub(osd, deep=True, bytes_s=1)["is_begun"]
+        waiting.wait_for(rf"osd\.{osd}: a deep scrub that \S+ asked for \(1 B/s\) took its place")
+        assert cluster.client.stop_scrub(osd)["was_running"]
+        assert waiting.end() == 3
+    with program("scrub", osd, "--rate", f"{A_BYTE_A_SECOND:f}", log=cluster.log) as waiting:
+        until_it_runs(cluster, osd, "light")
+        assert cluster.client.scrub(osd, deep=True, bytes_s=0)["is_begun"]
         waiting.wait_for(rf"^osd\.{osd} +deep ")
         assert waiting.end() == 0
 
