@@ -51,6 +51,7 @@ EXPECT_OVER_BYTES = 64 * 1024
 ATTEMPT_MS = 10_000
 """How long one OSD is asked to try."""
 SLOW_DISK_BYTES_S = 20e6
+READS = ("GET", "HEAD")
 
 T = TypeVar("T")
 Take = Callable[[aiohttp.ClientResponse, "Patience"], Awaitable[T]]
@@ -92,7 +93,11 @@ class _Call(NamedTuple):
         """What it means that an attempt raised this."""
         if self.body is not None and self.body.fault is not None:
             raise self.body.fault from error
-        return unreachable(osd, error)
+        return self.again(unreachable(osd, error))
+
+    def again(self, found: Again) -> Again:
+        """Of a read there is no doubt: it takes no effect."""
+        return found._replace(is_unknown=False) if self.method in READS else found
 
     def data(self, patience: Patience) -> bytes | AsyncIterator[bytes] | None:
         """The body, renewing the patience with every piece."""
@@ -195,7 +200,7 @@ class Objects:
             except NOT_AN_OSD as error:
                 return not_an_osd(osd, error)
             if isinstance(found, Again):
-                return found
+                return call.again(found)
             raise found
 
         rg = self._placing.rg_of(call.name)
