@@ -117,6 +117,14 @@ async def test_a_connection_that_breaks_leaves_a_put_unknown(tmp_path: Path) -> 
             await client.put("a", b"x")
 
 
+async def test_a_connection_that_breaks_leaves_no_doubt_of_a_read(tmp_path: Path) -> None:
+    async with one_osd(tmp_path) as (url, osd), AsyncClient(url, deadline_s=SHORT_S) as client:
+        osd.script["GET"] = [Reply(breaks=0), no(503, "no copy is left", "Write it again.")]
+        with pytest.raises(Unavailable, match="no copy is left") as caught:
+            await client.get("a")
+    assert caught.value.hint == "Write it again."
+
+
 async def test_nobody_listens(tmp_path: Path) -> None:
     async with one_osd(tmp_path) as (url, osd):
         pass
