@@ -150,7 +150,7 @@ def test_a_full_disk_of_a_replica_that_a_put_needs_is_507(
         cluster.change(ReplicasSet(replicas=2, min_replicas=2), both)
         until(lambda: first.put("a", body).status == 201)
         small_disk.fill(leave=second.report("/status")["disk"]["reserve"] // 2)
-        no = until(lambda: (reply := first.put("b", body)).status != 201 and reply)
+        no = until(lambda: declined(first, body))
         assert no.status == 507
         assert no.error.startswith("min_replicas is 2, and only osd.0 got the body: osd.1/")
         assert " bytes left" in no.error
@@ -162,6 +162,12 @@ def test_a_full_disk_of_a_replica_that_a_put_needs_is_507(
         cluster.change(ReplicasSet(replicas=2, min_replicas=1))
         until(lambda: first.put("b", body).status == 201)
         small_disk.make_room()
+
+
+def declined(osd: OsdProcess, body: bytes) -> Any:
+    """The answer to a put, if that is no."""
+    reply = osd.put("b", body)
+    return reply if reply.status != 201 else None
 
 
 def test_an_import_into_a_full_disk_says_why_it_waits(
