@@ -9,7 +9,7 @@ cannot be decoded stops that partition, and nothing after it is given.
 What is not here: the map, whose events are few (see `eventlog.codec`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from hashlib import sha256
 from typing import NamedTuple
@@ -76,6 +76,20 @@ class ColumnDecoder:
         if (is_bad & wanted).any():
             self._stop(chunk, np.flatnonzero(is_bad & wanted))
         return {name: self._kept(tables) for name, tables in found.items()}
+
+    def stop_at(
+        self, decoded: Mapping[str, pa.Table], stops: Iterable[Stop]
+    ) -> Mapping[str, pa.Table]:
+        """What `decode` gave, without what stands at these places or after them.
+
+        For whoever can read a record and may not go past it.
+        """
+        found = list(stops)
+        for stop in found:
+            before = self.stops.get(stop.position.partition)
+            if before is None or stop.position.offset < before.position.offset:
+                self.stops[stop.position.partition] = stop
+        return {n: self._kept([table]) for n, table in decoded.items()} if found else decoded
 
     def _wanted(self, chunk: Chunk) -> Bools:
         """All but what is skipped, and what comes after a stop."""

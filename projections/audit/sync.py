@@ -2,7 +2,7 @@
 
 Rule: what was loaded stays right or is thrown away: before anything is added,
 the last record of every partition is compared with the one that was loaded. A
-record that cannot be decoded stops its partition; the others go on.
+record that cannot be decoded, or judged, stops its partition; the others go on.
 
 What is not here: how events are kept (`audit.loading`), and what they mean
 (`audit.deriving`, `audit.map_tables`).
@@ -33,6 +33,7 @@ from projections.audit.database import (
 from projections.audit.deriving import derive
 from projections.audit.loading import load
 from projections.audit.map_tables import PLACE, read_map, write_map
+from projections.audit.rule_sets import unknown_rules
 
 BATCH_EVENTS = 500_000
 """Events of one transaction: so many that its cost is shared, so few that they fit in memory."""
@@ -153,11 +154,12 @@ class _Follower:
         ends: Mapping[Partition, Offset],
     ) -> int:
         total = sum(ends.values()) - sum(starts.values())
-        done = 0
+        partitions, done = self._log.identity.partitions, 0
         for batch in self._batches(read_chunks(self._log, starts, ends)):
             decoded = decoder.decode(_by_partition(batch))
+            decoded = decoder.stop_at(decoded, unknown_rules(decoded, partitions))
             with transaction(self._connection):
-                load(self._connection, decoded, self._log.identity.partitions)
+                load(self._connection, decoded, partitions)
                 note(self._connection, self._covered(batch, decoder))
             done += len(batch)
             self._progress(done, total)
