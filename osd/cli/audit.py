@@ -188,6 +188,7 @@ def _as_json(report: "Report") -> dict[str, Any]:
         "question": report.question,
         "verdict": report.verdict,
         "sentence": report.sentence,
+        "asked": {name: plain(value) for name, value in report.asked.items()},
         "tables": [
             {
                 "title": table.title,

@@ -22,7 +22,7 @@ from projections.audit.loading import make_tables
 from projections.audit.scripts import script
 from projections.voids import Void
 
-FORMAT = 5
+FORMAT = 6
 """Raised with every change of the tables: a database of another format is made anew."""
 
 MEMORY = "1GiB"
@@ -61,6 +61,7 @@ def create(path: Path, identity: LogIdentity) -> None:
         connection.execute(script("tables"))
         make_tables(connection)
         connection.execute(script("views"))
+        connection.execute(script("proofs"))
         meta = [FORMAT, identity.cluster, identity.partitions]
         connection.execute("INSERT INTO kept.meta VALUES (?, ?, ?, 0)", meta)
         connection.execute(

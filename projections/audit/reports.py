@@ -19,6 +19,9 @@ from projections.audit.deriving import behind, partitions_of
 from projections.audit.errors import AuditError, QueryRefused
 from projections.audit.scripts import script
 
+SHOWN_STORES = 3
+"""So many are named in a sentence; tables have all."""
+
 Values = Mapping[str, object]
 Rows = list[tuple[Any, ...]]
 
@@ -40,7 +43,9 @@ class Report(NamedTuple):
     question: str
     verdict: bool
     sentence: str
-    """The verdict in words."""
+    """The verdict in words, with what was asked about."""
+    asked: Mapping[str, object]
+    """What was asked about; without what was not named."""
     tables: tuple[Table, ...]
 
 
@@ -52,16 +57,20 @@ class Check(NamedTuple):
     is_fault: bool = True
     is_wrong: Callable[[dict[str, Any]], bool] | None = None
     """Which rows are faults, where not all are."""
+    retired: str | None = None
+    """The column of the stores that the verdict does not wait for, since they are retired."""
 
 
 class Kind(NamedTuple):
-    """One kind of report."""
+    """One kind of report. `{about}` in its sentences is what was asked about."""
 
     question: str
     yes: str
     no: str
     checks: tuple[Check, ...]
     parameters: tuple[str, ...] = ()
+    nothing: str | None = None
+    """The yes where the first check finds nothing at all."""
 
 
 _SKIPPED = Check("records that everybody passes over", "skips", is_fault=False)
@@ -70,15 +79,17 @@ _RESTS = Check("what this rests on", "reach", is_fault=False)
 
 KINDS: Mapping[str, Kind] = {
     "deletions": Kind(
-        "Is what was deleted really gone?",
-        "every deletion is proven",
-        "it is not proven that all of it is gone",
+        "Is what was deleted{about} really gone?",
+        "every deletion{about} is proven",
+        "it is not proven that all that was deleted{about} is gone",
         (
-            Check("deletions", "deletions", True, lambda row: row["state"] != "proven"),
-            Check("asked about, and not deleted", "not_deleted"),
+            Check("deletions", "deletions", True, lambda row: row["state"] != "proven", "retired"),
+            Check("asked about, and not deleted, at most 1,000", "not_deleted"),
+            Check("what each store confirmed", "deletion_stores", is_fault=False),
             Check("every copy there ever was", "deletion_copies", is_fault=False),
         ),
         ("object", "prefix", "since", "until"),
+        "nothing was deleted{about}",
     ),
     "integrity": Kind(
         "Does the log keep its own rules?",
@@ -110,9 +121,9 @@ KINDS: Mapping[str, Kind] = {
         (Check("changes of the map", "maps", is_fault=False),),
     ),
     "retire": Kind(
-        "May this OSD be destroyed?",
-        "it is safe to destroy",
-        "it is not safe to destroy",
+        "May{about} be destroyed?",
+        "{about} is safe to destroy",
+        "{about} is not safe to destroy",
         (
             Check("asked about, and unknown", "retire_unknown"),
             Check("copies that are there still", "retire_copies"),
@@ -150,13 +161,23 @@ KINDS: Mapping[str, Kind] = {
     ),
     "who": Kind(
         "Who did what?",
-        "these are all acts",
-        "these are all acts",
+        "these are all acts{about}",
+        "these are all acts{about}",
         (Check("acts", "who", is_fault=False),),
         ("actor",),
     ),
 }
 """Every report, by name."""
+
+_ABOUT = {
+    "osd": " osd.{}",
+    "object": " of {}",
+    "actor": " by {}",
+    "prefix": " of names that begin with {}",
+    "since": " since {} UTC",
+    "until": " before {} UTC",
+}
+"""What was asked about, in words."""
 
 SILENT = ("deletions", "retire")
 """Those that may wait for stores that have something still to say."""
@@ -176,19 +197,43 @@ def report(connection: Connection, name: str, values: Values | None = None) -> R
     own = zip(kind.checks, tables, strict=False)
     faults = sum(_faults(check, table) for check, table in own)
     stops = [str(row[0]) for row in tables[checks.index(_STOPPED)].rows]
-    return Report(
-        name, kind.question, not (faults or stops), _sentence(kind, faults, stops), tables
-    )
+    asked = {parameter: value for parameter, value in given.items() if value is not None}
+    kind = _worded(kind, asked)
+    sentence = _sentence(kind, tables, faults, stops)
+    return Report(name, kind.question, not (faults or stops), sentence, asked, tables)
 
 
-def _sentence(kind: Kind, faults: int, stops: list[str]) -> str:
+def _sentence(kind: Kind, tables: tuple[Table, ...], faults: int, stops: list[str]) -> str:
     """What cannot be read is no fault of what was asked about, but nothing is sure without it."""
     if faults:
         return f"{kind.no}: {faults:,} found"
     if stops:
         more = f" and in {len(stops) - 1:,} more" if stops[1:] else ""
         return f"it is not known, as the log cannot be read further than {stops[0]}{more}"
-    return kind.yes
+    if kind.nothing is not None and not tables[0].rows:
+        return kind.nothing
+    return kind.yes + _retired(kind, tables)
+
+
+def _retired(kind: Kind, tables: tuple[Table, ...]) -> str:
+    """Which stores the yes does not wait for."""
+    names: set[str] = set()
+    for check, table in zip(kind.checks, tables, strict=False):
+        if check.retired is not None:
+            column = table.columns.index(check.retired)
+            names.update(name for row in table.rows for name in row[column])
+    if not names:
+        return ""
+    shown = ", ".join(sorted(names)[:SHOWN_STORES])
+    more = f" and {len(names) - SHOWN_STORES:,} more" if len(names) > SHOWN_STORES else ""
+    return f"; retired, and waited for no more: {shown}{more}"
+
+
+def _worded(kind: Kind, asked: Values) -> Kind:
+    """The kind with its sentences about what was asked about."""
+    about = "".join(_ABOUT[name].format(asked[name]) for name in _ABOUT if name in asked)
+    texts = {name: getattr(kind, name) for name in ("question", "yes", "no", "nothing")}
+    return kind._replace(**{n: t and t.format(about=about).strip() for n, t in texts.items()})
 
 
 def silent(connection: Connection, name: str, values: Values) -> dict[Store, list[RgId]]:

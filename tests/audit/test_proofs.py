@@ -14,11 +14,13 @@ from simulation.search import run_of
 
 SEEDS = (0, 4)
 UNSAID = "WHEN d.silent <> [] OR p.why IS NOT NULL THEN"
-STAGED = "AND staged_from IS NULL"
+STAGED = "AND s.staged_from IS NULL"
+SINCE = 'AND (d."offset" IS NULL OR d."offset" < s."offset")'
 WITH_STAGED = replace(stated(A, 2, 3, 1), staged_from=Serial(1))
 CONDITIONS = {
     "a store has not stated its holdings": (UNSAID, "WHEN false THEN", RIGHT[:5]),
     "a body is staged": (STAGED, "", [*RIGHT[:5], WITH_STAGED]),
+    "it says otherwise since": (SINCE, "", [*RIGHT[:6], stated(A, 3, 3, 1, 2)]),
 }
 """What a proof asks for, how it is left out, and a log in which it is not so."""
 
@@ -41,13 +43,13 @@ def test_each_condition_is_missed(
 ) -> None:
     """Without it a deletion is called proven of which a disk may still have the bytes."""
     text, without, log = CONDITIONS[condition]
-    assert script("views").count(text) == 1
+    assert script("proofs").count(text) == 1
     [row] = found(asked(tmp_path, log, "deletions"), "deletions")
     assert row["state"] == "confirmed"
 
     def altered(asked_for: str) -> str:
         kept = script(asked_for)
-        return kept.replace(text, without) if asked_for == "views" else kept
+        return kept.replace(text, without) if asked_for == "proofs" else kept
 
     monkeypatch.setattr("projections.audit.database.script", altered)
     (tmp_path / "without").mkdir()

@@ -10,12 +10,13 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from audit.test_reports import RIGHT
+from audit.test_reports import RIGHT, tell_map
 from audit.test_two_truths import IDENTITY, append
 from cli.programs import Done, osdlog
 from eventlog.errors import LogReplaced
 from eventlog.memory import MemoryLog
 from eventlog.sqlite import SqliteLog
+from folds.mapping import CREATED, added
 from projections.audit.database import discard, reached, reading, writing
 from projections.audit.errors import AuditBusy, AuditForeign, QueryRefused
 from projections.audit.queries import Limits, asking
@@ -157,7 +158,8 @@ def test_only_audit_databases_are_discarded(tmp_path: Path) -> None:
 
 
 def test_a_log_that_was_truncated_or_replaced_is_noticed(tmp_path: Path) -> None:
-    for name, events in (("shorter", RIGHT[:9]), ("other", [*RIGHT[:11], RIGHT[8]])):
+    other = [*RIGHT[:11], RIGHT[8]]
+    for name, events in (("shorter", RIGHT[:9]), ("other", other), ("longer", [*other, *RIGHT])):
         path, log, since = tmp_path / name, MemoryLog(IDENTITY), MemoryLog(IDENTITY)
         append(log, RIGHT)
         sync(path, log)
@@ -165,6 +167,21 @@ def test_a_log_that_was_truncated_or_replaced_is_noticed(tmp_path: Path) -> None
         with pytest.raises(LogReplaced, match=r"rg/2@11 is missing or another record.*--rebuild"):
             sync(path, since)
         assert sync(path, log).events == 0
+
+
+def test_another_map_is_another_log(tmp_path: Path) -> None:
+    path = tmp_path / "audit"
+    logs = [MemoryLog(IDENTITY) for _ in range(3)]
+    for log, osds in zip(logs, ((1,), (1,), (2, 3)), strict=True):
+        tell_map(log, CREATED, *map(added, osds))
+    append(logs[0], RIGHT)
+    sync(path, logs[0])
+    for log in (logs[2], MemoryLog(IDENTITY)):
+        append(log, RIGHT)
+        with pytest.raises(LogReplaced, match=r"map/0@0 is missing or another record.*--rebuild"):
+            sync(path, log)
+    append(logs[1], RIGHT)
+    assert sync(path, logs[1]).events == 0
 
 
 def test_a_sync_that_fails_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,12 +255,13 @@ def test_osdlog_audit(log: str, tmp_path: Path) -> None:
     done = run(log, "audit", "deletions", "b")
     assert done.code == 0
     assert done.lines[:2] == [
-        "Is what was deleted really gone?",
-        "Yes: every deletion is proven.",
+        "Is what was deleted of b really gone?",
+        "Yes: every deletion of b is proven.",
     ]
     assert run(log, "audit").code == 1
     said = json.loads(run(log, "audit", "retire", "osd.2", "--json").out)
     assert (said["verdict"], said["report"]) == (False, "retire")
+    assert (said["asked"], said["question"]) == ({"osd": 2}, "May osd.2 be destroyed?")
     page = tmp_path / "proof.html"
     assert run(log, "audit", "deletions", "--prefix", "b", "--page", page).code == 0
     assert page.read_text().startswith("<!doctype html>")

@@ -34,6 +34,8 @@ class Truth(NamedTuple):
     """RG, offset of the last accepted claim, whether it has ended."""
     stated: set[tuple[int, int, bool, bool]]
     """RG, offset of a store's last holdings, whether they attest, whether they agree."""
+    closed: set[tuple[int, int, int, int]]
+    """RG, osd, incarnation, where it closed, of stores that got no copy since."""
 
 
 def differences(log: Log, path: Path) -> list[str]:
@@ -58,7 +60,7 @@ def _items(said: Any) -> set[str]:
 
 def by_folds(log: Log) -> Truth:
     """What the Python folds say."""
-    truth = Truth({}, {}, set(), set(), set(), set())
+    truth = Truth({}, {}, set(), set(), set(), set(), set())
     replay = Replay(log, read_map(log).map)
     for told in replay.fold_all():
         rg, offset = told.event.rg, told.position.offset
@@ -75,11 +77,19 @@ def by_folds(log: Log) -> Truth:
         claim = projection.state.claim
         if claim is not None:
             truth.claims.add((rg, claim.offset, claim.has_ended))
-        for ledger in projection.state.ledgers.values():
-            if ledger.stated is not None:
-                said = ledger.stated
-                truth.stated.add((rg, said.offset, said.attests, said.agrees))
+        _add_words(truth, projection)
     return truth
+
+
+def _add_words(truth: Truth, projection: RgProjection) -> None:
+    """What each store stated last, and where it closed."""
+    rg = projection.rg
+    for store, ledger in projection.state.ledgers.items():
+        if ledger.closed is not None:
+            truth.closed.add((rg, store.osd, store.incarnation, ledger.closed))
+        if ledger.stated is not None:
+            said = ledger.stated
+            truth.stated.add((rg, said.offset, said.attests, said.agrees))
 
 
 def _copies(projection: RgProjection) -> Iterator[Copy]:
@@ -133,6 +143,13 @@ def by_sql(path: Path) -> Truth:
         stated = database.execute(
             'SELECT rg, "offset", attests, agrees FROM holdings WHERE is_last'
         ).fetchall()
+        closed = database.execute(
+            'SELECT rg, osd, incarnation, max(c."offset") FROM kept.statements c'
+            " JOIN kept.stores USING (store) JOIN kept.ledgers l USING (rg, store)"
+            " ANTI JOIN (FROM kept.retirements WHERE void IS NULL) USING (rg, store)"
+            " WHERE c.kind = 'ExportClosed' AND c.void IS NULL"
+            ' GROUP BY ALL HAVING max(c."offset") > coalesce(any_value(l.gained), -1)'
+        ).fetchall()
     return Truth(
         facts,
         {(rg, offset): rule for rg, offset, rule in voids},
@@ -140,6 +157,7 @@ def by_sql(path: Path) -> Truth:
         set(objects),
         set(claims),
         set(stated),
+        set(closed),
     )
 
 

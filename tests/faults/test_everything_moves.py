@@ -41,7 +41,7 @@ class Story:
         audit = ("audit", "retire", f"osd.{osd}")
         while (done := await asyncio.to_thread(osdlog, *audit, log=self._log)).code:
             assert time.monotonic() < until, done.out
-        assert "Yes: it is safe to destroy." in done.lines
+        assert f"Yes: osd.{osd} is safe to destroy." in done.lines
         await self.apply(f"--retire {osd}", "replaced")
         while osd in osd_processes(self._folder):
             assert time.monotonic() < until

@@ -12,10 +12,13 @@ SELECT rg, list_of(store), offset_of(over_at), -1, weight FROM copies WHERE over
 
 -- The same as sums: of blocks of the log, and of the places where stores state their holdings.
 CREATE OR REPLACE TEMP TABLE blocks AS
-SELECT c.rg, l.store, c.block, sum(c."count") AS "count", sum(c.digest) AS digest
+SELECT
+    c.rg, l.store, c.block, sum(c."count") AS "count", sum(c.digest) AS digest,
+    max(c.gained) AS gained
 FROM (
     SELECT
-        rg, list, block_of("offset") AS block, sum(sign) AS "count", net(sign, weight) AS digest
+        rg, list, block_of("offset") AS block, sum(sign) AS "count", net(sign, weight) AS digest,
+        max("offset") FILTER (sign > 0) AS gained
     FROM changes GROUP BY ALL
 ) c
 JOIN kept.listed l USING (list)
@@ -134,7 +137,7 @@ WITH told AS (
     SELECT rg, store, max(rank) AS rank FROM statements WHERE void IS NULL GROUP BY rg, store
 ),
 held AS (
-    SELECT rg, store, sum("count") AS more, sum(digest) AS more_digest
+    SELECT rg, store, sum("count") AS more, sum(digest) AS more_digest, max(gained) AS gained
     FROM blocks GROUP BY rg, store
 ),
 named AS (
@@ -147,9 +150,10 @@ moved AS (
     FROM told FULL JOIN held USING (rg, store) FULL JOIN named USING (rg, store)
 )
 SELECT
-    m.rg, m.store, coalesce(m.rank, l.rank) AS rank, 
+    m.rg, m.store, coalesce(m.rank, l.rank) AS rank,
     coalesce(l."count", 0) + coalesce(m.more, 0) AS "count",
-    coalesce(l.digest, 0) + coalesce(m.more_digest, 0) AS digest, coalesce(m.named, l.named, 0) AS named
+    coalesce(l.digest, 0) + coalesce(m.more_digest, 0) AS digest,
+    coalesce(m.named, l.named, 0) AS named, coalesce(m.gained, l.gained) AS gained
 FROM moved m LEFT JOIN kept.ledgers l ON l.rg = m.rg AND l.store = m.store;
 DELETE FROM kept.ledgers USING moved_ledgers m WHERE m.rg = ledgers.rg AND m.store = ledgers.store;
 INSERT INTO kept.ledgers FROM moved_ledgers;

@@ -36,8 +36,10 @@ CREATE TABLE kept.rgs (rg INTEGER, version BIGINT);
 CREATE TABLE kept.objects (rg INTEGER, id BIGINT, first_offset BIGINT, object VARCHAR);
 -- Who asks about one object asks by its name.
 CREATE INDEX object_names ON kept.objects (object);
+-- `gained`: where the last copy came to the store.
 CREATE TABLE kept.ledgers (
-    rg INTEGER, store INTEGER, rank HUGEINT, "count" BIGINT, digest HUGEINT, named BIGINT
+    rg INTEGER, store INTEGER, rank HUGEINT, "count" BIGINT, digest HUGEINT, named BIGINT,
+    gained BIGINT
 );
 
 CREATE TABLE kept.claims (
