@@ -102,6 +102,7 @@ KINDS: Mapping[str, Kind] = {
             Check("objects in an RG they do not belong to", "wrong_rg"),
             Check("said under a claim that nobody made", "impostors"),
             Check("claims by processes that had no right to them", "unknown_claimants"),
+            Check("statements by processes that the map never had", "unknown_speakers"),
             Check("live objects without a copy that counts", "lost"),
             Check("copies that came back after the delete", "resurrections"),
             Check("copies that left while they counted", "counted_copies_left"),

@@ -143,6 +143,35 @@ def test_a_claim_by_who_had_no_right_to_it_is_named(
     assert [(row["position"], row["why"]) for row in rows] == ([("rg/2@0", why)] if why else [])
 
 
+UNKNOWN = "statements by processes that the map never had"
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ([erased(A, 1, 1)], []),
+        ([erased(A, 1, 1, boot=9), stated(A, 2, 1, boot=9)], [(str(A), 9, 2, "rg/2@2")]),
+        ([imported(B, 1, 1)], [(str(B), 1, 1, "rg/2@2")]),
+        ([closed(store(1, 2), 1)], [(str(store(1, 2)), 1, 1, "rg/2@2")]),
+    ],
+    ids=["known", "boot", "store", "incarnation"],
+)
+def test_a_statement_by_who_is_on_no_map_is_named(
+    told: list[RgEvent], expected: list[tuple[object, ...]], tmp_path: Path
+) -> None:
+    log = MemoryLog(IDENTITY)
+    tell_map(log, CREATED, added(1), booted(1))
+    append(log, [*RIGHT[:2], *told])
+    sync(tmp_path / "audit", log)
+    with reading(tmp_path / "audit") as connection:
+        rows = found(report(connection, "integrity"), UNKNOWN)
+    assert [tuple(row.values()) for row in rows] == expected
+    log.append([Entry(Topic.MAP, Partition(0), b"map", b"not a record")])
+    sync(tmp_path / "audit", log)
+    with reading(tmp_path / "audit") as connection:
+        assert found(report(connection, "integrity"), UNKNOWN) == []
+
+
 DELETED = [*RIGHT[:3], deleted(FIRST, 3, "b")]
 """b had version 2 and is deleted."""
 MOVED_BACK = [*RIGHT[:3], imported(B, 1, 2), doomed(FIRST, B, 2), erased(B, 2, 2)]
