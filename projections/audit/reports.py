@@ -97,7 +97,12 @@ KINDS: Mapping[str, Kind] = {
         "the log shows faults",
         (
             Check("accepted versions are not 1 to n", "versions_not_dense"),
-            Check("versions out of sequence", "versions_out_of_sequence"),
+            Check(
+                "versions out of sequence",
+                "versions_out_of_sequence",
+                True,
+                lambda row: row["first_said"] is None,
+            ),
             Check("events in another RG's partition", "misplaced"),
             Check("objects in an RG they do not belong to", "wrong_rg"),
             Check("said under a claim that nobody made", "impostors"),

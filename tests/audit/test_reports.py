@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from audit.test_two_truths import IDENTITY, append, mixed
 from eventlog.codec import encode
-from eventlog.ids import Boot, Partition, RgId, Topic, rg_key
+from eventlog.ids import Boot, Partition, RgId, Serial, Topic, rg_key
 from eventlog.log import Entry
 from eventlog.map_events import MapChange, MapChanged
 from eventlog.memory import MemoryLog
@@ -103,6 +103,30 @@ def test_a_duplicate_version_is_a_repeat(tmp_path: Path) -> None:
     said = asked(tmp_path, [*RIGHT[:3], put(FIRST, 2, "b")], "versions")
     [row] = found(said, "versions out of sequence")
     assert row["what"] == "repeat of the version before it"
+
+
+def test_a_record_that_the_log_has_twice_is_no_fault_of_its_rules(tmp_path: Path) -> None:
+    """An append of which nobody knew whether it had happened was made again."""
+    again = [RIGHT[2], put(FIRST, 4, "late")]
+    for number, (told, first_said, faults) in enumerate(
+        [
+            ([*RIGHT[:3], *again], "rg/2@2", 0),
+            ([*RIGHT[:4], *again], "rg/2@2", 0),
+            ([*RIGHT[:3], replace(put(FIRST, 2, "b"), sha256=b"x" * 32)], None, 1),
+            ([*RIGHT[:3], replace(put(FIRST, 2, "b"), serial=Serial(9))], None, 1),
+            ([*RIGHT[:3], put(FIRST, 1, "other")], None, 1),
+            ([*RIGHT[:2], *RIGHT[3:4]], None, 1),
+        ]
+    ):
+        (tmp_path / str(number)).mkdir()
+        said = asked(tmp_path / str(number), told, "integrity")
+        [row] = found(said, "versions out of sequence")
+        assert row["first_said"] == first_said
+        [check] = [c for c in KINDS["integrity"].checks if c.script == "versions_out_of_sequence"]
+        assert check.is_wrong is not None
+        assert check.is_wrong(row) is bool(faults)
+    (tmp_path / "versions").mkdir()
+    assert not asked(tmp_path / "versions", [*RIGHT[:3], *again], "versions").verdict
 
 
 def test_an_impostor_is_named(tmp_path: Path) -> None:
@@ -373,10 +397,10 @@ def test_simulated_clusters_keep_the_rules(seed: int, tmp_path: Path) -> None:
             said = report(connection, name)
             assert said.verdict, said
         said = report(connection, "integrity")
-    expected = out_of_sequence(run.cluster.told)
-    assert {str(row["position"]) for row in found(said, "versions out of seq")} == expected
-    assert sum(len(table.rows) for table in said.tables if table.is_fault) == len(expected)
-    assert said.verdict is not bool(expected)
+    rows = found(said, "versions out of seq")
+    assert {str(row["position"]) for row in rows} == out_of_sequence(run.cluster.told)
+    assert sum(len(table.rows) for table in said.tables if table.is_fault) == len(rows)
+    assert said.verdict == all(row["first_said"] for row in rows)
 
 
 def out_of_sequence(told: list[Told]) -> set[str]:
