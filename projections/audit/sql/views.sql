@@ -61,7 +61,9 @@ SELECT
         WHERE p.rg = c.rg AND p.claim = c."offset"
     ) AS placed,
     c.void, c.ended_at,
-    lead(c."offset") OVER (PARTITION BY c.rg, c.void IS NULL ORDER BY c."offset") AS replaced_at
+    CASE WHEN c.void IS NULL THEN
+        lead(c."offset") OVER (PARTITION BY c.rg, c.void IS NULL ORDER BY c."offset")
+    END AS replaced_at
 FROM kept.claims c JOIN kept.stores s USING (store);
 COMMENT ON VIEW claims IS
 'Every claim of an RG: who took it over, for which placed stores. It stands until the offset
@@ -292,7 +294,8 @@ CREATE VIEW placement AS
 SELECT p.rg, list('osd.' || p.osd ORDER BY p.place) AS placed,
     list(s.store ORDER BY p.place) AS stores,
     list(p.osd ORDER BY p.place) FILTER (o.is_up) AS acting,
-    arg_min(s.store, p.place) FILTER (o.is_up) AS primary_store
+    arg_min(s.store, p.place) FILTER (o.is_up) AS primary_store,
+    arg_min(o.boot, p.place) FILTER (o.is_up) AS primary_boot
 FROM kept.placement p
 LEFT JOIN kept.osds o ON o.osd = p.osd AND o.until_epoch IS NULL
 LEFT JOIN kept.stores s ON s.osd = o.osd AND s.incarnation = o.osd_incarnation
@@ -305,7 +308,8 @@ WITH last_claims AS (
     QUALIFY row_number() OVER (PARTITION BY rg ORDER BY "offset" DESC) = 1
 ),
 claimed AS (
-    SELECT c.rg, c."offset", c.ended_at, c.store, list(p.store ORDER BY p.place) AS stores
+    SELECT c.rg, c."offset", c.ended_at, c.store, c.boot, c.replicas, c.min_replicas, c.rules,
+        list(p.store ORDER BY p.place) AS stores
     FROM last_claims c LEFT JOIN kept.placed p ON p.rg = c.rg AND p.claim = c."offset"
     GROUP BY ALL
 ),
@@ -331,7 +335,11 @@ SELECT
     CASE
         WHEN m.acting IS NULL THEN 'unavailable'
         WHEN c.rg IS NULL THEN 'clean'
-        WHEN c.ended_at IS NOT NULL OR c.stores <> m.stores THEN 'unclaimed'
+        WHEN c.ended_at IS NOT NULL
+            OR (c.store, c.boot) IS DISTINCT FROM (m.primary_store, m.primary_boot)
+            OR (c.stores, c.replicas, c.min_replicas, c.rules)
+                IS DISTINCT FROM (m.stores, e.replicas, e.min_replicas, e.rules)
+            THEN 'unclaimed'
         WHEN coalesce(k.held_by_primary, 0) < coalesce(l.live, 0) OR k.outside > 0 THEN 'importing'
         WHEN l.unheld > 0 OR len(m.acting) < len(m.placed) OR len(m.placed) < e.replicas
             OR coalesce(k.held, 0) < coalesce(l.live, 0) * e.replicas THEN 'degraded'
@@ -345,8 +353,9 @@ LEFT JOIN kept.stores s ON s.store = c.store
 LEFT JOIN counts k ON k.rg = m.rg
 LEFT JOIN live l ON l.rg = m.rg;
 COMMENT ON VIEW rg_states IS
-'Every RG as its primary by the present map would see it. unclaimed: the last claim was made for
-other stores, or has ended; unavailable: no placed store is up. An RG without events is clean.';
+'Every RG as its primary by the present map would see it. unclaimed: the last claim has ended, or
+the primary''s process did not make it, or made it for another map; unavailable: no placed store is
+up. An RG without events is clean.';
 
 CREATE MACRO copies_at(position) AS TABLE
 SELECT * EXCLUDE (since, until, from_offset, until_offset) FROM copy_history
