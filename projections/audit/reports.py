@@ -75,6 +75,7 @@ class Kind(NamedTuple):
 
 _SKIPPED = Check("records that everybody passes over", "skips", is_fault=False)
 _STOPPED = Check("where the log cannot be read further: nothing after it is proven", "stops")
+_STRANGERS = "statements by processes that the map never had"
 _RESTS = Check("what this rests on", "reach", is_fault=False)
 
 KINDS: Mapping[str, Kind] = {
@@ -85,6 +86,7 @@ KINDS: Mapping[str, Kind] = {
         (
             Check("deletions", "deletions", True, lambda row: row["state"] != "proven", "retired"),
             Check("asked about, and not deleted, at most 1,000", "not_deleted"),
+            Check(_STRANGERS, "deletion_speakers"),
             Check("what each store confirmed", "deletion_stores", is_fault=False),
             Check("every copy there ever was", "deletion_copies", is_fault=False),
         ),
@@ -107,7 +109,7 @@ KINDS: Mapping[str, Kind] = {
             Check("objects in an RG they do not belong to", "wrong_rg"),
             Check("said under a claim that nobody made", "impostors"),
             Check("claims by processes that had no right to them", "unknown_claimants"),
-            Check("statements by processes that the map never had", "unknown_speakers"),
+            Check(_STRANGERS, "unknown_speakers"),
             Check("live objects without a copy that counts", "lost"),
             Check("copies that came back after the delete", "resurrections"),
             Check("copies that left while they counted", "counted_copies_left"),
@@ -135,6 +137,7 @@ KINDS: Mapping[str, Kind] = {
             Check("copies that are there still", "retire_copies"),
             Check("RGs that the map places there still", "retire_map"),
             Check("RGs it has not said to be empty", "retire_silent"),
+            Check(_STRANGERS, "retire_speakers"),
             Check("where each RG ended", "retire_proof", is_fault=False),
         ),
         ("osd",),

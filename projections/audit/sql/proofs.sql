@@ -49,6 +49,21 @@ COMMENT ON VIEW standings IS
 with nothing staged, and not denied it since; whether and where it had closed, with no later claim
 that places it, no copy and no holdings since; whether it is retired.';
 
+-- Where the map cannot be read to its end, nobody knows who came later.
+CREATE VIEW kept.strangers AS
+SELECT s.rg, k.osd, k.name AS store, s.boot, count(*) AS statements, min(s."offset") AS "offset"
+FROM kept.statements s JOIN kept.stores k ON k.store = s.store
+WHERE s.void IS NULL
+    AND NOT EXISTS (
+        FROM kept.osds o
+        WHERE o.osd = k.osd AND o.osd_incarnation = k.incarnation AND o.boot = s.boot
+    )
+    AND EXISTS (FROM kept.maps)
+    AND NOT EXISTS (FROM kept.positions WHERE topic = 'map' AND why IS NOT NULL)
+GROUP BY ALL;
+COMMENT ON VIEW kept.strangers IS
+'Accepted statements of processes that the map never had: by RG and process, and where they began.';
+
 -- One pipeline that begins with the deletes, so that who asks about few of them waits for few.
 CREATE VIEW deletions AS
 WITH said AS (
