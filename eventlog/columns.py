@@ -77,9 +77,7 @@ class ColumnDecoder:
             self._stop(chunk, np.flatnonzero(is_bad & wanted))
         return {name: self._kept(tables) for name, tables in found.items()}
 
-    def stop_at(
-        self, decoded: Mapping[str, pa.Table], stops: Iterable[Stop]
-    ) -> Mapping[str, pa.Table]:
+    def stop_at(self, decoded: dict[str, pa.Table], stops: Iterable[Stop]) -> dict[str, pa.Table]:
         """What `decode` gave, without what stands at these places or after them.
 
         For whoever can read a record and may not go past it.
