@@ -233,8 +233,9 @@ def test_a_copy_that_its_store_had_said_to_be_gone_is_named(
         [*DELETED, imported(B, 1, 2), stated(B, 2, 3, 2), imported(B, 3, 2)],
         [*RIGHT[:3], stated(B, 1, 2), deleted(FIRST, 3, "b"), imported(B, 2, 2)],
         [*MOVED_BACK, deleted(FIRST, 3, "b"), imported(B, 3, 2)],
+        [*DELETED, replace(stated(B, 1, 3), staged_from=Serial(0)), imported(B, 2, 2)],
     ],
-    ids=["under way", "still there", "stated before", "erased before"],
+    ids=["under way", "still there", "stated before", "erased before", "stated as unclean"],
 )
 def test_an_import_that_was_under_way_when_its_object_was_deleted_is_no_fault(
     events: list[RgEvent], tmp_path: Path

@@ -15,7 +15,8 @@ erased AS (
     JOIN kept.operations o ON o.rg = i.rg AND o.version = i.version
     SEMI JOIN late l ON l.rg = i.rg AND l.store = i.store
 ),
--- Where it said so: of these bytes, of the whole RG, or by holdings that lack them and agree.
+-- Where it said so: of these bytes, of the whole RG, or by holdings that lack them and agree, with
+-- nothing staged: else there were bytes that are no copy yet, and an import owns up to them.
 denied AS (
     SELECT l.rg, l."offset", l.version, e."offset" AS denied_at
     FROM late l
@@ -26,7 +27,8 @@ denied AS (
     JOIN kept.statements s ON s.rg = l.rg AND s.store = l.store
     WHERE s.void IS NULL AND (
         s.kind = 'ExportClosed'
-        OR s.kind = 'HoldingsStated' AND s.attests AND s.agrees AND s.version >= l.deletion
+        OR s.kind = 'HoldingsStated' AND s.attests AND s.agrees AND s.staged_from IS NULL
+            AND s.version >= l.deletion
     ) AND NOT EXISTS (
         FROM kept.facts f
         WHERE f.rg = l.rg AND f.id = l.id AND f.store = l.store AND f.version = l.version
