@@ -87,6 +87,8 @@ class Decoder:
             raise _bad(record, f"{type(error).__name__} {error}".rstrip()) from error
         if source.tell() != len(value):
             raise _bad(record, f"{len(value) - source.tell()} bytes are left over")
+        if isinstance(event, MapChanged) != (record.topic is Topic.MAP):
+            raise _bad(record, f"{type(event).__name__} does not belong there")
         return event
 
     def _look_up(self, record: Record) -> "_Reading":

@@ -1,8 +1,8 @@
 """Copying a log into another, of whatever kind each is.
 
 Rule: in `map` and `rg` the copy has the same values at the same offsets, so
-whoever has read one goes on with the other; in `schemas` the same entries in
-the same order, with new offsets where compaction took some. What the copy has
+whoever has read one goes on with the other; in `schemas` the same entries, each
+once, as compaction leaves them. What the copy has
 already is compared, not written again, so a copy that was interrupted goes on
 when it is made again; one that has anything else is refused. The times of
 appending are kept where the new log can keep them, as SQLite's can; on Kafka
@@ -68,7 +68,8 @@ def copy_log(
     """
     done = Copied(0, 0, 0)
     for place in sorted(plan.ends, key=lambda place: (place[0] is not Topic.SCHEMAS, place)):
-        for chunk in _chunks(source, target, place, plan.ends[place]):
+        chunks = _schemas if place[0] is Topic.SCHEMAS else _chunks
+        for chunk in chunks(source, target, place, plan.ends[place]):
             _append(target, chunk.missing)
             size = sum(len(record.value) for record in chunk.missing)
             done = Copied(
@@ -111,10 +112,21 @@ def _chunks(source: Log, target: Log, place: TopicPartition, end: Offset) -> Ite
     if missing:
         yield _Chunk(0, missing)
     if (other := next(there, None)) is not None:
-        raise WrongLog(
-            f"the log {target.url} has {other.position}, and {source.url} ends before it",
-            "It is no copy of this log, or in use already: copy to a new log.",
-        )
+        raise _goes_on(other.position, source, target)
+
+
+def _schemas(source: Log, target: Log, place: TopicPartition, end: Offset) -> Iterator[_Chunk]:
+    """Entries of the catalogue, by their keys: several processes may have published the same."""
+    there = {each.key: each for each in _each(target, place, target.end_offsets([place])[place])}
+    wanted = list(_each(source, place, end))
+    for record in wanted:
+        other = there.get(record.key, record)
+        if record.value != other.value:
+            raise _other(other.position, target)
+    if others := there.keys() - {record.key for record in wanted}:
+        raise _goes_on(there[min(others)].position, source, target)
+    missing = {record.key: record for record in wanted if record.key not in there}
+    yield _Chunk(len(wanted) - len(missing), list(missing.values()))
 
 
 def _append(target: Log, records: list[Record]) -> None:
@@ -137,10 +149,7 @@ def _each(log: Log, place: TopicPartition, end: Offset) -> Iterator[Record]:
 def _require_same(record: Record, other: Record, target: Log) -> None:
     _require_place(record, other.position, target)
     if (record.key, record.value) != (other.key, other.value):
-        raise WrongLog(
-            f"the log {target.url} has another record at {other.position}",
-            "It is no copy of this log: copy to a new log.",
-        )
+        raise _other(other.position, target)
 
 
 def _require_place(record: Record, position: Position, target: Log) -> None:
@@ -149,3 +158,17 @@ def _require_place(record: Record, position: Position, target: Log) -> None:
             f"what stands at {record.position} came to stand at {position} of {target.url}",
             "Somebody else writes to it: stop them, and copy to a new log.",
         )
+
+
+def _other(position: Position, target: Log) -> WrongLog:
+    return WrongLog(
+        f"the log {target.url} has another record at {position}",
+        "It is no copy of this log: copy to a new log.",
+    )
+
+
+def _goes_on(position: Position, source: Log, target: Log) -> WrongLog:
+    return WrongLog(
+        f"the log {target.url} has {position}, and {source.url} ends before it",
+        "It is no copy of this log, or in use already: copy to a new log.",
+    )

@@ -110,8 +110,7 @@ class Hold:
 
 def create_file(path: Path, identity: LogIdentity) -> None:
     """Make an empty log, all at once; `WrongLog` where there is something already."""
-    beside = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
-    for old in (path, turn_file(path), *beside):
+    for old in (path, turn_file(path), *_beside(path)):
         if old.exists():
             raise _exists(old)
     if not path.parent.is_dir():
@@ -135,7 +134,13 @@ def create_file(path: Path, identity: LogIdentity) -> None:
     except sqlite3.Error as error:
         raise explained(error, path) from error
     finally:
-        draft.unlink(missing_ok=True)
+        for left in (draft, *_beside(draft)):
+            left.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> list[Path]:
+    """What SQLite keeps beside a file."""
+    return [path.with_name(path.name + end) for end in ("-wal", "-shm")]
 
 
 def connect(
@@ -228,6 +233,8 @@ def _fill(path: Path, identity: LogIdentity) -> None:
             [(t.value, p, head_sum(t.value, p, 0)) for t, p in all_places(identity)],
         )
         connection.execute("COMMIT")
+        (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        assert not is_busy, "nobody else knows of it"  # closing it would not tell of a full disk
     finally:
         connection.close()
 

@@ -18,7 +18,6 @@ import pyarrow as pa
 from eventlog.chunks import Chunk
 from eventlog.codec import EVENT_TYPES, Decoder
 from eventlog.columns import ColumnDecoder
-from eventlog.errors import BadRecord
 from eventlog.ids import Fence, Offset, Partition, Position, Store
 from eventlog.log import Log, Record
 from eventlog.map_events import MapChanged
@@ -96,11 +95,7 @@ class EventDecoder:
             if self._is_skipped(record):
                 continue
             event = self._single.decode(record)
-            if isinstance(event, MapChanged):
-                raise BadRecord(
-                    f"the record at {record.position} is of the map, among those of RGs",
-                    "Another program wrote it: see `osdlog log cat`.",
-                )
+            assert not isinstance(event, MapChanged)
             yield record.partition, record.offset, event
 
     def _is_skipped(self, record: Record) -> bool:

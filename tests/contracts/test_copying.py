@@ -119,6 +119,20 @@ def test_a_copy_follows_what_came_since(log: Log, history: Log) -> None:
     assert content(log) == content(source)
 
 
+def test_schemas_that_were_published_twice_are_one(log: Log, history: Log) -> None:
+    """As by several processes at once; a compacted topic has each once, in another order."""
+    twice, once = MemoryLog(history.identity), MemoryLog(history.identity)
+    a, b = (Entry(Topic.SCHEMAS, Partition(0), key, key * 9) for key in (b"a", b"b"))
+    twice.append([a, b, a])
+    once.append([b, a])
+    assert copy(twice, log) == Copied(2, 1, 18)
+    assert copy(twice, log) == Copied(0, 3, 0)
+    assert copy(once, log) == Copied(0, 2, 0)
+    once.append([b._replace(value=b"other")])
+    with pytest.raises(WrongLog, match=r"has another record at schemas/0@"):
+        copy(once, log)
+
+
 def test_what_is_no_copy_is_refused(log: Log, history: Log) -> None:
     log.append([Entry(Topic.MAP, Partition(0), b"map", b"of another")])
     with pytest.raises(WrongLog, match=r"has another record at map/0@0\. It is no copy of this"):

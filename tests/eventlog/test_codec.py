@@ -12,10 +12,11 @@ import pytest
 
 from contracts.logs import IDENTITY
 from eventlog import catalogue
-from eventlog.codec import EVENT_TYPES, HEADER_BYTES, MARKER, Decoder, encode
+from eventlog.codec import EVENT_TYPES, HEADER_BYTES, MARKER, Decoder, Event, encode
 from eventlog.errors import BadRecord, LogUnavailable, UnknownSchema
 from eventlog.ids import Micros, Offset, Partition, Topic
 from eventlog.log import Entry, Record
+from eventlog.map_events import MapChanged
 from eventlog.memory import MemoryLog
 from eventlog.rg_events import ObjectDeleted, ObjectPut
 from eventlog.schemas import directory, fingerprint_of, known, parse, written
@@ -25,8 +26,12 @@ PUT = SAMPLES["ObjectPut.v1"]
 DELETED = SAMPLES["ObjectDeleted.v1"]
 
 
-def record_of(value: bytes) -> Record:
-    return Record(Topic.RG, Partition(3), Offset(77), Micros(0), b"key", value)
+def record_of(value: bytes, topic: Topic = Topic.RG) -> Record:
+    return Record(topic, Partition(3), Offset(77), Micros(0), b"key", value)
+
+
+def topic_of(event: Event) -> Topic:
+    return Topic.MAP if isinstance(event, MapChanged) else Topic.RG
 
 
 def put_schema() -> dict[str, Any]:
@@ -57,7 +62,17 @@ def announce(log: MemoryLog, *schemas: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_an_event_comes_back_as_it_was(name: str) -> None:
-    assert Decoder().decode(record_of(encode(SAMPLES[name]))) == SAMPLES[name]
+    event = SAMPLES[name]
+    assert Decoder().decode(record_of(encode(event), topic_of(event))) == event
+
+
+@pytest.mark.parametrize(
+    ("name", "there"), [("MapChanged.v1", Topic.RG), ("ObjectPut.v1", Topic.MAP)]
+)
+def test_an_event_of_another_topic_is_bad(name: str, there: Topic) -> None:
+    what = f"{there.value}/3@77 cannot be decoded: {name[:-3]} does not belong there"
+    with pytest.raises(BadRecord, match=what):
+        Decoder().decode(record_of(encode(SAMPLES[name]), there))
 
 
 def test_a_value_begins_with_marker_and_fingerprint() -> None:
@@ -178,7 +193,7 @@ def test_a_newer_map_event_is_resolved_too(tmp_path: Path) -> None:
     event = SAMPLES["MapChanged.v1"]
     fields = msgspec.to_builtins(event, builtin_types=(bytes,)) | {"ticket": "T-1"}
     value = written_with(newer, fields, tmp_path / "value")
-    assert Decoder(log_with(newer)).decode(record_of(value)) == event
+    assert Decoder(log_with(newer)).decode(record_of(value, Topic.MAP)) == event
 
 
 def test_a_version_that_cannot_be_resolved_is_bad(tmp_path: Path) -> None:

@@ -207,7 +207,9 @@ def test_a_record_of_an_unknown_schema_says_so() -> None:
 
 def test_a_map_event_among_those_of_rgs_stops_the_partition() -> None:
     decoder = in_columns(encode(SAMPLES["MapChanged.v1"]))
-    assert "rg/0@0, a MapChanged, is not as this program writes it" in str(decoder.stops[P0].error)
+    assert "rg/0@0 cannot be decoded: MapChanged does not belong there" in str(
+        decoder.stops[P0].error
+    )
 
 
 def test_a_skipped_record_is_passed_over_if_it_is_the_one_that_was_meant() -> None:
