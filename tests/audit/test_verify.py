@@ -1,14 +1,18 @@
 """osdlog verify: live nodes beside the log, on a real cluster; a tampered database is caught."""
 
+import asyncio
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from cli.programs import osdlog, program, wait_until_gone
-from eventlog.ids import RgId, Version
+from eventlog.ids import OsdId, RgId, Version
+from osd.client.async_client import AsyncClient
 from osd.keys import by_version
 from osd.rocks import RocksRows
 
@@ -47,6 +51,59 @@ def test_a_difference_is_named(cluster: str, tmp_path: Path) -> None:
     assert {one["object"] for one in said} == {"object-1"}
     assert {one["log"] for one in said} == {"nothing"}
     assert {one["node"] for one in said} <= {"held", "there"}
+
+
+def test_a_copy_that_counts_for_the_osds_alone_is_named(cluster: str, tmp_path: Path) -> None:
+    path = tmp_path / "audit"
+    assert osdlog("verify", "--db", path, log=cluster).code == 0
+    with duckdb.connect(path) as database:
+        database.execute(
+            "UPDATE kept.fates SET status = 'lost' WHERE (rg, id) IN ("
+            " SELECT (rg, id) FROM kept.objects WHERE object = 'object-2')"
+        )
+    done = osdlog("verify", "--db", path, "--json", log=cluster)
+    assert done.code == 1
+    said = json.loads(done.out)["differences"]
+    assert {(one["object"], one["node"], one["log"]) for one in said} == {
+        ("object-2", "held", "lost")
+    }
+
+
+async def want_holdings(log: str) -> None:
+    """Let osd.0 say in the log what it has."""
+    async with AsyncClient(log) as client:
+        store = (await client.map()).osds[OsdId(0)].store
+        assert store is not None
+        await client.want_holdings(store, [RgId(rg) for rg in range(4)])
+
+
+def test_what_an_osd_is_about_to_say_is_waited_for_and_then_named(cluster: str) -> None:
+    """Its appends wait while somebody else writes the log."""
+    assert osdlog("verify", log=cluster).code == 0
+    path = Path(cluster.removeprefix("sqlite:"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asyncio.run(want_holdings(cluster))
+        done = osdlog("verify", "--osd", 0, log=cluster)
+    assert done.code == 3
+    assert done.err.startswith("rg 0, rg 1, rg 2, rg 3 of osd.0: not compared on disk: ")
+    assert "0 copies on disk" in done.out
+
+
+def test_who_reads_the_audit_database_does_not_keep_verify_from_comparing(cluster: str) -> None:
+    assert osdlog("verify", log=cluster).code == 0
+    path = Path(f"{cluster.removeprefix('sqlite:')}.audit")
+    with duckdb.connect(path, read_only=True):
+        done = osdlog("verify", log=cluster)
+        assert (done.code, done.lines) == (
+            0,
+            ["The OSDs and the log agree on 4 RGs and 8 copies on disk."],
+        )
+        assert osdlog("put", "object-late", "-", log=cluster, stdin=b"x").code == 0
+        done = osdlog("verify", log=cluster)
+    assert done.code == 3
+    assert "the audit database is behind what it has read" in done.err
+    assert osdlog("rm", "object-late", log=cluster).code == 0
 
 
 def test_one_osd_can_be_asked(cluster: str) -> None:

@@ -1,5 +1,6 @@
 -- What each store had of the RGs that were asked about, where their node had folded to.
 SELECT f.rg, s.name AS store, count(*) AS "count",
+    count(*) FILTER (f.status = 'held') AS held,
     digest_sum(sum(weight_of(f.rg, f.version))) AS digest
 FROM asked a
 JOIN kept.facts f
