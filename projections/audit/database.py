@@ -7,8 +7,10 @@ read-only, any number of them, and sees whole batches.
 What is not here: what is in it (`sql/`), following the log (`audit.sync`).
 """
 
+import fcntl
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +28,8 @@ FORMAT = 6
 """Raised with every change of the tables: a database of another format is made anew."""
 
 MEMORY = "1GiB"
+
+_LOCKED = "IO Error: Could not set lock on file"
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -51,28 +55,55 @@ class Reached(NamedTuple):
 
 
 def create(path: Path, identity: LogIdentity) -> None:
-    """Make an empty database; `AuditForeign` where there is something already."""
-    if path.exists():
-        raise AuditForeign(f"{path} exists already", "Name another file, or remove it.")
-    _changes_of(path).unlink(missing_ok=True)
-    connection = _connect(path, read_only=False)
+    """Make an empty database where there is none yet. Raises `AuditError`.
+
+    Made under another name and then renamed: who is killed meanwhile leaves nothing at `path`.
+    """
+    draft = path.with_name(f"{path.name}.new")
+    with _alone(path.parent), _translated(path):
+        if path.exists():
+            return
+        _remove(path)
+        _remove(draft)
+        try:
+            connection = _open(draft, read_only=False)
+            try:
+                _fill(connection, identity)
+            finally:
+                connection.close()
+            draft.rename(path)
+        finally:
+            _remove(draft)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Only one process at a time makes a database there; the others wait some milliseconds."""
+    held = os.open(folder, os.O_RDONLY)
     try:
-        connection.execute("BEGIN")
-        connection.execute(script("tables"))
-        make_tables(connection)
-        connection.execute(script("views"))
-        connection.execute(script("proofs"))
-        meta = [FORMAT, identity.cluster, identity.partitions]
-        connection.execute("INSERT INTO kept.meta VALUES (?, ?, ?, 0)", meta)
-        connection.execute(
-            "INSERT INTO kept.derived SELECT i, 0, 0 FROM range(?) t(i)", [identity.partitions]
-        )
-        connection.executemany(
-            "INSERT INTO kept.rules VALUES (?, ?)", [[void.name, void.value] for void in Void]
-        )
-        connection.execute("COMMIT")
+        with suppress(OSError):  # where folders cannot be locked, DuckDB's own lock remains
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
     finally:
-        connection.close()
+        os.close(held)
+
+
+def _fill(connection: Connection, identity: LogIdentity) -> None:
+    connection.execute("BEGIN")
+    connection.execute(script("tables"))
+    make_tables(connection)
+    connection.execute(script("views"))
+    connection.execute(script("proofs"))
+    meta = [FORMAT, identity.cluster, identity.partitions]
+    connection.execute("INSERT INTO kept.meta VALUES (?, ?, ?, 0)", meta)
+    connection.execute(
+        "INSERT INTO kept.derived SELECT i, 0, 0 FROM range(?) t(i)", [identity.partitions]
+    )
+    connection.executemany(
+        "INSERT INTO kept.rules VALUES (?, ?)", [[void.name, void.value] for void in Void]
+    )
+    connection.execute("COMMIT")
+    connection.execute("CHECKPOINT")
 
 
 def discard(path: Path) -> None:
@@ -87,42 +118,74 @@ def discard(path: Path) -> None:
         connection.execute("SELECT format FROM kept.meta")
     except duckdb.CatalogException as error:
         raise AuditForeign(
-            f"{path} is no audit database, and is left alone", "Name another file with --db."
+            f"{path} is no audit database, and is left alone",
+            "Name another file with --db, or remove this one if it is nobody's.",
         ) from error
     finally:
         connection.close()
-    path.unlink()
-    _changes_of(path).unlink(missing_ok=True)
+    _remove(path)
 
 
-def _changes_of(path: Path) -> Path:
-    """What DuckDB has written and not yet put into the file; it is of that very file only."""
-    return path.with_name(f"{path.name}.wal")
+def _remove(path: Path) -> None:
+    """With what DuckDB has written and not yet put into the file: it is of that very file only."""
+    path.unlink(missing_ok=True)
+    path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
 
 
 @contextmanager
 def writing(path: Path, identity: LogIdentity) -> Iterator[Connection]:
-    """The database for whoever adds to it; raises `AuditBusy`, `AuditForeign`."""
+    """The database for whoever adds to it; raises `AuditBusy`, `AuditForeign`, `AuditError`."""
     connection = _connect(path, read_only=False)
     try:
-        _check(connection, path, identity)
-        connection.execute(script("macros"))
-        yield connection
+        with _translated(path):
+            _check(connection, path, identity)
+            connection.execute(script("macros"))
+            yield connection
     finally:
         connection.close()
 
 
 @contextmanager
 def reading(path: Path, identity: LogIdentity | None = None) -> Iterator[Connection]:
-    """The database for whoever only asks; raises `AuditBusy`, `AuditForeign`."""
+    """The database for whoever only asks; raises `AuditBusy`, `AuditForeign`, `AuditError`."""
     if not path.exists():
         raise AuditForeign(f"there is no audit database at {path}", "Run `osdlog audit` first.")
     connection = _connect(path, read_only=True)
     try:
-        _check(connection, path, identity)
-        yield connection
+        with _translated(path):
+            _check(connection, path, identity)
+            yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C within a statement, which DuckDB tells otherwise, is Ctrl-C."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":
+            raise
+        raise KeyboardInterrupt from error
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """What stops DuckDB though nothing is wrong in what it was asked."""
+    try:
+        with interruptible():
+            yield
+    except duckdb.OutOfMemoryException as error:
+        raise AuditError(
+            f"the audit database {path} needs more memory than there is: {_first_line(error)}",
+            "See that there are 2 GiB, and room beside it on its disk, and run it again.",
+        ) from error
+    except (duckdb.FatalException, duckdb.IOException, duckdb.TransactionException) as error:
+        raise AuditError(
+            f"the audit database {path} cannot be read or written: {_first_line(error)}",
+            "Check its disk, and whether there is room. What was whole is kept: run it again.",
+        ) from error
 
 
 @contextmanager
@@ -132,7 +195,8 @@ def transaction(connection: Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        connection.execute("ROLLBACK")
+        with suppress(duckdb.Error):  # after some failures there is nothing left to roll back
+            connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
 
@@ -173,15 +237,19 @@ def note(connection: Connection, positions: Mapping[TopicPartition, Reached]) ->
     connection.unregister("noted")
 
 
-def _connect(path: Path, *, read_only: bool) -> Connection:
+def _open(path: Path, *, read_only: bool) -> Connection:
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": MEMORY,
         "preserve_insertion_order": "false",
     }
+    return duckdb.connect(path, read_only=read_only, config=settings)
+
+
+def _connect(path: Path, *, read_only: bool) -> Connection:
     try:
-        return duckdb.connect(path, read_only=read_only, config=settings)
+        return _open(path, read_only=read_only)
     except duckdb.IOException as error:
-        if "lock" in str(error):
+        if str(error).startswith(_LOCKED):
             raise AuditBusy(
                 f"another process has {path} open",
                 "Wait until it has ended; any number may read while nobody writes.",
@@ -218,6 +286,7 @@ __all__ = [
     "Connection",
     "Reached",
     "create",
+    "interruptible",
     "note",
     "reached",
     "reading",
