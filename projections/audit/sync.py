@@ -96,9 +96,12 @@ class _Follower:
         self._reached = reached(connection)
 
     def follow(self) -> Synced:
-        """Load the map, then everything else that is there now."""
+        """Load the map, then everything else that is there now.
+
+        The map's end is asked for last: what RGs were claimed by then stands in it.
+        """
         places = [(Topic.RG, Partition(p)) for p in range(self._log.identity.partitions)]
-        ends = self._log.end_offsets([PLACE, *places])
+        ends = {**self._log.end_offsets(places), **self._log.end_offsets([PLACE])}
         self._compare(ends)
         stops = {}
         skipped, map_stop = self._follow_map(ends[PLACE])
