@@ -8,6 +8,7 @@ report then says what it would have said without asking.
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,13 +29,17 @@ AGAIN_LOOKS = 8
 
 def ask_the_silent(audit: "Audit", url: str | None, name: str, values: dict[str, Any]) -> None:
     """Ask the stores that the report waits for; returns when they spoke, or time is up."""
-    from osd.cli.running import with_client
+    from osd.cli.running import run
 
-    if not _silent(audit, name, values):
-        return
+    if _silent(audit, name, values):
+        run(_ask_all(audit, url, name, values))
 
-    async def work(client: "AsyncClient") -> None:
-        await client.map()
+
+async def _ask_all(audit: "Audit", url: str | None, name: str, values: dict[str, Any]) -> None:
+    async with AsyncExitStack() as opened:
+        client = await _client(opened, url)
+        if client is None:
+            return
         until, looks = time.monotonic() + PATIENCE_S, 0
         while (silent := _silent(audit, name, values)) and time.monotonic() < until:
             if looks % AGAIN_LOOKS == 0 and not await _ask(client, silent, is_first=not looks):
@@ -43,7 +48,20 @@ def ask_the_silent(audit: "Audit", url: str | None, name: str, values: dict[str,
             await asyncio.sleep(LOOKS_S)
             audit.read_on()
 
-    with_client(url, work)
+
+async def _client(opened: AsyncExitStack, url: str | None) -> "AsyncClient | None":
+    """One that knows where the stores are; None where the map cannot be read to its end."""
+    from eventlog.errors import OsdlogError
+    from osd.cli.output import note
+    from osd.client.async_client import AsyncClient
+
+    try:
+        client = await opened.enter_async_context(AsyncClient(url))
+        await client.map()
+    except OsdlogError as error:
+        note(f"no store can be asked what it has: {error.what}")
+        return None
+    return client
 
 
 def _silent(audit: "Audit", name: str, values: dict[str, Any]) -> "Silent":
