@@ -3,6 +3,7 @@
 Rule: a question is asked of the audit database, which follows the log and is
 brought up to its end first; where another process holds the database, what it
 has is asked, and that is said. Without a question there is a shell, with history.
+A table shows the first rows and says that there are more; it is drawn in memory.
 """
 
 import sys
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 HISTORY = ".osdlog_sql_history"
 HISTORY_LINES = 1_000
+SHOWN_ROWS = 1_000
+"""Rows of an answer that are printed as a table; the other forms have all."""
 EXPLAINED = ["explain_key", "explain_value"]
 """The columns of an EXPLAIN, whose plan is a drawing and no cell of a table."""
 
@@ -89,9 +92,11 @@ def _write(asker: "Asker", query: str, path: Path) -> None:
 
 def _print_json(answer: "Answer") -> None:
     from osd.cli.output import say_json
+    from projections.audit.queries import names_apart
 
+    names = names_apart(answer.columns)
     for row in answer.rows():
-        say_json({name: plain(value) for name, value in zip(answer.columns, row, strict=True)})
+        say_json({name: plain(value) for name, value in zip(names, row, strict=True)})
 
 
 def _print_csv(answer: "Answer") -> None:
@@ -103,9 +108,12 @@ def _print_csv(answer: "Answer") -> None:
 
 
 def _print_table(answer: "Answer") -> None:
-    from osd.cli.output import say, table
+    from itertools import islice
 
-    rows = list(answer.rows())
+    from osd.cli.output import note, say, table
+
+    found = answer.rows()
+    rows = list(islice(found, SHOWN_ROWS))
     if list(answer.columns) == EXPLAINED:
         for _, plan in rows:
             for line in plan.splitlines():
@@ -117,6 +125,8 @@ def _print_table(answer: "Answer") -> None:
         if any(isinstance(row[place], int | float) for row in rows)
     ]
     table(answer.columns, ([_text(value) for value in row] for row in rows), numbers)
+    if next(found, None) is not None:
+        note(f"these are the first {SHOWN_ROWS:,} rows; --csv, --json and --parquet FILE have all")
 
 
 def plain(value: Any) -> Any:
@@ -153,15 +163,20 @@ def _text(value: Any) -> str:
 
 
 def _shell(asker: "Asker", show: _Output) -> None:
-    """Questions up to a semicolon, until the end of the input; what is refused is said."""
+    """Questions up to a semicolon, until the end of the input; what is refused is said.
+
+    Ctrl-C ends a question, and not the shell.
+    """
     from eventlog.errors import OsdlogError
-    from osd.cli.output import complain
+    from osd.cli.output import complain, note
 
     for question in _questions():
         try:
             show.answer(asker, question)
         except OsdlogError as error:
             complain(error)
+        except KeyboardInterrupt:
+            note("interrupted")
 
 
 def _questions() -> Iterator[str]:

@@ -178,13 +178,13 @@ def _translated(path: Path) -> Iterator[None]:
             yield
     except duckdb.OutOfMemoryException as error:
         raise AuditError(
-            f"the audit database {path} needs more memory than there is: {_first_line(error)}",
+            f"the audit database {path} needs more memory than it has: {_first_line(error)}",
             "See that there are 2 GiB, and room beside it on its disk, and run it again.",
         ) from error
     except (duckdb.FatalException, duckdb.IOException, duckdb.TransactionException) as error:
         raise AuditError(
-            f"the audit database {path} cannot be read or written: {_first_line(error)}",
-            "Check its disk, and whether there is room. What was whole is kept: run it again.",
+            f"what was begun with the audit database {path} failed: {_first_line(error)}",
+            "Check the disk, and whether there is room. What was whole is kept: run it again.",
         ) from error
 
 

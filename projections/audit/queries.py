@@ -1,11 +1,12 @@
 """Questions that people write themselves, and what keeps them from doing harm.
 
 Rule: a question reads the audit database and nothing else, for so long and in
-so much memory as it is given. DuckDB itself sees to it: the file is opened
-read-only, access to all other files, databases and extensions is off, and so
-is changing any of these settings.
+so much memory and on so much disk as it is given. DuckDB itself sees to it: the
+file is opened read-only, access to all other files, databases and extensions is
+off, and so is changing any of these settings.
 """
 
+import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eventlog.log import LogIdentity
-from projections.audit.database import Connection, reading
-from projections.audit.errors import QueryRefused
+from projections.audit.database import Connection, interruptible, reading
+from projections.audit.drafts import drafted
+from projections.audit.errors import AuditError, QueryRefused
 
 _SETTINGS = (
     "SET autoinstall_known_extensions = false",
@@ -26,7 +29,13 @@ _SETTINGS = (
     "SET enable_external_access = false",
 )
 _QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
-_PIECE_ROWS = 10_000
+_PIECE_ROWS = 2_048
+_BATCH_ROWS = 10_000
+
+SPILL_BYTES = 4 * 1024**3
+SPILL_PART = 4
+"""What does not fit in memory lies beside the database, perhaps on the log's own disk: of what is
+free there, one question takes no more than one such part."""
 
 
 class Limits(NamedTuple):
@@ -42,6 +51,7 @@ class Answer:
     def __init__(self, found: Connection) -> None:
         self._found = found
         self.columns: Sequence[str] = [column[0] for column in found.description or ()]
+        """As they were asked for; two may have one name."""
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Each row, as Python values. Raises `QueryRefused`."""
@@ -53,11 +63,12 @@ class Answer:
 class Asker:
     """Answers questions from one audit database, one at a time."""
 
-    def __init__(self, connection: Connection, limits: Limits) -> None:
+    def __init__(self, connection: Connection, limits: Limits, spill_bytes: int) -> None:
         self._connection = connection
         self._limits = limits
         with _explained():
             connection.execute("SET memory_limit = ?", [limits.memory])
+        connection.execute("SET max_temp_directory_size = ?", [f"{spill_bytes}B"])
         for setting in _SETTINGS:
             connection.execute(setting)
         connection.execute("SET lock_configuration = true")
@@ -72,13 +83,17 @@ class Asker:
             yield Answer(found)
 
     def write_parquet(self, sql: str, path: Path) -> int:
-        """The answer as a Parquet file; returns how many rows. Raises `QueryRefused`."""
+        """The answer as a Parquet file; returns how many rows. Raises `QueryRefused`.
+
+        Where it does not come to its end, no file is made, and none is replaced.
+        """
         question, count = _one_question(sql), 0
-        with self._limited(), _explained():
-            reader = self._connection.sql(question).to_arrow_reader(_PIECE_ROWS)
-            with pq.ParquetWriter(path, reader.schema, compression="zstd") as writer:
+        with drafted(path) as draft, self._limited(), _explained():
+            reader = self._connection.sql(question).to_arrow_reader(_BATCH_ROWS)
+            schema = _named_apart(reader.schema)
+            with reader, pq.ParquetWriter(draft, schema, compression="zstd") as writer:
                 for batch in reader:
-                    writer.write_batch(batch)
+                    writer.write_batch(batch.rename_columns(schema.names))
                     count += batch.num_rows
         return count
 
@@ -98,7 +113,25 @@ def asking(
 ) -> Iterator[Asker]:
     """An audit database that may be asked anything. Raises as `reading` does."""
     with reading(path, identity) as connection:
-        yield Asker(connection, limits or Limits())
+        spill_bytes = min(SPILL_BYTES, shutil.disk_usage(path.parent).free // SPILL_PART)
+        yield Asker(connection, limits or Limits(), spill_bytes)
+
+
+def names_apart(names: Sequence[str]) -> list[str]:
+    """The same names, but a second `a` is `a_1`, as DuckDB names it in a table."""
+    found: list[str] = []
+    for name in names:
+        number, apart = 0, name
+        while apart in found:
+            number += 1
+            apart = f"{name}_{number}"
+        found.append(apart)
+    return found
+
+
+def _named_apart(schema: pa.Schema) -> pa.Schema:
+    names = names_apart(schema.names)
+    return pa.schema([field.with_name(name) for field, name in zip(schema, names, strict=True)])
 
 
 def _one_question(sql: str) -> duckdb.Statement:
@@ -122,29 +155,49 @@ def _kind(statement: duckdb.Statement) -> str:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """DuckDB's errors as ours."""
+    """DuckDB's errors, and Arrow's about what DuckDB gives it, as ours."""
     try:
-        yield
-    except duckdb.InterruptException as error:
-        raise QueryRefused(
-            "the query took longer than it may",
-            "Ask for less, or give it more time with --seconds.",
-        ) from error
-    except duckdb.OutOfMemoryException as error:
-        raise QueryRefused(
-            "the query needs more memory than it may have",
-            "Ask for less, or give it more with --memory, as in --memory 4GiB.",
-        ) from error
+        with interruptible():
+            yield
     except duckdb.PermissionException as error:
         raise QueryRefused(
             f"the query may read the audit database only: {_first_line(error)}",
             "Write what it finds to a file with --csv or --parquet instead.",
         ) from error
-    except duckdb.Error as error:
-        raise QueryRefused(
-            f"the query is wrong: {str(error).strip()}",
-            "`SHOW TABLES` lists the views, `DESCRIBE copies` the columns of one.",
-        ) from error
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise _refused(error) from error
+
+
+def _refused(error: Exception) -> AuditError:
+    """By its words: what DuckDB says while Arrow reads comes as an `OSError`."""
+    said = str(error).strip()
+    match said.partition(" Error")[0]:
+        case "INTERRUPT":
+            return QueryRefused(
+                "the query took longer than it may",
+                "Ask for less, or give it more time with --seconds.",
+            )
+        case "Out of Memory":
+            return QueryRefused(
+                "the query needs more memory than it may have",
+                "Ask for less, or give it more with --memory, as in --memory 4GiB.",
+            )
+        case "IO":
+            return AuditError(
+                f"the audit database, or what a query puts beside it, cannot be read: {said}",
+                "Check its disk, and whether there is room.",
+            )
+    if isinstance(error, pa.ArrowException):
+        return QueryRefused(
+            f"Parquet has no form for the answer: {said}",
+            "Cast that column to text or a number: `CAST(... AS VARCHAR)`.",
+        )
+    return QueryRefused(
+        f"the query is wrong: {said}",
+        "`SHOW TABLES` lists the views, `DESCRIBE copies` the columns of one.",
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,28 @@
+"""Drafts: what is written for others appears whole under its name, or not at all.
+
+Rule: it is written under another name beside its own, and renamed at the end;
+what is there already stays until then. A device or a FIFO is written into.
+"""
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def drafted(path: Path) -> Iterator[Path]:
+    """Where to write the file or the folder that is then at `path`."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        yield path
+        return
+    target = path.resolve()
+    draft = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
+    try:
+        yield draft
+        draft.rename(target)
+    finally:
+        if draft.is_dir():
+            shutil.rmtree(draft, ignore_errors=True)
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,216 @@
+"""What the audit database stands up to: kills, Ctrl-C, a full disk, several at once; all are real.
+
+Rule: whatever befalls a command, it ends as it says, and the next one finds a
+database that is as if nothing had been.
+"""
+
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from audit.test_two_truths import IDENTITY, append, mixed
+from audit.two_truths import differences
+from cli.programs import COMMAND, PATIENCE_S, environment, osdlog
+from eventlog.sqlite import SqliteLog
+from projections.audit.database import create, writing
+from projections.audit.errors import AuditError, AuditForeign
+from projections.audit.sync import sync
+
+EVENTS = mixed(Random(1), rgs=9, length=60)
+ENDLESS = "SELECT count(*) FROM range(1000000000000) a, range(1000000) b"
+
+STRUCK = """
+import importlib, os, signal, sys
+from threading import Timer
+
+module, name, number = sys.argv.pop(1), sys.argv.pop(1), int(sys.argv.pop(1))
+place = importlib.import_module("projections.audit." + module)
+
+def struck(connection, *_):
+    if number == signal.SIGKILL:
+        os.kill(os.getpid(), number)
+    Timer(0.3, os.kill, (os.getpid(), number)).start()
+    connection.execute("ENDLESS")
+
+setattr(place, name, struck)
+from osd.cli import main
+main()
+""".replace("ENDLESS", ENDLESS)
+"""A command that a signal strikes at one place of its own code: there, within a statement."""
+
+STRUCK_QUESTION = """
+import os, signal
+from threading import Timer
+from projections.audit import queries
+
+asked = queries._one_question
+
+def struck(sql):
+    if "range" in sql:
+        Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    return asked(sql)
+
+queries._one_question = struck
+from osd.cli import main
+main()
+"""
+"""A command whose long question is interrupted."""
+
+CREATE, SYNC, DERIVE = ("database", "make_tables"), ("sync", "note"), ("deriving", "_note")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[SqliteLog]:
+    """An embedded log with events of some RGs."""
+    with SqliteLog.create(tmp_path / "cluster.log", IDENTITY) as made:
+        append(made, EVENTS)
+        yield made
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where its audit database lies."""
+    return tmp_path / "cluster.log.audit"
+
+
+def struck(log: SqliteLog, place: tuple[str, str], number: signal.Signals) -> tuple[int, str]:
+    """How `osdlog audit` ends when it is struck there."""
+    done = subprocess.run(
+        [sys.executable, "-c", STRUCK, *place, str(int(number)), "audit", "versions"],
+        capture_output=True,
+        text=True,
+        env=environment(log.url),
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("place", [CREATE, SYNC, DERIVE])
+def test_a_command_that_is_killed_leaves_no_trace(
+    place: tuple[str, str], log: SqliteLog, path: Path
+) -> None:
+    assert struck(log, place, signal.SIGKILL)[0] == -signal.SIGKILL
+    assert osdlog("audit", "versions", log=log.url).code in (0, 1)
+    assert differences(log, path) == []
+    assert not list(path.parent.glob("*.audit.*"))
+
+
+@pytest.mark.parametrize("place", [CREATE, SYNC, DERIVE])
+def test_ctrl_c_within_a_statement_is_ctrl_c(
+    place: tuple[str, str], log: SqliteLog, path: Path
+) -> None:
+    code, said = struck(log, place, signal.SIGINT)
+    assert (code, "Traceback" in said) == (130, False), said
+    sync(path, log)
+    assert differences(log, path) == []
+    assert not list(path.parent.glob("*.audit.*"))
+
+
+def with_little_room(
+    log: SqliteLog, room: int, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """A command that may write so many bytes of a file, as on a disk that is nearly full."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        env=environment(log.url),
+        timeout=PATIENCE_S,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+    )
+
+
+def test_a_disk_that_is_full_when_the_database_is_made(log: SqliteLog, path: Path) -> None:
+    done = with_little_room(log, 100_000, "audit", "versions")
+    assert done.returncode == 3
+    what, hint = done.stderr.splitlines()[-2:]
+    assert what.startswith(f"error: what was begun with the audit database {path} failed: ")
+    assert hint.startswith("hint: Check the disk, and whether there is room.")
+    assert not list(path.parent.glob("*.audit*"))
+    sync(path, log)
+    assert differences(log, path) == []
+
+
+def test_a_disk_that_is_full_when_events_are_loaded(log: SqliteLog, path: Path) -> None:
+    sync(path, log)
+    append(log, mixed(Random(2), rgs=9, length=60))
+    done = with_little_room(log, 50_000, "audit", "versions")
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.splitlines()[-2].startswith("error: what was begun with the audit database")
+    sync(path, log)
+    assert differences(log, path) == []
+
+
+def test_two_that_begin_at_once(log: SqliteLog, path: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        ended = list(pool.map(lambda _: osdlog("sql", "FROM rules", log=log.url), range(3)))
+    assert {done.code for done in ended} <= {0, 3}
+    for done in ended:
+        assert done.code == 0 or "another process has" in done.err
+    assert any(done.code == 0 for done in ended)
+    sync(path, log)
+    assert differences(log, path) == []
+
+
+def test_a_database_is_made_once(path: Path) -> None:
+    create(path, IDENTITY)
+    with writing(path, IDENTITY) as connection:
+        connection.execute("UPDATE kept.meta SET loads = 7")
+    create(path, IDENTITY)
+    with writing(path, IDENTITY) as connection:
+        assert connection.execute("SELECT loads FROM kept.meta").fetchall() == [(7,)]
+
+
+def test_a_file_that_is_no_database_is_not_said_to_be_in_use(tmp_path: Path) -> None:
+    path = tmp_path / "lock" / "audit"
+    path.parent.mkdir()
+    path.write_bytes(b"x" * 20_000)
+    with pytest.raises(AuditForeign, match="is no audit database"), writing(path, IDENTITY):
+        pass
+
+
+def test_memory_that_does_not_suffice_is_said(path: Path) -> None:
+    create(path, IDENTITY)
+
+    def collect() -> None:
+        with writing(path, IDENTITY) as connection:
+            connection.execute("SET memory_limit = '50MiB'")
+            connection.execute("SELECT len(list(i)) FROM range(200000000) t(i)")
+
+    with pytest.raises(AuditError, match=r"needs more memory than it has.*2 GiB"):
+        collect()
+
+
+def test_ctrl_c_ends_a_question_and_not_the_shell(log: SqliteLog) -> None:
+    words = f"SELECT 7 AS m;\n{ENDLESS};\nSELECT 8 AS m;\n"
+    done = subprocess.run(
+        [sys.executable, "-c", STRUCK_QUESTION, "sql", "--csv", "--seconds", str(PATIENCE_S)],
+        input=words.encode(),
+        capture_output=True,
+        env=environment(log.url),
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"m\n7\nm\n8\n", b"interrupted\n")
+
+
+def test_ctrl_c_ends_the_only_question_with_130(log: SqliteLog, tmp_path: Path) -> None:
+    for form in ((), ("--parquet", str(tmp_path / "out.parquet"))):
+        done = subprocess.run(
+            [sys.executable, "-c", STRUCK_QUESTION, "sql", *form, ENDLESS],
+            capture_output=True,
+            env=environment(log.url),
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        assert (done.returncode, b"Traceback" in done.stderr) == (130, False), done.stderr
+    assert not list(tmp_path.glob("*.parquet")) + list(tmp_path.glob(".*.part"))
