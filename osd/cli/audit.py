@@ -93,7 +93,12 @@ def audit(  # noqa: PLR0913, PLR0917 - its options
     chosen = {"prefix": prefix, "since": since, "until": until}
     values = _values(name, subject) | chosen
     _require_used(name, {**chosen, "page": page})
-    with followed(log, db, sync=sync, rebuild=rebuild, object_name=_only(values)) as found:
+    _require_whole(name, export)
+    is_whole = export is not None
+    only = _only(values)
+    with followed(
+        log, db, sync=sync, rebuild=rebuild, object_name=only, is_whole=is_whole
+    ) as found:
         if ask and sync and name:
             ask_the_silent(found, log, name, values)
         with reading(found.path, found.identity) as connection:
@@ -115,6 +120,15 @@ def _require_used(name: str, said: Mapping[str, object]) -> None:
         if value is not None and option not in used:
             whose = f"the report {name}" if name else "the overview of all reports"
             raise BadName(f"{whose} has no --{option}", "Name a report that has: see --help.")
+
+
+def _require_whole(name: str, export: Path | None) -> None:
+    from eventlog.errors import BadName
+
+    if name and export is not None:
+        raise BadName(
+            "--export writes the whole log, and no report", f"Leave out {name!r}, or --export."
+        )
 
 
 def _values(name: str, subject: str | None) -> dict[str, object]:
@@ -222,12 +236,18 @@ def _print(report: "Report") -> None:
 
 
 def _export(connection: "Connection", folder: Path) -> None:
+    """Exit 1 where it is not all of the log, as some of it cannot be read."""
     from osd.cli.output import note, say
-    from projections.audit.export import export
+    from projections.audit.export import export, stops
 
     for path in export(connection, folder):
         say(str(path))
     note(f"the log is in {folder}, as Parquet files")
+    found = stops(connection)
+    for position, why in found:
+        note(f"nothing from {position} on is there, for it cannot be read: {why}")
+    if found:
+        raise typer.Exit(NO)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -3,8 +3,8 @@
 Rule: the database lies beside an embedded log, else in the working directory,
 unless it is named. It is brought up to the log's end first, and the facts to
 that; those of one object's partition alone where only that is asked about.
-Where another process holds it, what it has is used, and said; where the log
-has been replaced, nothing is, until somebody says --rebuild.
+Where another process holds it, what it has is used, and said, unless all is
+asked for; where the log has been replaced, nothing is, until somebody says --rebuild.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,10 +36,12 @@ def followed(
     sync: bool = True,
     rebuild: bool = False,
     object_name: str | None = None,
+    is_whole: bool = False,
 ) -> Iterator[Audit]:
     """The audit database of that log, up to date as far as can be.
 
-    `object_name`: the only object that will be asked about.
+    `object_name`: the only object that will be asked about. `is_whole`: nothing
+    but all of it will do; then it raises `AuditBusy` where others are said to hold it.
     """
     from eventlog.open import open_log
     from osd.config import log_url
@@ -49,8 +51,9 @@ def followed(
         path = db or default_path(log)
         if rebuild:
             discard(path)
-        _bring_up_to_date(path, log, object_name, load=sync or not path.exists())
-        read_on = partial(_bring_up_to_date, path, log, object_name, load=True)
+        bring = partial(_bring_up_to_date, path, log, object_name, is_whole=is_whole)
+        bring(load=sync or not path.exists())
+        read_on = partial(bring, load=True)
         yield Audit(path, log.identity, read_on)
 
 
@@ -63,7 +66,9 @@ def default_path(log: "Log") -> Path:
     return Path(f"osdlog-{log.identity.cluster}{SUFFIX}")
 
 
-def _bring_up_to_date(path: Path, log: "Log", object_name: str | None, *, load: bool) -> None:
+def _bring_up_to_date(
+    path: Path, log: "Log", object_name: str | None, *, is_whole: bool, load: bool
+) -> None:
     from osd.cli.output import note
     from projections.audit.errors import AuditBusy
 
@@ -72,7 +77,7 @@ def _bring_up_to_date(path: Path, log: "Log", object_name: str | None, *, load: 
             _load(path, log)
         _derive(path, log, object_name)
     except AuditBusy as error:
-        if not path.exists():
+        if is_whole or not path.exists():
             raise
         note(f"not brought up to date: {error.what}")
 

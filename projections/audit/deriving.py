@@ -16,6 +16,7 @@ from eventlog.columns import empty_tables
 from eventlog.ids import Partition
 from eventlog.log import LogIdentity
 from projections.audit.database import Connection, transaction, writing
+from projections.audit.errors import AuditError
 from projections.audit.scripts import script
 
 BATCH_EVENTS = 1_000_000
@@ -87,6 +88,22 @@ def partitions_of(connection: Connection, name: str) -> set[Partition]:
         "SELECT DISTINCT partition FROM kept.said_operations WHERE object = ?", [name]
     ).fetchall()
     return {Partition(partition) for (partition,) in rows}
+
+
+def require_facts(connection: Connection, name: object = None) -> None:
+    """All facts, or those of the partition of the one object that is asked about, are derived.
+
+    Raises `AuditError` where they are not.
+    """
+    late = {stretch.partition for stretch in behind(connection)}
+    if late and isinstance(name, str):
+        late &= partitions_of(connection, name)
+    if late:
+        raise AuditError(
+            f"the facts of {len(late)} {'partition' if len(late) == 1 else 'partitions'} are behind"
+            " what is loaded of the log",
+            "Run it again when no other process has the audit database open.",
+        )
 
 
 def _count(stretches: Iterable[Stretch]) -> int:

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from eventlog.ids import RgId, Store, parse_store
 from projections.audit.database import Connection
-from projections.audit.deriving import behind, partitions_of
-from projections.audit.errors import AuditError, QueryRefused
+from projections.audit.deriving import require_facts
+from projections.audit.errors import QueryRefused
 from projections.audit.scripts import script
 
 SHOWN_STORES = 3
@@ -200,7 +200,7 @@ def report(connection: Connection, name: str, values: Values | None = None) -> R
     """
     kind = KINDS[name]
     given = _given(kind, values)
-    _require_facts(connection, given.get("object"))
+    require_facts(connection, given.get("object"))
     checks = (*kind.checks, _STOPPED, _SKIPPED, _RESTS)
     tables = tuple(_table(connection, check, given) for check in checks)
     own = zip(kind.checks, tables, strict=False)
@@ -262,19 +262,6 @@ def _given(kind: Kind, values: Values | None) -> dict[str, object]:
         if given.get(parameter) is not None:
             given[parameter] = _time(str(given[parameter]))
     return given
-
-
-def _require_facts(connection: Connection, name: object) -> None:
-    """All of them, or those of the partition of the one object that is asked about."""
-    late = {stretch.partition for stretch in behind(connection)}
-    if late and isinstance(name, str):
-        late &= partitions_of(connection, name)
-    if late:
-        raise AuditError(
-            f"the facts of {len(late)} {'partition' if len(late) == 1 else 'partitions'} are behind"
-            " what is loaded of the log",
-            "Run it again when no other process has the audit database open.",
-        )
 
 
 def _table(connection: Connection, check: Check, given: Mapping[str, object]) -> Table:
