@@ -128,7 +128,7 @@ def drawn(heads: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence
     """A table that is not printed yet."""
     found = Table(box=None, pad_edge=False, header_style="bold")
     for head in heads:
-        found.add_column(head, justify="right" if head in numbers else "left", no_wrap=True)
+        found.add_column(shown(head), justify="right" if head in numbers else "left", no_wrap=True)
     for row in rows:
         found.add_row(*(Text(shown(str(cell))) for cell in row))
     return found
