@@ -58,7 +58,8 @@ class Difference(NamedTuple):
 
 def covered(connection: Connection, said: Sequence[Said]) -> list[Said]:
     """Those whose RG is derived as far as the node has folded it."""
-    return [row for row in said if row["next_offset"] <= _end(connection, RgId(row["rg"]))]
+    ends = _ends(connection)
+    return [row for row in said if row["next_offset"] <= ends[row["rg"] % len(ends)]]
 
 
 def suspects(connection: Connection, store: str, said: Sequence[Said]) -> list[Suspect]:
@@ -134,12 +135,15 @@ def forgotten(connection: Connection, osd: str, store: str, rg: RgId) -> list[Di
     return [one._replace(node="nothing: it does not follow the RG") for one in found]
 
 
+def _ends(connection: Connection) -> dict[int, int]:
+    """How far the facts are derived, by partition; an RG is in that of its number's remainder."""
+    rows = connection.execute("SELECT partition, next_offset FROM kept.derived").fetchall()
+    return dict(rows)
+
+
 def _end(connection: Connection, rg: RgId) -> int:
-    """How far the RG's facts are derived."""
-    [(end,)] = connection.execute(
-        "SELECT next_offset FROM kept.derived, kept.meta WHERE partition = ? % partitions", [rg]
-    ).fetchall()
-    return int(end)
+    ends = _ends(connection)
+    return ends[rg % len(ends)]
 
 
 def _copies(connection: Connection, suspect: Suspect) -> Copies:
