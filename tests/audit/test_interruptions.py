@@ -103,7 +103,7 @@ def test_a_command_that_is_killed_leaves_no_trace(
     assert not list(path.parent.glob("*.audit.*"))
 
 
-@pytest.mark.parametrize("place", [CREATE, SYNC, DERIVE])
+@pytest.mark.parametrize("place", [SYNC, DERIVE])
 def test_ctrl_c_within_a_statement_is_ctrl_c(
     place: tuple[str, str], log: SqliteLog, path: Path
 ) -> None:
