@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from osd.cli.auditing import Audit
     from osd.client.answers import Facts
     from osd.client.async_client import AsyncClient
-    from projections.audit.nodes import Difference, Suspect
+    from projections.audit.nodes import Difference, Said, Suspect
     from projections.cluster_map import Osd
 
 NO, NOT_ALL = 1, 3
@@ -154,7 +154,7 @@ class _Verifier:
                 break
         return list(found.values())
 
-    def _note(self, name: str, said: "list[Facts]", compared: "list[Facts]") -> None:
+    def _note(self, name: str, said: "Sequence[Said]", compared: "Sequence[Said]") -> None:
         """What was compared, and what was not."""
         settled = [row for row in compared if row["is_settled"]]
         self._rgs |= {row["rg"] for row in compared}

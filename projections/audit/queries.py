@@ -173,22 +173,22 @@ def _explained() -> Iterator[None]:
 def _refused(error: Exception) -> AuditError:
     """By its words: what DuckDB says while Arrow reads comes as an `OSError`."""
     said = str(error).strip()
-    match said.partition(" Error")[0]:
-        case "INTERRUPT":
-            return QueryRefused(
-                "the query took longer than it may",
-                "Ask for less, or give it more time with --seconds.",
-            )
-        case "Out of Memory":
-            return QueryRefused(
-                "the query needs more memory than it may have",
-                "Ask for less, or give it more with --memory, as in --memory 4GiB.",
-            )
-        case "IO":
-            return AuditError(
-                f"the audit database, or what a query puts beside it, cannot be read: {said}",
-                "Check its disk, and whether there is room.",
-            )
+    kind = said.partition(" Error")[0]
+    if kind == "INTERRUPT":
+        return QueryRefused(
+            "the query took longer than it may",
+            "Ask for less, or give it more time with --seconds.",
+        )
+    if kind == "Out of Memory":
+        return QueryRefused(
+            "the query needs more memory than it may have",
+            "Ask for less, or give it more with --memory, as in --memory 4GiB.",
+        )
+    if kind == "IO":
+        return AuditError(
+            f"the audit database, or what a query puts beside it, cannot be read: {said}",
+            "Check its disk, and whether there is room.",
+        )
     if isinstance(error, pa.ArrowException):
         return QueryRefused(
             f"Parquet has no form for the answer: {said}",
