@@ -31,9 +31,9 @@ SILENCE_SECONDS = 10.0
 
 
 class Fetcher:
-    """One client session for all."""
+    """One client session for all; whatever it asks says for which cluster."""
 
-    def __init__(self, blobs: BlobFiles, gauge: Gauge) -> None:
+    def __init__(self, blobs: BlobFiles, gauge: Gauge, cluster: str) -> None:
         self._blobs = blobs
         self._gauge = gauge
         self._hints = asyncio.Semaphore(HINTS_AT_ONCE)
@@ -44,6 +44,7 @@ class Fetcher:
         )
         self.session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
+            headers={"Osdlog-Cluster": cluster},
             timeout=timeout,
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),

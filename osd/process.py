@@ -166,7 +166,7 @@ async def run_osd(
         node.lack(sweep(rows, blobs))
         gc.freeze()
         purger = Purger(rows) if config.purges else None
-        shell = Shell(node, rows, blobs, log, Gauge(directory.path), purger)
+        shell = Shell(node, rows, blobs, log, Gauge(directory.path), cluster, purger)
         address = address_of(config.advertise or config.host, sock.getsockname()[1])
         ready = Ready(config.osd, address, str(directory.store), boot, log.caution)
         scrubber = Scrubber(shell, directory.scrub, config.rhythm)

@@ -98,12 +98,14 @@ class Shell:
         blobs: BlobFiles,
         log: Log,
         gauge: Gauge,
+        cluster: str,
         purger: Purger | None = None,
     ) -> None:
         self.node = node
         self.rows = rows
         self.blobs = blobs
         self.gauge = gauge
+        self.cluster = cluster
         self.counters = Counters()
         self.started = time.time()
         self.url = log.url
@@ -112,7 +114,7 @@ class Shell:
         self._purger = purger
         loop = Loop(self._loop, self._take, self._confirm, self._fail)
         self.pump = Pump(log, rows, blobs, loop, purger)
-        self.fetcher = Fetcher(blobs, gauge)
+        self.fetcher = Fetcher(blobs, gauge, cluster)
         self._snapshots = SnapshotAsks(self.fetcher, log, self.counters, self._awaits_snapshot)
         self.couriers = Couriers(self.fetcher.session)
         self.ready: asyncio.Future[None] = self._loop.create_future()

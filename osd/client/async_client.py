@@ -87,8 +87,8 @@ class AsyncClient:
             opened.callback(log.close)
             reader = MapReader(log)
             await asyncio.to_thread(reader.refresh)
-            require_cluster(log, reader.map)
-            session = await opened.enter_async_context(new_session())
+            cluster = require_cluster(log, reader.map).cluster
+            session = await opened.enter_async_context(new_session(cluster))
             self._take(log, reader, session)
             self._opened = opened.pop_all()
         return self

@@ -39,9 +39,10 @@ T = TypeVar("T")
 _OURS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
-def new_session() -> aiohttp.ClientSession:
-    """A session that changes no bytes and keeps no cookies."""
+def new_session(cluster: str) -> aiohttp.ClientSession:
+    """A session that changes no bytes, keeps no cookies, and says which cluster is meant."""
     return aiohttp.ClientSession(
+        headers={"Osdlog-Cluster": cluster},
         connector=aiohttp.TCPConnector(limit=0, use_dns_cache=True),
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -40,6 +40,8 @@ _SAFE = "!#$&'*+-./:;<=>?@[]^_`{|}~(), "
 """Stands for itself in a metadata header; everything else is percent-encoded."""
 
 _AGAIN = "Try again; nothing was appended."
+_SOON = {"Retry-After-Ms": "1000"}
+"""Where it takes more than a moment until there is a yes."""
 
 
 def etag(rg: RgId, version: Version) -> str:
@@ -61,6 +63,11 @@ def error(
 ) -> web.Response:
     """A no, and what to do next."""
     return json_response({"error": what, "hint": hint, **more}, status=status, headers=headers)
+
+
+def ask_again(what: str, hint: str) -> web.Response:
+    """A no of this node, whatever the request; later, or by a newer map, it may be a yes."""
+    return error(503, what, hint, _SOON)
 
 
 class About(NamedTuple):
@@ -182,7 +189,7 @@ def _not_now(answer: NotNow, headers: dict[str, str]) -> web.Response:
 
 
 def _unavailable(answer: Unavailable, headers: dict[str, str]) -> web.Response:
-    headers["Retry-After-Ms"] = "1000"
+    headers |= _SOON
     stores = [str(store) for store in answer.stores]
     what, hint = f"version {answer.version} of {answer.name!r}", "Write it again, or delete it."
     if stores:

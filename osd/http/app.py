@@ -1,8 +1,9 @@
 """The HTTP server of a node: routes, and what becomes of failures.
 
-Rule: the routes are those of docs/http.md and no others. A handler that fails
-is the client's fault (400), the disk's (507, 503), or our own (500, and the
-traceback is logged); a client that goes away is nobody's.
+Rule: the routes are those of docs/http.md and no others. Nothing is done for
+who means another cluster. A handler that fails is the client's fault (400), the
+disk's (507, 503), or our own (500, and the traceback is logged); a client that
+goes away is nobody's.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from eventlog.errors import OsdlogError
 from eventlog.ids import RgId, Serial, Version
 from osd.core.inputs import Hinted
 from osd.errors import DiskError, DiskFull, Refused
-from osd.http.answers import error, refusal
+from osd.http.answers import ask_again, error, refusal
 from osd.http.holdings import HoldingsAsked
 from osd.http.limits import LimitSetting
 from osd.http.malformed import Connections
@@ -108,7 +109,7 @@ class App:
         except DiskFull as failure:
             response = refusal(failure, self._shell.node.context.map.epoch)
         except DiskError as failure:
-            response = error(503, failure.what, failure.hint)
+            response = ask_again(failure.what, failure.hint)
         except web.HTTPRequestEntityTooLarge as failure:
             response = error(413, f"the body is too large: {failure.text}", "Send it in parts.")
         except (ConnectionError, TimeoutError, aiohttp.ClientError, web.RequestPayloadError):
@@ -124,6 +125,9 @@ class App:
         return response
 
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
+        meant = request.headers.get("Osdlog-Cluster")
+        if meant is not None and meant != self._shell.cluster:
+            return _mistaken(meant, self._shell.cluster)
         path, _, query = request.raw_path.partition("?")
         if not path.startswith("/"):
             return error(404, f"there is no {path[:200]}", "See docs/http.md for what there is.")
@@ -232,6 +236,12 @@ async def _only(
     method: str, handler: Handler, request: web.BaseRequest, rest: str
 ) -> web.StreamResponse:
     return await handler(request, rest) if request.method == method else _no_method(method)
+
+
+def _mistaken(meant: str, cluster: str) -> web.Response:
+    """The map of who asks still has an OSD of its own at this address."""
+    what = f"the OSD at this address is of cluster {cluster}, not of {meant[:40]}"
+    return ask_again(what, "Start the OSD that `osdlog map show` has here, at any address.")
 
 
 def _no_method(allowed: str) -> web.Response:

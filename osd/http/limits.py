@@ -11,7 +11,7 @@ from aiohttp import web
 
 from osd.core.pulls import MAX_PULLS, MAX_RATE
 from osd.errors import Refused
-from osd.http.answers import error, json_response
+from osd.http.answers import ask_again, json_response
 from osd.http.uploads import whole
 from osd.reports import limits
 from osd.shell import Shell
@@ -42,7 +42,6 @@ class LimitSetting:
         named = {key: n for key, n in msgspec.structs.asdict(wanted).items() if n is not None}
         now = self._shell.node.context.pulls.limits
         if not await self._shell.limit(msgspec.structs.replace(now, **named)):
-            return error(
-                503, "the limits are not durable yet", "Ask for them with `osdlog limits`."
-            )
+            hint = "Ask for them with `osdlog limits`."
+            return ask_again("the limits are not durable yet", hint)
         return json_response(limits(self._shell))

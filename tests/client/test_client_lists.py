@@ -57,7 +57,7 @@ async def test_lists_are_merged_in_order_whatever_the_page(tmp_path: Path, page:
     async with (
         ListingOsd(0, names[::2]).listening() as first,
         ListingOsd(1, names[1::2]).listening() as second,
-        new_session() as session,
+        new_session("a") as session,
     ):
         boot(url, first)
         boot(url, second)

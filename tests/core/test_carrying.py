@@ -45,7 +45,7 @@ def test_a_parcel_adds_no_more_to_a_message_than_it_says(name: str) -> None:
 
 async def test_an_address_that_is_none_ends_what_is_asked_there(tmp_path: Path) -> None:
     store = Store(OsdId(1), Incarnation(1))
-    fetcher = Fetcher(BlobFiles(tmp_path / "blobs"), Gauge(tmp_path))
+    fetcher = Fetcher(BlobFiles(tmp_path / "blobs"), Gauge(tmp_path), "a")
     try:
         lacked = tuple(Lacked(f"{n}", Version(n), 1, b"") for n in (1, 2))
         fetched = await fetcher.fetch(Fetch(Ticket(7), RgId(0), lacked, ((store, NOWHERE),)))
@@ -63,7 +63,7 @@ async def test_an_address_that_is_none_ends_what_is_asked_there(tmp_path: Path) 
 
 async def test_a_disk_that_takes_nothing_is_no_fault_of_the_sources(tmp_path: Path) -> None:
     store = Store(OsdId(1), Incarnation(1))
-    fetcher = Fetcher(BlobFiles(tmp_path / "blobs"), Gauge(tmp_path / "gone"))
+    fetcher = Fetcher(BlobFiles(tmp_path / "blobs"), Gauge(tmp_path / "gone"), "a")
     try:
         asked = Fetch(Ticket(7), RgId(0), (Lacked("a", Version(1), 1, b""),), ((store, NOWHERE),))
         fetched = await fetcher.fetch(asked)

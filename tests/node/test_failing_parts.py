@@ -123,7 +123,7 @@ async def test_a_panic_in_the_pump_is_heard(tmp_path: Path) -> None:
 async def test_a_panic_in_a_step_stops_the_node(tmp_path: Path) -> None:
     rows = PanickingRows()
     node = Node(Store(OsdId(0), Incarnation(1)), Boot(1), rows, Settings(), None)
-    shell = Shell(node, rows, BlobFiles(tmp_path), MemoryLog(IDENTITY), Gauge(tmp_path))
+    shell = Shell(node, rows, BlobFiles(tmp_path), MemoryLog(IDENTITY), Gauge(tmp_path), "a")
     shell.start("127.0.0.1:1")
     failure = shell.stopped.exception()
     assert str(failure) == (

@@ -50,7 +50,7 @@ async def source() -> AsyncIterator[Source]:
 
 @asynccontextmanager
 async def fetching(folder: Path) -> AsyncIterator[Fetcher]:
-    fetcher = Fetcher(BlobFiles(folder), Gauge(folder))
+    fetcher = Fetcher(BlobFiles(folder), Gauge(folder), "a")
     try:
         yield fetcher
     finally:
