@@ -64,9 +64,10 @@ class Patience:
         self._timeout = timeout
         self._silence_s = silence_s
 
-    def renew(self) -> None:
-        """Something moved."""
-        self._timeout.reschedule(asyncio.get_running_loop().time() + self._silence_s)
+    def renew(self, longer_s: float = 0.0) -> None:
+        """Something moved; what comes next may take so much longer."""
+        now = asyncio.get_running_loop().time()
+        self._timeout.reschedule(now + self._silence_s + longer_s)
 
     def suspend(self) -> None:
         """The OSD is not waited for until something moves."""
@@ -102,7 +103,17 @@ class _Call(NamedTuple):
     def data(self, patience: Patience) -> bytes | AsyncIterator[bytes] | None:
         """The body, renewing the patience with every piece."""
         read = self.body.read() if self.body is not None else None
-        return _renewing(read, patience) if isinstance(read, AsyncIterator) else read
+        return self._renewing(read, patience) if isinstance(read, AsyncIterator) else read
+
+    async def _renewing(
+        self, chunks: AsyncIterator[bytes], patience: Patience
+    ) -> AsyncIterator[bytes]:
+        patience.suspend()
+        async for chunk in chunks:
+            patience.renew()
+            yield chunk
+            patience.suspend()
+        patience.renew(self.sync_s)
 
 
 class Objects:
@@ -187,7 +198,7 @@ class Objects:
     async def _run(self, call: _Call, take: Take[T]) -> T:
         async def attempt(osd: Osd) -> T | Again:
             attempt_ms = max(1, min(ATTEMPT_MS, call.deadline.left_ms))
-            silence_s = attempt_ms / 1_000 + GRACE_S + call.sync_s
+            silence_s = attempt_ms / 1_000 + GRACE_S
             try:
                 async with asyncio.timeout(silence_s) as timeout:
                     patience = Patience(timeout, silence_s)
@@ -219,12 +230,6 @@ class Objects:
             allow_redirects=False,
             expect100=call.body is not None and call.body.size > EXPECT_OVER_BYTES,
         )
-
-
-async def _renewing(chunks: AsyncIterator[bytes], patience: Patience) -> AsyncIterator[bytes]:
-    async for chunk in chunks:
-        patience.renew()
-        yield chunk
 
 
 async def _put_result(response: aiohttp.ClientResponse, _: Patience) -> PutResult:
