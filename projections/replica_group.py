@@ -23,7 +23,8 @@ from typing import NamedTuple, assert_never
 import msgspec
 from msgspec.structs import replace
 
-from eventlog.ids import Offset, Version
+from eventlog.errors import BadRecord
+from eventlog.ids import Offset, Position, Version
 from eventlog.rg_events import (
     CopiesDoomed,
     CopiesErased,
@@ -59,6 +60,14 @@ from projections.voids import Void
 
 RULE_SET = 1
 """The rule set written here; a claim that names another stops its RG."""
+
+
+def unknown_rules(position: Position, rules: int) -> BadRecord:
+    """Why nothing is folded from a claim on that names another rule set."""
+    return BadRecord(
+        f"{position} claims its RG under rule set {rules}, unknown to this program",
+        "A newer program wrote it: ask with that version.",
+    )
 
 
 class VoidItem(NamedTuple):

@@ -3,7 +3,8 @@
 Rule: the same folds as the OSDs' own, over exactly the records that belong to
 the moment (`osd.client.moments`); what a `record skipped` of the map names is
 passed over, whenever that was said. Nothing is written anywhere. The first
-record that cannot be decoded stops it, with its position.
+record that cannot be decoded, or claims an RG under rules that are not known
+here, stops it, with its position.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -24,6 +25,7 @@ from osd.client.history_cut import naming_cuts
 from osd.client.moments import Moment
 from projections.bulk.arrays import longs, rows_where
 from projections.bulk.fold import BulkFold, BulkRg
+from projections.replica_group import RULE_SET, unknown_rules
 
 BATCH_EVENTS = 200_000
 """So many are folded at once: more cost less each, until an RG has too much in one batch."""
@@ -122,6 +124,8 @@ class _Folding:
         for stop in self._columns.stops.values():
             raise stop.error
         self._note_ends(tables)
+        if (claims := tables.get(RgClaimed.schema)) is not None:
+            _require_rules(rows_where(claims, self._belongs(claims)))
         is_all = self._wanted is None and self._epoch is None
         for name, table in tables.items():
             kept = table if is_all else rows_where(table, self._belongs(table))
@@ -171,6 +175,15 @@ class _Folding:
                 event = self._decoder.decode(record)
                 assert not isinstance(event, MapChanged), "columns have no event of the map"
                 self._fold.rg(event.rg).fold(event, record.offset)
+
+
+def _require_rules(claims: pa.Table) -> None:
+    """Raise `BadRecord` at a claim under rules that are not known here."""
+    rules = longs(claims, "rules")
+    for row in np.flatnonzero(rules != RULE_SET).tolist():
+        partition, offset = (int(longs(claims, name)[row]) for name in ("partition", "offset"))
+        position = Position(Topic.RG, Partition(partition), Offset(offset))
+        raise unknown_rules(position, int(rules[row]))
 
 
 def _places(table: pa.Table, rgs: Collection[RgId]) -> Longs:

@@ -1,7 +1,8 @@
 """Replay: every RG folded from the log's first record, in memory, without any OSD.
 
 Rule: the same folds as the OSDs' own, and what a `record skipped` of the map
-names is passed over. What cannot be decoded stops the replay.
+names is passed over. What cannot be decoded stops the replay, and so does a claim
+under rules that are not known here.
 
 What is not here: comparing with OSDs.
 """
@@ -15,10 +16,10 @@ from eventlog.chunk_reading import read_chunks
 from eventlog.chunks import Chunk
 from eventlog.ids import Offset, Partition, Position, RgId, Topic
 from eventlog.log import Log
-from eventlog.rg_events import RgEvent
+from eventlog.rg_events import RgClaimed, RgEvent
 from eventlog.typed_events import EventDecoder
 from projections.cluster_map import ClusterMap
-from projections.replica_group import Folded
+from projections.replica_group import RULE_SET, Folded, unknown_rules
 from projections.rg_memory import RgProjection
 
 
@@ -53,9 +54,12 @@ class Replay:
         ends = {partition: end for (_, partition), end in self._log.end_offsets(places).items()}
         for chunk in read_chunks(self._log, dict(self._next_offsets), ends):
             for partition, offset, event in self._decoder.events(chunk):
+                position = Position(Topic.RG, partition, offset)
+                if isinstance(event, RgClaimed) and event.rules != RULE_SET:
+                    raise unknown_rules(position, event.rules)
                 folded = self.rg(event.rg).fold(event, offset)
                 self._next_offsets[partition] = Offset(offset + 1)
-                yield Told(Position(Topic.RG, partition, offset), event, folded)
+                yield Told(position, event, folded)
             self._pass(chunk)
 
     def _pass(self, chunk: Chunk) -> None:

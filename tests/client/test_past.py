@@ -6,9 +6,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from client.past_logs import as_sqlite, eventful_log
-from eventlog.errors import BadName, LogReplaced, OsdlogError, UnknownSchema
+from eventlog.codec import encode
+from eventlog.errors import BadName, BadRecord, LogReplaced, OsdlogError, UnknownSchema
 from eventlog.ids import Epoch, Micros, Offset, Partition, RgId, Topic, rg_key
 from eventlog.log import Entry, Log
 from eventlog.memory import MemoryLog
@@ -203,6 +205,21 @@ def test_a_record_that_cannot_be_decoded_stops_it_unless_it_is_skipped() -> None
     with pytest.raises(UnknownSchema, match=str(position)):
         fold_past(log, moment, {})
     assert fold_past(log, moment, {position: sha256(garbage).digest()})
+
+
+def test_a_claim_under_unknown_rules_stops_it(told: list[Told]) -> None:
+    log = eventful_log()
+    claim = next(each.event for each in reversed(told) if isinstance(each.event, RgClaimed))
+    later = replace(claim, fence=replace(claim.fence, epoch=Epoch(999)), rules=2)
+    partition = Partition(claim.rg % log.identity.partitions)
+    before = moment_of(log, None, FAR)
+    log.append([Entry(Topic.RG, partition, rg_key(claim.rg), encode(later))])
+    what = rf"rg/{partition}@\d+ claims its RG under rule set 2, unknown to this program"
+    with pytest.raises(BadRecord, match=what):
+        digests(log, moment_of(log, None, FAR))
+    with pytest.raises(BadRecord, match=what):
+        list(Replay(log, before.map).fold_all())
+    assert digests(log, moment_of(log, f"epoch:{before.map.epoch}", FAR)), "it came later"
 
 
 def test_overviews_are_the_sums_of_what_is_there(log: MemoryLog) -> None:
