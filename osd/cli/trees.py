@@ -1,7 +1,7 @@
 """Commands about many files: import and export.
 
-Rule: one file that fails stops no other; all that failed are named at the
-end. Done again, they go on where they were.
+Rule: one file that fails, or a folder that cannot be read, stops no other; what
+failed is named at the end. Done again, they go on where they were.
 """
 
 from collections import Counter
@@ -31,20 +31,25 @@ def import_(
     json: options.Json = False,
     log: options.Log = None,
 ) -> None:
-    """Store every file of a folder as PREFIX/its path; what is there already is skipped."""
+    """Store every file of a folder as PREFIX/its path.
+
+    What is there already with the same bytes is skipped, anything else replaced. Modes, times,
+    links and empty folders are not kept.
+    """
     from osd.cli.running import with_client
     from osd.client.async_client import AsyncClient
-    from osd.client.trees import import_tree, left_out, source_files
+    from osd.client.trees import import_tree, source_in
 
-    files = source_files(folder, prefix)
-    size = sum(file.size for file in files)
+    source = source_in(folder, prefix)
+    number = len(source.files) + len(source.unread)
+    size = sum(file.size for file in source.files)
 
     async def work(client: AsyncClient) -> "_Tally":
-        steps = import_tree(client, files, prefix, jobs)
-        return await _watch("importing", len(files), size, steps)
+        steps = import_tree(client, source, prefix, jobs)
+        return await _watch("importing", number, size, steps)
 
     tally = with_client(log, work, deadline)
-    _say_left_out(left_out(folder))
+    _say_left_out(source.left_out)
     _report("imported", tally, json=json)
 
 
@@ -56,7 +61,10 @@ def export(
     json: options.Json = False,
     log: options.Log = None,
 ) -> None:
-    """Write every object PREFIX/path to a file of that path; what is there already is skipped."""
+    """Write every object PREFIX/path to a file of that path.
+
+    What is there already with the same bytes is skipped, any other file of that path replaced.
+    """
     from osd.cli.running import with_client
     from osd.client.async_client import AsyncClient
     from osd.client.trees import export_tree, within
@@ -93,7 +101,7 @@ class _Tally:
 
     def count(self, step: "Step") -> None:
         self.files[step.outcome] += 1
-        if step.outcome == "done":
+        if step.outcome in ("done", "replaced"):
             self.size += step.size
         elif step.error is not None:
             self.failures.append(step)
@@ -113,18 +121,21 @@ async def _watch(what: str, files: int, size: int, steps: AsyncIterator["Step"])
 def _report(what: str, tally: _Tally, *, json: bool) -> None:
     from osd.cli.output import bytes_words, count, note, say_json
 
-    done, skipped = tally.files["done"], tally.files["skipped"]
+    replaced, skipped = tally.files["replaced"], tally.files["skipped"]
+    done = tally.files["done"] + replaced
     if json:
         failed = {_text(step.name): step.error.what for step in tally.failures if step.error}
-        say_json({"done": done, "skipped": skipped, "bytes": tally.size, "failed": failed})
+        numbers = {"done": done, "replaced": replaced, "skipped": skipped, "bytes": tally.size}
+        say_json(numbers | {"failed": failed})
     else:
+        over = f", {replaced:,} in place of other bytes" if replaced else ""
         there = f", {count(skipped, 'file')} there already" if skipped else ""
-        note(f"{what} {count(done, 'file')}, {bytes_words(tally.size)}{there}")
+        note(f"{what} {count(done, 'file')}, {bytes_words(tally.size)}{over}{there}")
     for step in tally.failures[:SHOWN_FAILURES]:
         note(f"failed: {step.name}: {step.error.what if step.error else ''}")
     if tally.failures:
         more = len(tally.failures) - SHOWN_FAILURES
-        note(f"error: {count(len(tally.failures), 'file')} failed" + _more(more))
+        note(f"error: {count(len(tally.failures), 'failure')}" + _more(more))
         note("hint: Mend what is said above and give the command again: the rest is skipped.")
         raise typer.Exit(FAILED)
 

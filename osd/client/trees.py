@@ -1,19 +1,20 @@
 """Trees: a folder's files into objects, and objects into a folder's files.
 
 Rule: what is there already with the same bytes is skipped, so an interrupted
-import or export goes on when it is started again. One file that fails stops
-no other. An export writes below its folder only: a name that would lead out
-of it is refused.
+import or export goes on when it is started again. One file that fails, or
+that cannot even be looked at, stops no other. An export writes below its
+folder only, and no object into another's file: it goes through no link.
 """
 
 import asyncio
 import hashlib
 import mimetypes
 import os
-from collections.abc import AsyncIterator, Iterator
+import stat
+from collections.abc import AsyncIterator
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from eventlog.errors import BadName, OsdlogError
 from osd.client.answers import Listed
@@ -28,6 +29,8 @@ class Outcome(StrEnum):
     """What became of one file."""
 
     DONE = "done"
+    REPLACED = "replaced"
+    """Done, where other bytes had that name."""
     SKIPPED = "skipped"
     FAILED = "failed"
 
@@ -49,55 +52,69 @@ class SourceFile(NamedTuple):
     size: int
 
 
+class Source(NamedTuple):
+    """What is below a folder, each in order."""
+
+    files: list[SourceFile]
+    left_out: list[Path]
+    """What is neither a regular file nor a folder that is gone through."""
+    unread: dict[str, DiskFailed]
+    """What could not be looked at, by the name it would have; of a folder, with all in it."""
+
+
 def within(prefix: str) -> str:
     """What all names under this prefix begin with."""
     return f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
 
 
-def source_files(folder: Path, prefix: str, skip: frozenset[str] = frozenset()) -> list[SourceFile]:
-    """The regular files below a folder, in order; symbolic links and folders in `skip` are not."""
-    if not folder.is_dir():
+def source_in(folder: Path, prefix: str, skip: frozenset[str] = frozenset()) -> Source:
+    """All that is below a folder, but for folders of the names in `skip`."""
+    if not os.path.isdir(folder):  # noqa: PTH112 - `is_dir` raises where nobody may look
         raise BadName(f"{folder} is not a folder", "Name the folder whose files go in.")
-    return list(_files(folder, within(prefix), skip))
+    source, waiting = Source([], [], {}), [folder]
+    while waiting:
+        path = waiting.pop()
+        name = within(prefix) + path.relative_to(folder).as_posix()
+        try:
+            found = path.stat(follow_symlinks=path is folder)
+            if stat.S_ISDIR(found.st_mode):
+                inside = sorted(os.listdir(path)) if path.name not in skip else []
+                waiting += (path / each for each in reversed(inside))
+                continue
+        except OSError as error:
+            source.unread[name] = _unreadable(path, error)
+            continue
+        if stat.S_ISREG(found.st_mode):
+            source.files.append(SourceFile(path, name, found.st_size))
+        else:
+            source.left_out.append(path)
+    return source
 
 
-def _files(folder: Path, prefix: str, skip: frozenset[str]) -> Iterator[SourceFile]:
-    for where, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in skip)
-        for name in sorted(names):
-            path = Path(where, name)
-            if path.is_file() and not path.is_symlink():
-                inside = path.relative_to(folder).as_posix()
-                yield SourceFile(path, prefix + inside, path.stat().st_size)
-
-
-def left_out(folder: Path) -> list[Path]:
-    """What is below a folder and is neither a regular file nor a folder that is gone through."""
-    return [
-        path
-        for where, folders, names in os.walk(folder)
-        for path in (Path(where, name) for name in sorted([*folders, *names]))
-        if path.is_symlink() or not (path.is_file() or path.is_dir())
-    ]
+def _unreadable(path: Path, error: OSError) -> DiskFailed:
+    return DiskFailed(f"{path} cannot be read: {error.strerror}", "Check its rights and its disk.")
 
 
 async def import_tree(
-    client: AsyncClient, files: list[SourceFile], prefix: str, jobs: int = JOBS
+    client: AsyncClient, source: Source, prefix: str, jobs: int = JOBS
 ) -> AsyncIterator[Step]:
     """Put every file, unless an object with its bytes has its name already and can be read."""
     there = {row.name: row async for row in client.list(within(prefix)) if row.copies}
 
     async def put(file: SourceFile) -> Step:
+        row = there.get(file.name)
         try:
-            if await asyncio.to_thread(_is_same, file.path, there.get(file.name)):
+            if row is not None and await asyncio.to_thread(_is_same, file.path, row):
                 return Step(file.name, file.size, Outcome.SKIPPED)
             media_type = mimetypes.guess_type(file.path.name)[0]
             await client.put(file.name, file.path, media_type=media_type)
         except OsdlogError as error:
             return Step(file.name, file.size, Outcome.FAILED, error)
-        return Step(file.name, file.size, Outcome.DONE)
+        return Step(file.name, file.size, Outcome.REPLACED if row else Outcome.DONE)
 
-    async for step in in_parallel(put, files, jobs):
+    for name, error in source.unread.items():
+        yield Step(name, 0, Outcome.FAILED, error)
+    async for step in in_parallel(put, source.files, jobs):
         yield step
 
 
@@ -112,17 +129,18 @@ async def export_tree(
             path = await asyncio.to_thread(_place_for, root, row.name[len(within(prefix)) :], row)
             if await asyncio.to_thread(_is_same, path, row):
                 return Step(row.name, row.size, Outcome.SKIPPED)
+            is_there = await asyncio.to_thread(path.exists)
             await client.stream_to(row.name, path)
         except OsdlogError as error:
             return Step(row.name, row.size, Outcome.FAILED, error)
-        return Step(row.name, row.size, Outcome.DONE)
+        return Step(row.name, row.size, Outcome.REPLACED if is_there else Outcome.DONE)
 
     async for step in in_parallel(get, rows, jobs):
         yield step
 
 
 def _place_for(root: Path, inside: str, row: Listed) -> Path:
-    """The file for an object, its folder made; `Refused` where it would not be below `root`."""
+    """The file for an object, its folder made; `Refused` where it would be another's place."""
     parts = inside.split("/")
     if any(part in ("", ".", "..") for part in parts) or PurePosixPath(inside).is_absolute():
         raise Refused(
@@ -131,31 +149,36 @@ def _place_for(root: Path, inside: str, row: Listed) -> Path:
         )
     path = root.joinpath(*parts)
     try:
+        link = _link_on(root, parts)
+        if link is not None:
+            _in_the_way(row, link, "is a symbolic link")
         path.parent.mkdir(parents=True, exist_ok=True)
-        is_below = path.resolve().is_relative_to(root)
-        is_file = not path.exists() or path.is_file()
+        if path.exists() and not path.is_file():
+            _in_the_way(row, path, "is there and is no file")
     except OSError as error:
         raise DiskFailed(
             f"there is no place for {path}: {error.strerror}",
             "Perhaps a file stands where a folder should be; export into an empty folder.",
         ) from error
-    if not is_below:
-        raise Refused(
-            f"{row.name!r} is not exported: a symbolic link leads out of {root}",
-            "Remove the link, or export into an empty folder.",
-        )
-    if not is_file:
-        raise Refused(
-            f"{row.name!r} is not exported: {path} is there and is no file",
-            "Remove it, or export into an empty folder.",
-        )
     return path
 
 
-def _is_same(path: Path, row: Listed | None) -> bool:
+def _in_the_way(row: Listed, path: Path, why: str) -> NoReturn:
+    raise Refused(
+        f"{row.name!r} is not exported: {path} {why}", "Remove it, or export into an empty folder."
+    )
+
+
+def _link_on(root: Path, parts: list[str]) -> Path | None:
+    """The first symbolic link on a path below `root`: it may lead to another object's file."""
+    on_the_way = (root.joinpath(*parts[:depth]) for depth in range(1, len(parts) + 1))
+    return next((path for path in on_the_way if path.is_symlink()), None)
+
+
+def _is_same(path: Path, row: Listed) -> bool:
     """Whether the file has the object's very bytes."""
     try:
-        if row is None or path.is_symlink() or path.stat().st_size != row.size:
+        if path.stat(follow_symlinks=False).st_size != row.size:
             return False
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == row.sha256

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from osd.client.bodies import SMALL_BYTES
 from osd.client.pool import in_parallel
-from osd.client.trees import SourceFile, source_files
+from osd.client.trees import SourceFile, source_in
 from osd.demo.stage import Stage
 from osd.errors import Refused
 
@@ -22,10 +22,12 @@ JOBS = 16
 
 
 def files_of(path: Path | None) -> tuple[Path, list[SourceFile]]:
-    """The folder and its files, named after it. Raises `BadName`, `Refused`."""
+    """The folder and its files, named after it. Raises `BadName`, `DiskFailed`, `Refused`."""
     folder = path or Path(sysconfig.get_path("stdlib"))
     skip = frozenset[str]() if path else NOT_LIBRARY
-    files = source_files(folder, folder.resolve().name, skip)
+    files, _, unread = source_in(folder, folder.resolve().name, skip)
+    if unread:
+        raise next(iter(unread.values()))
     if not files:
         raise Refused(f"{folder} has no files", "Name a folder with files in it.")
     return folder, files
