@@ -3,7 +3,8 @@
 Rule: every primary is asked for the names after the same one, and a page ends
 where the first of them had no more room; so no name is left out because its
 RG moved between two pages. If the map changed meanwhile the page is asked
-again; if an RG has no primary there is no list, rather than half of one.
+again, whoever of this client read the new one first; if an RG has no primary
+there is no list, rather than half of one.
 """
 
 import asyncio
@@ -14,14 +15,14 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
-from eventlog.ids import RgId, Version, checked_name, rg_name
+from eventlog.ids import Epoch, RgId, Version, checked_name, rg_name
 from osd.client.answers import Listed
 from osd.client.map_reader import MapReader
-from osd.client.placing import Placing
+from osd.client.placing import primaries_by
 from osd.client.retries import Again, Deadline, Pauses, given_up
 from osd.client.transport import NOT_AN_OSD, not_an_osd, read_answer
 from osd.errors import Unavailable
-from projections.cluster_map import Osd
+from projections.cluster_map import ClusterMap, Osd
 
 PAGE = 1_000
 """Names asked of one OSD at once."""
@@ -40,7 +41,6 @@ class Listing:
     ) -> None:
         self._session = session
         self._reader = reader
-        self._placing = Placing(reader)
         self._deadline_s = deadline_s
 
     async def names(self, prefix: str = "", page: int = PAGE) -> AsyncIterator[Listed]:
@@ -57,26 +57,26 @@ class Listing:
     async def _page(self, prefix: str, after: str, size: int) -> _Page:
         deadline, pauses = Deadline(self._deadline_s), Pauses()
         while True:
-            found = await self._ask_all(prefix, after, size, deadline)
-            epoch = self._placing.epoch
-            await asyncio.to_thread(self._reader.refresh)
+            by = self._reader.map
+            found = await self._ask_all(by, prefix, after, size, deadline)
+            newest = await asyncio.to_thread(self._reader.refresh)
             if not isinstance(found, Again):
-                if epoch == self._placing.epoch:
+                if by.epoch == newest.epoch:
                     return found
                 found = Again(Unavailable("the map keeps changing", "Ask again when it is quiet."))
             if not await pauses.wait(found.after_ms, deadline):
                 raise given_up(found.error, deadline)
 
     async def _ask_all(
-        self, prefix: str, after: str, size: int, deadline: Deadline
+        self, by: ClusterMap, prefix: str, after: str, size: int, deadline: Deadline
     ) -> _Page | Again:
-        primaries = self._placing.primaries()
+        primaries = primaries_by(by)
         if homeless := [rg for rg, osd in primaries.items() if osd is None]:
             return Again(_incomplete(homeless))
         osds = {osd.osd: osd for osd in primaries.values() if osd is not None}
         path = f"/list?prefix={quote(prefix, safe='')}&after={quote(after, safe='')}&limit={size}"
         answers = await asyncio.gather(
-            *(self._ask(osd, path, deadline) for _, osd in sorted(osds.items()))
+            *(self._ask(osd, path, by.epoch, deadline) for _, osd in sorted(osds.items()))
         )
         pages = []
         for answer in answers:
@@ -85,9 +85,11 @@ class Listing:
             pages.append(answer)
         return _merged(pages, size)
 
-    async def _ask(self, osd: Osd, path: str, deadline: Deadline) -> list[Listed] | Again:
+    async def _ask(
+        self, osd: Osd, path: str, epoch: Epoch, deadline: Deadline
+    ) -> list[Listed] | Again:
         patience_s = max(1, min(deadline.left_ms, 10_000)) / 1_000
-        answer = await read_answer(self._session, osd, path, self._placing.epoch, patience_s)
+        answer = await read_answer(self._session, osd, path, epoch, patience_s)
         if isinstance(answer, Again):
             return answer
         try:

@@ -1,13 +1,26 @@
 """Placing: which OSD to ask about an RG.
 
 Rule: the same placement that the OSDs compute, remembered until the epoch
-changes. The primary is the first placed OSD that is up.
+changes. The primary is the first placed OSD that is up. An answer goes by one
+map, though another thread reads on meanwhile.
 """
+
+from typing import NamedTuple
 
 from eventlog.ids import Epoch, RgId, Store, rg_of
 from osd.client.map_reader import MapReader
 from projections.cluster_map import ClusterMap, Osd, candidates
+from projections.failure_domains import Candidate
 from projections.placement import PlacementTable, place_all, place_one
+
+
+class _Placed(NamedTuple):
+    """What is known by one map."""
+
+    map: ClusterMap
+    candidates: tuple[Candidate, ...]
+    primaries: dict[RgId, Osd | None]
+    """Of the RGs that were asked for."""
 
 
 class Placing:
@@ -15,18 +28,12 @@ class Placing:
 
     def __init__(self, reader: MapReader) -> None:
         self._reader = reader
-        self._map = reader.map
-        self._candidates = candidates(self._map)
-        self._primaries: dict[RgId, Osd | None] = {}
+        self._placed = _by(reader.map)
 
     @property
     def map(self) -> ClusterMap:
         """The map by which this places."""
-        if self._map is not self._reader.map:
-            self._map = self._reader.map
-            self._candidates = candidates(self._map)
-            self._primaries.clear()
-        return self._map
+        return self._now().map
 
     @property
     def epoch(self) -> Epoch:
@@ -39,35 +46,49 @@ class Placing:
 
     def primary(self, rg: RgId) -> Osd | None:
         """Whom to ask about this RG, or None while nobody placed is up."""
-        now = self.map
-        if rg not in self._primaries:
-            placed = place_one(rg, self._candidates, now.replicas, now.pins)
+        now, known, primaries = self._now()
+        if rg not in primaries:
+            placed = place_one(rg, known, now.replicas, now.pins)
             up = (osd for osd in map(now.osds.__getitem__, placed) if osd.is_up and osd.address)
-            self._primaries[rg] = next(up, None)
-        return self._primaries[rg]
+            primaries[rg] = next(up, None)
+        return primaries[rg]
 
     def primaries(self) -> dict[RgId, Osd | None]:
         """The primary of every RG."""
-        now = self.map
-        up = {osd.osd: osd for osd in now.osds.values() if osd.is_up and osd.address}
-        return {
-            RgId(rg): next((up[osd] for osd in row if osd in up), None)
-            for rg, row in enumerate(self._placed().rows.tolist())
-        }
+        return primaries_by(self.map)
 
     def leaderless(self) -> dict[RgId, tuple[Store, ...]]:
         """The RGs of which no placed OSD is up, and the stores where each is placed."""
-        osds = self.map.osds
-        if self._candidates and all(osd.is_up and osd.address for osd in osds.values()):
+        now, known, _ = self._now()
+        if known and all(osd.is_up and osd.address for osd in now.osds.values()):
             return {}
-        table = self._placed()
+        table = _all_placed(now)
         return {
-            rg: tuple(store for osd in table.placed(rg) if (store := osds[osd].store))
-            for rg, primary in self.primaries().items()
+            rg: tuple(store for osd in table.placed(rg) if (store := now.osds[osd].store))
+            for rg, primary in primaries_by(now).items()
             if primary is None
         }
 
-    def _placed(self) -> PlacementTable:
-        """Every RG at once, which is many times faster than one by one."""
-        now = self.map
-        return place_all(self._candidates, now.rg_count, now.replicas, now.pins)
+    def _now(self) -> _Placed:
+        newest, placed = self._reader.map, self._placed
+        if placed.map is not newest:
+            placed = self._placed = _by(newest)
+        return placed
+
+
+def primaries_by(now: ClusterMap) -> dict[RgId, Osd | None]:
+    """The primary of every RG by this map."""
+    up = {osd.osd: osd for osd in now.osds.values() if osd.is_up and osd.address}
+    return {
+        RgId(rg): next((up[osd] for osd in row if osd in up), None)
+        for rg, row in enumerate(_all_placed(now).rows.tolist())
+    }
+
+
+def _all_placed(now: ClusterMap) -> PlacementTable:
+    """Every RG at once, which is many times faster than one by one."""
+    return place_all(candidates(now), now.rg_count, now.replicas, now.pins)
+
+
+def _by(now: ClusterMap) -> _Placed:
+    return _Placed(now, candidates(now), {})

@@ -1,5 +1,6 @@
 """Lists of all OSDs, merged: nothing left out, nothing twice, or no list at all."""
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,8 +25,13 @@ class ListingOsd(FakeOsd):
     def __init__(self, osd: int, names: list[str]) -> None:
         super().__init__(osd)
         self.names = names
+        self.once: Callable[[], None] | None = None
+        """To be done when it is asked first."""
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        once, self.once = self.once, None
+        if once is not None:
+            once()
         query = parse_qs(urlsplit(request.raw_path).query, keep_blank_values=True)
         prefix, after, limit = query["prefix"][0], query["after"][0], int(query["limit"][0])
         chosen = sorted(
@@ -69,6 +75,29 @@ async def test_lists_are_merged_in_order_whatever_the_page(tmp_path: Path, page:
             with_prefix = [row.name async for row in client.list("a")]
     assert found == sorted(names, key=str.encode)
     assert with_prefix == ["a", "a/b c"]
+
+
+async def test_a_map_that_another_request_read_meanwhile_is_no_quiet_one(tmp_path: Path) -> None:
+    url = made_cluster(tmp_path, [0, 1], RGS)
+    leads_all = ListingOsd(0, ["a", "c"])
+    async with (
+        leads_all.listening() as first,
+        ListingOsd(1, ["b", "d"]).listening() as second,
+        new_session("a") as session,
+    ):
+        boot(url, first)
+        async with AsyncClient(url) as client:
+            reader = MapReader(client.log)
+            reader.refresh()
+
+            def another_request() -> None:
+                boot(url, second)
+                reader.refresh()
+
+            leads_all.once = another_request
+            listing = Listing(session, reader, deadline_s=5)
+            found = [row.name async for row in listing.names()]
+    assert found == ["a", "b", "c", "d"]
 
 
 async def test_there_is_no_half_of_a_list(tmp_path: Path) -> None:
