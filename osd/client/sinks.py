@@ -113,7 +113,8 @@ class FileSink(_BufferedSink):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
-        self._draft = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
+        # Its length is its own: one made of the file's name may be too long where that is not.
+        self._draft = path.with_name(f".osdlog-{secrets.token_hex(8)}.part")
         self._file: BinaryIO | None = None
 
     def begin(self) -> None:

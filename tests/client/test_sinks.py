@@ -131,6 +131,12 @@ async def test_a_folder_is_no_file(tmp_path: Path, path: str) -> None:
         await got(tmp_path, Path(path), b"x")
 
 
+@pytest.mark.parametrize("name", ["a" * 255, "ü" * 127, "\N{GRINNING FACE}" * 63])
+async def test_a_name_as_long_as_any_may_be(tmp_path: Path, name: str) -> None:
+    await got(tmp_path, tmp_path / name, b"x")
+    assert (tmp_path / name).read_bytes() == b"x"
+
+
 async def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DiskFailed, match=r"cannot write .*: No such file or directory"):
         await got(tmp_path, tmp_path / "none" / "file", b"x")
