@@ -81,8 +81,11 @@ def _life(name: str, url: str | None) -> "ObjectLife":
 def _sentence(life: "ObjectLife") -> str:
     from eventlog.ids import rg_name
 
-    entry, last = life.entry, life.versions[-1]
+    entry = life.entry
+    last = next((told for told in reversed(life.versions) if told.void is None), None)
     where = f"of {rg_name(life.rg)}"
+    if last is None:
+        return f"{life.name} {where} was never stored: all its operations are void."
     if entry is not None and entry.body is not None:
         copies = sum(store not in life.map.retired for store in entry.holders())
         return (

@@ -3,6 +3,32 @@
 import json
 
 from cli.conftest import Cluster
+from eventlog.ids import Micros, Offset, Partition, Position, Topic
+from eventlog.rg_events import RgEvent
+from folds.building import RG, B, claimed, deleted, fence, put
+from osd.cli.lives import _sentence
+from projections.object_life import ObjectLife
+
+F1, OTHER = fence(1), fence(9, by=B)
+
+
+def told(*events: RgEvent) -> str:
+    """The first line about "a", of these events, an hour apart from 1970 on."""
+    life = ObjectLife(RG, "a")
+    for offset, event in enumerate(events):
+        position = Position(Topic.RG, Partition(RG), Offset(offset))
+        life.happened(event, position, Micros(offset * 3_600_000_000))
+    return _sentence(life)
+
+
+def test_what_never_was_is_not_called_deleted() -> None:
+    said = told(claimed(F1), put(OTHER, 1, "a"))
+    assert said == "a of rg 5 was never stored: all its operations are void."
+
+
+def test_a_void_operation_is_not_the_deletion() -> None:
+    said = told(claimed(F1), put(F1, 1, "a"), deleted(F1, 2, "a"), put(OTHER, 3, "a"))
+    assert said.startswith("a of rg 5 is deleted since 1970-01-01 02:00:00Z; 1 copy is still")
 
 
 def test_locate(cluster: Cluster) -> None:
