@@ -31,7 +31,7 @@ from osd.client.headers import (
 )
 from osd.client.map_reader import MapReader
 from osd.client.placing import Placing
-from osd.client.retries import Again, Deadline, until_served
+from osd.client.retries import Again, Deadline, Effect, until_served
 from osd.client.sinks import Sink
 from osd.client.transport import (
     GRACE_S,
@@ -51,7 +51,6 @@ EXPECT_OVER_BYTES = 64 * 1024
 ATTEMPT_MS = 10_000
 """How long one OSD is asked to try."""
 SLOW_DISK_BYTES_S = 20e6
-READS = ("GET", "HEAD")
 
 T = TypeVar("T")
 Take = Callable[[aiohttp.ClientResponse, "Patience"], Awaitable[T]]
@@ -86,6 +85,13 @@ class _Call(NamedTuple):
     """Of the object, after its path."""
 
     @property
+    def effect(self) -> Effect:
+        """What an attempt may do."""
+        if self.method in ("GET", "HEAD"):
+            return Effect.NONE
+        return Effect.ONCE if "Idempotency-Key" in self.headers else Effect.UNNAMED
+
+    @property
     def sync_s(self) -> float:
         """How long the OSD may need to make the body durable, in silence."""
         return self.body.size / SLOW_DISK_BYTES_S if self.body is not None else 0.0
@@ -94,11 +100,7 @@ class _Call(NamedTuple):
         """What it means that an attempt raised this."""
         if self.body is not None and self.body.fault is not None:
             raise self.body.fault from error
-        return self.again(unreachable(osd, error))
-
-    def again(self, found: Again) -> Again:
-        """Of a read there is no doubt: it takes no effect."""
-        return found._replace(is_unknown=False) if self.method in READS else found
+        return unreachable(osd, error)
 
     def data(self, patience: Patience) -> bytes | AsyncIterator[bytes] | None:
         """The body, renewing the patience with every piece."""
@@ -154,7 +156,10 @@ class Objects:
         await self._run(self._call("DELETE", name, self._changing(conditions, request)), _drained)
 
     async def declare_lost(self, name: str, reason: str, *, accept_loss: bool) -> None:
-        """Give up an object's last version; `Refused` while a good copy is known."""
+        """Give up an object's last version; `Refused` while a good copy is known.
+
+        The event has no request id, so `OutcomeUnknown` where a second attempt finds it gone.
+        """
         headers = self._own | {"Osdlog-Reason": escaped(reason, "the reason")}
         if accept_loss:
             headers["Osdlog-Accept-Loss"] = "1"
@@ -211,11 +216,13 @@ class Objects:
             except NOT_AN_OSD as error:
                 return not_an_osd(osd, error)
             if isinstance(found, Again):
-                return call.again(found)
+                return found
             raise found
 
         rg = self._placing.rg_of(call.name)
-        return await until_served(self._reader, self._placing, rg, call.deadline, attempt)
+        return await until_served(
+            self._reader, self._placing, rg, call.deadline, attempt, call.effect
+        )
 
     def _request(
         self, call: _Call, osd: Osd, attempt_ms: int, patience: Patience

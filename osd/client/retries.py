@@ -3,7 +3,7 @@
 Rule: what may succeed later is asked again with the same request id, of the
 primary by the newest map, after a short pause that grows and is never the
 same for two clients. Once an attempt may have taken effect, giving up says
-so: only an answer ends that doubt.
+so: only an answer ends that doubt. A read has no effect, so its end is known.
 """
 
 import asyncio
@@ -12,10 +12,12 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from enum import Enum, auto
 from typing import NamedTuple, TypeVar
 
 from eventlog.errors import BadName, LogUnavailable, OsdlogError
 from eventlog.ids import Epoch, RgId, rg_name
+from osd.client.errors import NotThere
 from osd.client.map_reader import MapReader
 from osd.client.placing import Placing
 from osd.errors import DiskFull, OutcomeUnknown, Unavailable
@@ -58,6 +60,16 @@ class Pauses:
         return True
 
 
+class Effect(Enum):
+    """What an attempt may do, and what the next one then meets."""
+
+    NONE = auto()
+    ONCE = auto()
+    """The request id is in the log: the next gets the first one's answer."""
+    UNNAMED = auto()
+    """No request id is: the next finds the object gone, as if somebody else had done that."""
+
+
 class Again(NamedTuple):
     """An attempt came to nothing: why, and when to ask again."""
 
@@ -74,7 +86,12 @@ Attempt = Callable[[Osd], Awaitable[T | Again]]
 
 
 async def until_served(
-    reader: MapReader, placing: Placing, rg: RgId, deadline: Deadline, attempt: Attempt[T]
+    reader: MapReader,
+    placing: Placing,
+    rg: RgId,
+    deadline: Deadline,
+    attempt: Attempt[T],
+    effect: Effect = Effect.NONE,
 ) -> T:
     """What an attempt gives in the end; `Unavailable`, `OutcomeUnknown` when time is up."""
     pauses, is_unknown = Pauses(), False
@@ -86,9 +103,13 @@ async def until_served(
             if not is_unknown:
                 raise
             answer = Again(error, LONGEST_PAUSE_MS)  # said before the request id was looked at
+        except NotThere as error:
+            if not is_unknown or effect is not Effect.UNNAMED:
+                raise
+            raise _perhaps_by_this(error) from error
         if not isinstance(answer, Again):
             return answer
-        is_unknown |= answer.is_unknown
+        is_unknown |= answer.is_unknown and effect is not Effect.NONE
         with suppress(LogUnavailable):  # while time is left the map may do as it was read last
             await asyncio.to_thread(reader.refresh)
         if epoch < answer.newer <= placing.epoch:
@@ -104,6 +125,11 @@ def _nobody(rg: RgId, epoch: Epoch) -> Again:
             "Start the OSDs, with `osdlog up` or `osdlog osd`; `osdlog status` lists them.",
         )
     )
+
+
+def _perhaps_by_this(error: NotThere) -> OutcomeUnknown:
+    what = f"{error.what} now; an attempt that got no answer may have been what took it away"
+    return OutcomeUnknown(what, "`osdlog history NAME` shows what was done, by whom and when.")
 
 
 def given_up(error: OsdlogError, deadline: Deadline, *, is_unknown: bool = False) -> OsdlogError:

@@ -10,7 +10,7 @@ What is not here: whom to ask, and when again (see `osd.client.retries`).
 import asyncio
 import os
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -37,6 +37,11 @@ _HINT = "`osdlog status` shows which OSDs answer."
 T = TypeVar("T")
 
 _OURS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+
+
+class _Error(msgspec.Struct):
+    error: str
+    hint: str
 
 
 def new_session(cluster: str) -> aiohttp.ClientSession:
@@ -170,8 +175,10 @@ def no_answer(
     """What an answer other than yes means: ask again, or an error to raise."""
     status = response.status
     said = _said(body)
-    what = said.get("error") or f"{osd_name(osd.osd)} answered {status}"
-    hint = said.get("hint") or _HINT
+    is_no = 400 <= status < 500 or status == 507
+    if is_no and said is None and not _is_bare_by_rule(response):
+        return not_an_osd(osd, ValueError(f"it answers {status}, and not in JSON of ours"))
+    what, hint = said or (f"{osd_name(osd.osd)} answered {status}", _HINT)
     match status:
         case 307:
             newer = _number(response.headers, "Osdlog-Epoch")
@@ -200,12 +207,18 @@ def not_there(name: str) -> NotThere:
     return NotThere(f"there is no object {name!r}", "`osdlog ls` lists the names there are.")
 
 
-def _said(body: bytes) -> dict[str, Any]:
+def _is_bare_by_rule(response: aiohttp.ClientResponse) -> bool:
+    """An OSD's answer to a HEAD, which has no body."""
+    return response.method == "HEAD" and "Osdlog-Epoch" in response.headers
+
+
+def _said(body: bytes) -> tuple[str, str] | None:
+    """The sentence and the hint that docs/http.md promises with every error."""
     try:
-        said = msgspec.json.decode(body)
+        said = msgspec.json.decode(body, type=_Error)
     except msgspec.DecodeError:
-        return {}
-    return said if isinstance(said, dict) else {}
+        return None
+    return said.error, said.hint
 
 
 def _number(headers: Mapping[str, str], name: str) -> int:

@@ -199,7 +199,7 @@ async def test_wrong_bytes_are_never_handed_out(tmp_path: Path) -> None:
     assert target.read_bytes() == b"before"
     assert stream.getvalue() == b""
     assert {entry.name for entry in tmp_path.iterdir()} >= {"target"}
-    assert not list(tmp_path.glob(".target*"))
+    assert not list(tmp_path.glob("*.part"))
 
 
 async def test_a_body_that_breaks_off_is_asked_for_again(tmp_path: Path) -> None:
@@ -279,6 +279,65 @@ async def test_another_program_has_the_port(tmp_path: Path) -> None:
             _ = [row async for row in client.list()]
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(404, b"<html>"), (404, b'{"error":"Not Found"}'), (403, b""), (412, b"no"), (507, b"[]")],
+)
+async def test_another_programs_no_is_not_the_clusters(
+    tmp_path: Path, status: int, body: bytes
+) -> None:
+    async with one_osd(tmp_path) as (url, osd), AsyncClient(url, deadline_s=SHORT_S) as client:
+        foreign = [Reply(status, {}, body)]
+        osd.script = {"GET": foreign, "HEAD": [Reply(status)], "PUT": foreign, "DELETE": foreign}
+        says = rf"what answers at .* does not speak as osd\.0 should: it answers {status}, and"
+        with pytest.raises(Unavailable, match=says):
+            await client.get("a")
+        with pytest.raises(Unavailable, match=says):
+            await client.stat("a")
+        with pytest.raises(Unavailable, match=says):
+            await client.put("a", b"x")
+        with pytest.raises(Unavailable, match=says):
+            await client.delete("a")
+        (row,) = await client.status()
+    assert "does not speak as osd.0 should" in str(row.why)
+
+
+async def test_an_osd_that_is_another_program_is_not_out_of_a_copy(tmp_path: Path) -> None:
+    async with one_osd(tmp_path) as (url, osd), AsyncClient(url) as client:
+        osd.script["GET"] = [no(404, "no copy of version 1 is here"), Reply(404, {}, b"<html>")]
+        assert not await client.has_copy(osd.osd, RgId(1), Version(1), "a")
+        with pytest.raises(Unavailable, match="does not speak"):
+            await client.has_copy(osd.osd, RgId(1), Version(1), "a")
+
+
+async def test_a_read_has_no_unknown_outcome(tmp_path: Path) -> None:
+    async with one_osd(tmp_path) as (url, osd), AsyncClient(url, deadline_s=SHORT_S) as client:
+        osd.script["GET"] = osd.script["HEAD"] = [Reply(breaks=0), no(500, "the node failed")]
+        with pytest.raises(Unavailable, match="the node failed"):
+            await client.get("a")
+        with pytest.raises(Unavailable, match=r"osd\.0 answered 500"):
+            await client.stat("a")
+        with pytest.raises(Unavailable, match="the node failed"):
+            await client.rg(RgId(1))
+
+
+async def test_a_declared_loss_that_meets_itself_is_unknown(tmp_path: Path) -> None:
+    async with one_osd(tmp_path) as (url, osd), AsyncClient(url) as client:
+        gone = no(404, "there is no object 'a'")
+        osd.script["POST"] = [no(504, "not known"), gone]
+        with pytest.raises(OutcomeUnknown) as caught:
+            await client.declare_lost("a", "burnt")
+        with pytest.raises(NotThere):
+            await client.declare_lost("a", "burnt")
+        osd.script["DELETE"] = [no(504, "not known"), gone]
+        with pytest.raises(NotThere):  # by its request id, it would have been told
+            await client.delete("a")
+    assert caught.value.what == (
+        "there is no object 'a' now; an attempt that got no answer may have been what took it away"
+    )
+    assert caught.value.hint == "`osdlog history NAME` shows what was done, by whom and when."
+
+
 async def test_a_log_without_a_cluster_or_no_log(tmp_path: Path) -> None:
     with pytest.raises(LogMissing):
         async with AsyncClient(f"sqlite:{tmp_path / 'none'}"):
@@ -304,7 +363,7 @@ async def test_stat(tmp_path: Path) -> None:
         headers = served(b"12345").headers
         osd.script["HEAD"] = [Reply(200, headers)]
         stat = await client.stat("a")
-        osd.script["HEAD"] = [Reply(404)]
+        osd.script["HEAD"] = [Reply(404, {"Osdlog-Epoch": "2"})]
         with pytest.raises(NotThere, match="there is no object 'a'"):
             await client.stat("a")
     assert (stat.size, stat.version, stat.etag) == (5, 1, '"1.1"')
