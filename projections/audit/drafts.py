@@ -18,7 +18,8 @@ def drafted(path: Path) -> Iterator[Path]:
         yield path
         return
     target = path.resolve()
-    draft = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
+    # Its length is its own: one made of the target's name may be too long where that is not.
+    draft = target.with_name(f".osdlog-{secrets.token_hex(8)}.part")
     try:
         yield draft
         draft.rename(target)

@@ -19,6 +19,7 @@ from audit.two_truths import differences
 from cli.programs import COMMAND, PATIENCE_S, environment, osdlog
 from eventlog.sqlite import SqliteLog
 from projections.audit.database import create, writing
+from projections.audit.drafts import drafted
 from projections.audit.errors import AuditError, AuditForeign
 from projections.audit.sync import sync
 
@@ -171,6 +172,15 @@ def test_ctrl_c_ends_a_question_and_not_the_shell(log: SqliteLog) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"m\n7\nm\n8\n", b"interrupted\n")
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "ü" * 127])
+def test_an_answer_may_have_a_name_as_long_as_any(tmp_path: Path, name: str) -> None:
+    with drafted(tmp_path / name) as draft:
+        draft.write_bytes(b"whole")
+        assert not (tmp_path / name).exists()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() == b"whole"
 
 
 def test_ctrl_c_ends_the_only_question_with_130(log: SqliteLog, tmp_path: Path) -> None:
