@@ -1,10 +1,12 @@
 """The client for programs without an event loop.
 
 Rule: there is one client, `AsyncClient`; this one runs it on a loop in a
-thread of its own and waits. It may be used from several threads.
+thread of its own and waits. It may be used from several threads, but in the
+process that made it only.
 """
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ from osd.client.answers import Facts, Listed, OsdStatus, PutResult, RgRow, Stat
 from osd.client.async_client import AsyncClient
 from osd.client.bodies import Data
 from osd.config import DEADLINE_S
+from osd.errors import Refused
 from projections.cluster_map import ClusterMap, Osd
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ class Client:
     ) -> None:
         import uvloop
 
+        self._pid = os.getpid()
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="osdlog-client", daemon=True
@@ -181,12 +185,22 @@ class Client:
         )
 
     def _run(self, call: Coroutine[Any, Any, T]) -> T:
+        if os.getpid() != self._pid or not self._thread.is_alive():
+            call.close()
+            raise self._unusable()
         future = asyncio.run_coroutine_threadsafe(call, self._loop)
         try:
             return future.result()
         except BaseException:
             future.cancel()
             raise
+
+    def _unusable(self) -> Refused:
+        """A fork copies no threads, and `close` has ended this one."""
+        if os.getpid() != self._pid:
+            hint = "Make a Client in each process."
+            return Refused("this client was made before the process forked", hint)
+        return Refused("this client is closed", "Make another Client.")
 
     def _stop(self) -> None:
         self._run(self._loop.shutdown_asyncgens())
