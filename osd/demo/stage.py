@@ -7,11 +7,11 @@ the demo, no process is left, and no folder unless it is to be kept.
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from eventlog.ids import Boot, OsdId
+from eventlog.ids import Boot, OsdId, osd_name
 from osd.client.async_client import AsyncClient
 from osd.demo.history import History
 from osd.demo.placing import placed_stores
@@ -77,13 +77,13 @@ class Stage:
     async def until_booted(self, osd: OsdId, above: Boot | None) -> ClusterMap:
         """Until it is up by a later boot, or where none is named by another store's."""
         before = (await self.client.map()).osds[osd]
-        while True:
-            now = await self.client.map()
+
+        def has_booted(now: ClusterMap) -> bool:
             mine = now.osds[osd]
             is_new = mine.boot > above if above is not None else mine.store != before.store
-            if is_new and mine.is_up:
-                return now
-            await asyncio.sleep(LOOK_S)
+            return is_new and mine.is_up
+
+        return await self._until(has_booted, f"{osd_name(osd)} is not up again")
 
     async def _unclean(self) -> list[str]:
         rows = await self.client.rgs()
@@ -100,11 +100,28 @@ class Stage:
 
     async def until_up(self, osds: list[OsdId]) -> ClusterMap:
         """Until these are in the map and up."""
-        while True:
-            now = await self.client.map()
-            if all(osd in now.osds and now.osds[osd].is_up for osd in osds):
-                return now
+
+        def are_up(now: ClusterMap) -> bool:
+            return all(osd in now.osds and now.osds[osd].is_up for osd in osds)
+
+        return await self._until(are_up, "not all new OSDs are up")
+
+    async def _until(self, is_so: Callable[[ClusterMap], bool], why: str) -> ClusterMap:
+        """The first map of which that is so; what the supervisor said is the error's end."""
+        give_up_at = asyncio.get_running_loop().time() + CLEAN_S
+        while not is_so(now := await self.client.map()):
+            if asyncio.get_running_loop().time() > give_up_at:
+                raise _in_vain(why, self.said)
             await asyncio.sleep(LOOK_S)
+        return now
+
+
+def _in_vain(why: str, said: list[str]) -> Unavailable:
+    last = f"; the last that was said: {said[-1]}" if said else ""
+    return Unavailable(
+        f"after {CLEAN_S:g} s {why}{last}",
+        "Run the demo again, with --keep DIR to look at the folder afterwards.",
+    )
 
 
 @contextmanager
@@ -133,10 +150,20 @@ async def stage(
         raise Refused(f"there is a cluster at {log} already", "Name a log for the demo alone.")
     url = cluster_in(data, log, Asked(osds, *shape), AUTHOR)
     said: list[str] = []
-    async with Supervisor(url, data, said.append) as supervisor:
-        await supervisor.ready()
-        for line in said:
+    is_starting = True
+
+    def say(line: str) -> None:
+        said.append(line)
+        if is_starting:
             telling.line(line)
+
+    async with Supervisor(url, data, say) as supervisor:
+        try:
+            async with asyncio.timeout(CLEAN_S):
+                await supervisor.ready()
+        except TimeoutError as error:
+            raise _in_vain("not all OSDs serve", said) from error
+        is_starting = False
         async with AsyncClient(url, actor=AUTHOR, deadline_s=PATIENCE_S) as client:
             history = History(client.log, await client.map())
             yield Stage(client, supervisor, history, telling, said)
