@@ -4,8 +4,9 @@ Rule: an object's bytes go to stdout only when all of them are right.
 """
 
 import mimetypes
+import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -84,10 +85,9 @@ def put(  # noqa: PLR0913, PLR0917 - its options
         note(f"{name} is version {result.version} of {rg_name(result.rg)}{copies}{again}")
 
 
-async def _stdin() -> AsyncIterator[bytes]:
-    import asyncio
-
-    while chunk := await asyncio.to_thread(sys.stdin.buffer.read, _READ_BYTES):
+def _stdin() -> Iterator[bytes]:
+    """Without Python's own stream, whose lock would be held for ever where nothing comes."""
+    while chunk := os.read(sys.stdin.fileno(), _READ_BYTES):
         yield chunk
 
 

@@ -33,7 +33,7 @@ def with_client(
         async with AsyncClient(url, deadline_s=deadline_s) as client:
             return await work(client)
 
-    return run(do())
+    return run(until_stopped(do()))
 
 
 async def until_stopped(work: Awaitable[T]) -> T:
@@ -48,7 +48,8 @@ async def until_stopped(work: Awaitable[T]) -> T:
         me.cancel()
 
     for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop, number)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            loop.add_signal_handler(number, stop, number)
     try:
         return await work
     except asyncio.CancelledError:

@@ -9,15 +9,19 @@ bounded whatever the size.
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+import tempfile
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from io import BytesIO
 from pathlib import Path
+from stat import S_ISREG
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
 from eventlog.errors import BadName, OsdlogError
-from osd.errors import Refused
+from osd.client.threads import in_own_thread
+from osd.errors import DiskFailed, Refused
 
 Data = bytes | bytearray | memoryview | Path | Iterable[bytes] | AsyncIterable[bytes]
 """What a client can put."""
@@ -90,15 +94,26 @@ async def body_of(data: Data) -> AsyncIterator[Body]:
             yield _given(data)
         case bytearray() | memoryview():
             yield _given(bytes(data))
-        case Path():
+        case Path() if _is_regular(data):
             with _opened(data) as file:
                 yield _file_body(data, file)
-        case AsyncIterable():
-            with SpooledTemporaryFile(SMALL_BYTES) as spool:
-                yield await _spooled(data, cast(BinaryIO, spool))
         case _:
             with SpooledTemporaryFile(SMALL_BYTES) as spool:
-                yield await _spooled(_each(data), cast(BinaryIO, spool))
+                yield await _spooled(_pieces(data), cast(BinaryIO, spool))
+
+
+def _is_regular(path: Path) -> bool:
+    """Whether its size is known, and it can be read twice."""
+    try:
+        return S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        raise _unreadable(str(path), error) from error
+
+
+def _pieces(data: Path | Iterable[bytes] | AsyncIterable[bytes]) -> AsyncIterable[bytes]:
+    if isinstance(data, AsyncIterable):
+        return data
+    return _each(_stream(data) if isinstance(data, Path) else data)
 
 
 def _given(data: bytes) -> Body:
@@ -130,15 +145,31 @@ async def _spooled(chunks: AsyncIterable[bytes], spool: BinaryIO) -> Body:
     digest = hashlib.sha256()
     async for chunk in chunks:
         digest.update(chunk)
-        await asyncio.to_thread(spool.write, chunk)
+        try:
+            await asyncio.to_thread(spool.write, chunk)
+        except OSError as error:
+            raise DiskFailed(
+                f"cannot keep what is put in {tempfile.gettempdir()}: {error.strerror}",
+                "Make room there, or name another folder in TMPDIR.",
+            ) from error
     return FileBody(spool, "what was given", spool.tell(), digest.hexdigest())
 
 
 async def _each(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
     """A plain iterable may block, as a pipe does: so each step is another thread's."""
-    source = iter(chunks)
-    while (chunk := await asyncio.to_thread(next, source, None)) is not None:
+    step = partial(next, iter(chunks), None)
+    while (chunk := await in_own_thread(step)) is not None:
         yield chunk
+
+
+def _stream(path: Path) -> Iterator[bytes]:
+    """All that a FIFO or a device gives."""
+    with _opened(path) as file:
+        try:
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
+        except OSError as error:
+            raise _unreadable(str(path), error) from error
 
 
 def _unreadable(name: str, error: OSError) -> BadName:

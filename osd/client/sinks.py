@@ -17,6 +17,7 @@ from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from osd.client.threads import in_own_thread
 from osd.errors import DiskFailed
 
 WRITE_BYTES = 1024 * 1024
@@ -177,7 +178,7 @@ class _SpooledSink(_BufferedSink):
     async def finish(self) -> None:
         """Write everything on, however slowly it is taken."""
         self._flush()
-        await asyncio.to_thread(self._hand_out)
+        await in_own_thread(self._hand_out)
 
     def abandon(self) -> None:
         """Give the temporary file back."""

@@ -73,6 +73,19 @@ def test_closed_streams_are_not_given_to_a_socket(tmp_path: Path) -> None:
     assert in_shell("$O map show <&- 2>&-", log) == (0, "")
 
 
+def test_no_room_for_what_comes_from_a_pipe(tmp_path: Path) -> None:
+    """It is kept in a temporary file, to be sent again; more than 2 MiB find no room there."""
+    log = made_cluster(tmp_path, [0])
+    code, said = in_shell(
+        f"ulimit -f 4096; head -c 9000000 /dev/zero | TMPDIR={tmp_path} $O put a -", log
+    )
+    assert code == 3
+    assert said == (
+        f"error: cannot keep what is put in {tmp_path}: File too large\n"
+        "hint: Make room there, or name another folder in TMPDIR.\n"
+    )
+
+
 def test_a_name_forges_no_line(capsys: pytest.CaptureFixture[str]) -> None:
     say(FORGED)
     note(FORGED)

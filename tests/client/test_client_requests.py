@@ -1,7 +1,9 @@
 """What the client sends and understands, against real HTTP servers that say what the test says."""
 
+import asyncio
 import hashlib
 import io
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -249,6 +251,17 @@ async def test_an_iterable_is_sent_again_whole(tmp_path: Path, size: int) -> Non
     assert [asked.body for asked in osd.asked] == [data] * 3
     digest = hashlib.sha256(data).hexdigest()
     assert {asked.headers["Osdlog-Sha256"] for asked in osd.asked} == {digest}
+
+
+async def test_a_fifo_is_put_as_a_pipe_is(tmp_path: Path) -> None:
+    """Piece by piece, not whole in memory, and again where that is needed."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    async with one_osd(tmp_path) as (url, osd), AsyncClient(url) as client:
+        osd.script["PUT"] = [no(503, "not now"), stored()]
+        await asyncio.gather(client.put("a", fifo), asyncio.to_thread(fifo.write_bytes, LARGE * 8))
+    assert [asked.body for asked in osd.asked] == [LARGE * 8] * 2
+    assert osd.asked[0].headers["Expect"]
 
 
 async def test_a_file_that_shrinks_while_it_is_sent(tmp_path: Path) -> None:

@@ -18,8 +18,7 @@ from osd.blobs import BlobFiles
 from osd.bodies import Gauge
 from osd.client import AsyncClient
 from osd.client.map_writer import change_map
-from osd.core.effects import Fetch, Lacked
-from osd.core.inputs import Ticket
+from osd.core.effects import Fetch, Lacked, Ticket
 from osd.couriers import Couriers, Settlement
 from osd.errors import Unavailable
 from osd.fetches import Fetcher
