@@ -21,7 +21,16 @@ from aiohttp import web
 from eventlog.ids import RgId, Version, rg_of
 from osd.blobs import Blob
 from osd.bodies import TooLarge, pieces
-from osd.core.answers import Answer, Done, Known, NotNow, OutcomeUnknown, Reserved
+from osd.core.answers import (
+    Answer,
+    ConditionFailed,
+    Done,
+    Known,
+    NotFound,
+    NotNow,
+    OutcomeUnknown,
+    Reserved,
+)
 from osd.core.inputs import Condition, Damaged, Delete, Get, Put, Reserve
 from osd.disk import Body, Copy
 from osd.errors import BytesDamaged, DiskFailed
@@ -169,6 +178,8 @@ class Objects:
             return await self._serve(request, target, answer, condition)
         if isinstance(answer, Known) and not condition.admits(answer.entry.version):
             return self._unmet(target, answer.entry.version, condition)
+        if isinstance(answer, NotFound) and not condition.admits(None):
+            answer = ConditionFailed(None)
         return self._answer(request, target, answer)
 
     async def copy(
@@ -295,8 +306,8 @@ class Objects:
             "Osdlog-Version": str(version),
             "Osdlog-Epoch": str(self._shell.node.context.map.epoch),
         }
-        if condition.must_not_exist or version in condition.none_match:
-            return web.Response(status=304, headers=headers)
+        if condition.match is None or version in condition.match:
+            return web.Response(status=304, headers=headers)  # so If-None-Match failed
         what = f"the object is at version {version}, not as the condition wants"
         return error(412, what, "Read the object again, then decide.", headers)
 

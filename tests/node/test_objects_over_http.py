@@ -161,6 +161,12 @@ def test_conditions(osd: OsdProcess) -> None:
     etag = osd.get("cond").headers["ETag"]
     assert osd.get("cond", If_None_Match=etag).status == 304
     assert osd.get("cond", If_Match='"0.0"').status == 412
+    assert osd.get("cond", If_Match='"0.0"', If_None_Match=etag).status == 412
+    assert osd.get("cond", If_Match=etag, If_None_Match=etag).status == 304
+    for absent in (osd.get("no-cond", If_Match="*"), osd.get("no-cond", If_Match=etag)):
+        assert absent.error == "there is no object, and the condition wants one"
+        assert absent.status == 412
+    assert osd.get("no-cond", If_None_Match=etag).status == 404
     assert osd.get("cond").body == b"2"
     assert osd.delete("cond", If_Match=etag).status == 200
 
