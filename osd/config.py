@@ -24,6 +24,7 @@ What is not here: opening the log (see `eventlog.open`).
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,16 @@ def log_url(said: str | None = None, folder: Path | None = None) -> str:
     if not url:
         raise BadName("no log is named", _HINT)
     return _kafka_url(url, folder) if url.startswith(SCHEME) else url
+
+
+def passed_over(url: str) -> str | None:
+    """What names another log than this one, which a command of its own log does not look at."""
+    folder = Path.cwd()
+    if named := os.environ.get(VARIABLE):
+        return VARIABLE if _resolved(named, folder) != url else None
+    with suppress(BadName):  # it need not name any
+        return FILE if _from_file(folder) not in (None, url) else None
+    return None
 
 
 def _kafka_url(url: str, folder: Path) -> str:

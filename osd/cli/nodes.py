@@ -170,14 +170,17 @@ def up(  # noqa: PLR0913, PLR0917 - its options
     purge: node_options.Purge = False,
 ) -> None:
     """Run a cluster on this machine; the same DIR starts again where it was."""
+    from osd.cli.output import note
     from osd.client.async_client import user
-    from osd.config import log_url
+    from osd.config import log_url, passed_over
     from osd.core.scrubbing import Rhythm
     from osd.folder import Asked, claimed, cluster_in
 
     with claimed(data):
         asked = Asked(osds, rgs, replicas, min_replicas)
         url = cluster_in(data, log_url(log) if log else None, asked, user() or "unknown")
+        if not log and (elsewhere := passed_over(url)):
+            note(f"the log {elsewhere} names is not used: `up` has its own unless --log is given")
         rhythm = Rhythm(scrub_every, deep_every, scrub_rate * 1e6)
         _run_cluster(url, data, rhythm, purges=purge)
 

@@ -20,6 +20,13 @@ def started(up: Program) -> str:
     return up.wait_for(r"export OSDLOG_LOG=(\S+)")[1]
 
 
+def test_a_log_that_is_named_elsewhere_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    with program("up", "--data", tmp_path / "data", "--osds", 1, log="kafka://h:1/c") as up:
+        up.wait_for("the log OSDLOG_LOG names is not used: `up` has its own unless --log is given")
+        started(up)
+    assert not [line for line in up.lines if "h:1" in line]
+
+
 def test_the_same_folder_starts_again_where_it_was(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with program("up", "--osds", 2, "--rgs", 4, "--data", data) as up:

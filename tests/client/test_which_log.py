@@ -6,7 +6,7 @@ import pytest
 
 from eventlog.errors import BadName
 from eventlog.kafka_address import OPTIONS, parse_kafka, variable
-from osd.config import log_url
+from osd.config import log_url, passed_over
 
 
 @pytest.fixture
@@ -26,6 +26,28 @@ def test_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OSDLOG_LOG", "sqlite:env")
     assert log_url(folder=inner) == "sqlite:env"
     assert log_url("sqlite:said", inner) == "sqlite:said"
+
+
+def test_a_cluster_with_a_log_of_its_own_says_what_it_passes_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OSDLOG_LOG", raising=False)
+    own = f"sqlite:{tmp_path}/data/log.sqlite"
+    assert passed_over(own) is None
+    for content, said in (
+        ('[osdlog]\nlog = "sqlite:data/log.sqlite"\n', None),
+        ('[osdlog]\nlog = "kafka://h:1/c"\n', "osdlog.toml"),
+        ('[kafka]\nssl_cafile = "ca.pem"\n', None),
+    ):
+        (tmp_path / "osdlog.toml").write_text(content)
+        assert passed_over(own) == said
+    monkeypatch.setenv("OSDLOG_LOG", own)
+    assert passed_over(own) is None
+    monkeypatch.setenv("OSDLOG_LOG", "sqlite:data/log.sqlite")
+    assert passed_over(own) is None
+    monkeypatch.setenv("OSDLOG_LOG", "kafka://h:1/c")
+    assert passed_over(own) == "OSDLOG_LOG"
 
 
 def test_the_nearest_file_wins_and_absolute_paths_stay(
