@@ -27,7 +27,7 @@ def test_a_log_without_a_cluster(log: SqliteLog) -> None:
     assert done.err.splitlines() == [
         f"no store can be asked what it has: the log {log.url} has no cluster yet"
     ]
-    assert done.lines[1] == "No: it is not proven that all of it is gone: 1 found."
+    assert done.lines[1] == "No: it is not proven that all that was deleted of b is gone: 1 found."
 
 
 @pytest.mark.parametrize("report", [("deletions",), ("deletions", "b"), ("retire", "osd.1")])

@@ -38,7 +38,7 @@ def test_a_stalled_append_is_told_and_lands_later(frail_broker: Broker, cluster:
         check_told_by_commands(cluster, frail_broker)
         until_given_up(osd)
         trouble = until(lambda: osd.report("/alive")["trouble"])
-        assert trouble["why"] == "the log does not answer"
+        assert "do not answer" in trouble["why"] or "does not answer" in trouble["why"]
         frail_broker.unpause()
         until(lambda: osd.report("/alive")["trouble"] is None)
         until(lambda: puts_of(cluster, "later"))

@@ -60,7 +60,7 @@ MISSED_WITHIN: dict[str, Missed] = {
     "read-before-settled": Missed(60, 3),
     "settled-by-serial": Missed(60, 2),
     "retired-count-nowhere": Missed(60, 2),
-    "retired-stay-out": Missed(60, 2),
+    "retired-stay-out": Missed(120, 3),
     "boot-of-verdict": Missed(60, 2),
     "slots-given-back": Missed(60, 2),
 }
