@@ -67,17 +67,7 @@ class Anchor(NamedTuple):
 class _Followed:
     """A partition, how far it was fetched, and what of it waits to be dealt out."""
 
-    __slots__ = (
-        "anchor",
-        "checked_for",
-        "due",
-        "epoch",
-        "fault",
-        "held",
-        "next_offset",
-        "partition",
-        "topic",
-    )
+    __slots__ = ("anchor", "due", "epoch", "fault", "held", "next_offset", "partition", "topic")
 
     def __init__(self, topic: Topic, partition: Partition, next_offset: Offset) -> None:
         self.topic = topic
@@ -89,9 +79,8 @@ class _Followed:
         self.due = self.anchor is not None
         """Whether the anchor is to be fetched and compared first."""
         self.epoch: int | None = None
-        """The leader epoch under which the next record needs no look at the anchor."""
-        self.checked_for: int | None = None
-        """The epoch for which the anchor is compared; it may come alone, and what follows later."""
+        """The leader epoch under which the next record needs no look at the anchor; set as soon as
+        one of a new epoch is seen, since the anchor may come alone, and what follows it later."""
         self.fault: LogError | None = None
 
     @property
@@ -315,11 +304,10 @@ class KafkaTail:
                 return
             followed.due = False
             followed.anchor = Anchor(first.offset, record_digest(first.value or b""))
-            is_alone = followed.checked_for is not None and len(fetched) == 1
-            followed.epoch = followed.checked_for if is_alone else first.leader_epoch
+            followed.epoch = first.leader_epoch if followed.epoch is None else followed.epoch
             fetched = fetched[1:]
         elif followed.anchor and first.leader_epoch != followed.epoch:
-            followed.due, followed.checked_for = True, first.leader_epoch
+            followed.due, followed.epoch = True, first.leader_epoch
             self._moved.add(at)
             return
         if fetched:
@@ -338,7 +326,7 @@ class KafkaTail:
             self._ready.append(followed)
         followed.held.append(as_records(followed.topic, followed.partition, fetched))
         followed.next_offset = Offset(last.offset + 1)
-        followed.epoch, followed.checked_for = last.leader_epoch, None
+        followed.epoch = last.leader_epoch
         if is_dense:
             followed.anchor = Anchor(last.offset, record_digest(last.value or b""))
         self._held += len(fetched)
@@ -385,7 +373,7 @@ class KafkaTail:
         self._drop()
         self._heard = time.monotonic()
         for followed in self._followed.values():
-            followed.due, followed.checked_for = followed.anchor is not None, None
+            followed.due, followed.epoch = followed.anchor is not None, None
 
     def _drop(self) -> None:
         consumer, self._consumer, self._listener = self._consumer, None, None
