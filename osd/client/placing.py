@@ -65,7 +65,7 @@ class Placing:
         table = _all_placed(now)
         return {
             rg: tuple(store for osd in table.placed(rg) if (store := now.osds[osd].store))
-            for rg, primary in primaries_by(now).items()
+            for rg, primary in _primaries(now, table).items()
             if primary is None
         }
 
@@ -78,10 +78,14 @@ class Placing:
 
 def primaries_by(now: ClusterMap) -> dict[RgId, Osd | None]:
     """The primary of every RG by this map."""
+    return _primaries(now, _all_placed(now))
+
+
+def _primaries(now: ClusterMap, table: PlacementTable) -> dict[RgId, Osd | None]:
     up = {osd.osd: osd for osd in now.osds.values() if osd.is_up and osd.address}
     return {
         RgId(rg): next((up[osd] for osd in row if osd in up), None)
-        for rg, row in enumerate(_all_placed(now).rows.tolist())
+        for rg, row in enumerate(table.rows.tolist())
     }
 
 
