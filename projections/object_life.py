@@ -17,12 +17,11 @@ from eventlog.rg_events import (
     ObjectDeleted,
     ObjectPut,
     Operation,
-    RgClaimed,
     RgEvent,
 )
 from projections.cluster_map import EMPTY, ClusterMap, Refusal
 from projections.map_fold import fold
-from projections.replica_group import RULE_SET, Folded
+from projections.replica_group import Folded, has_unknown_rules
 from projections.rg_memory import RgProjection
 from projections.rg_state import Entry
 from projections.voids import Void
@@ -121,7 +120,7 @@ class ObjectLife:
         """An event of the RG."""
         if self.stopped is not None:
             return
-        if isinstance(event, RgClaimed) and event.rules != RULE_SET:
+        if has_unknown_rules(event):
             self.stop(f"{position} claims it under rule set {event.rules}, unknown to this program")
             return
         at = Point(position, time)

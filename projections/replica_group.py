@@ -18,7 +18,7 @@ What is not here: the map, clocks, who acts next. A record's rg is checked by
 whoever routes records to folds.
 """
 
-from typing import NamedTuple, assert_never
+from typing import NamedTuple, TypeGuard, assert_never
 
 import msgspec
 from msgspec.structs import replace
@@ -60,6 +60,11 @@ from projections.voids import Void
 
 RULE_SET = 1
 """The rule set written here; a claim that names another stops its RG."""
+
+
+def has_unknown_rules(event: RgEvent) -> TypeGuard[RgClaimed]:
+    """Whether it is a claim that names another rule set: nobody folds the RG from it on."""
+    return isinstance(event, RgClaimed) and event.rules != RULE_SET
 
 
 def unknown_rules(position: Position, rules: int) -> BadRecord:

@@ -43,7 +43,7 @@ from projections.cluster_map import EMPTY, ClusterMap, Refusal, candidates
 from projections.explain import OPERATOR, Explanation, Reason, explain
 from projections.map_fold import fold
 from projections.placement import place_one
-from projections.replica_group import RULE_SET, Folded
+from projections.replica_group import Folded, has_unknown_rules
 from projections.rg_memory import RgProjection
 from projections.rg_state import Claim
 from projections.states import State, View, flags
@@ -129,7 +129,7 @@ class Story:
         """An event of the RG."""
         if self.stopped is not None:
             return
-        if isinstance(event, RgClaimed) and event.rules != RULE_SET:
+        if has_unknown_rules(event):
             self.stop(f"{position} claims it under rule set {event.rules}, unknown to this program")
             return
         folded = self.projection.fold(event, Offset(position.offset))

@@ -16,10 +16,10 @@ from eventlog.chunk_reading import read_chunks
 from eventlog.chunks import Chunk
 from eventlog.ids import Offset, Partition, Position, RgId, Topic
 from eventlog.log import Log
-from eventlog.rg_events import RgClaimed, RgEvent
+from eventlog.rg_events import RgEvent
 from eventlog.typed_events import EventDecoder
 from projections.cluster_map import ClusterMap
-from projections.replica_group import RULE_SET, Folded, unknown_rules
+from projections.replica_group import Folded, has_unknown_rules, unknown_rules
 from projections.rg_memory import RgProjection
 
 
@@ -55,7 +55,7 @@ class Replay:
         for chunk in read_chunks(self._log, dict(self._next_offsets), ends):
             for partition, offset, event in self._decoder.events(chunk):
                 position = Position(Topic.RG, partition, offset)
-                if isinstance(event, RgClaimed) and event.rules != RULE_SET:
+                if has_unknown_rules(event):
                     raise unknown_rules(position, event.rules)
                 folded = self.rg(event.rg).fold(event, offset)
                 self._next_offsets[partition] = Offset(offset + 1)

@@ -40,7 +40,7 @@ from osd.core.speaker import Speaker
 from osd.core.stagings import Stagings
 from osd.disk import Body, Disk
 from osd.rg_table import Place, RgTable
-from projections.replica_group import RULE_SET, Folded, fold
+from projections.replica_group import Folded, fold, has_unknown_rules
 from projections.rg_state import Fact, Ledger, RgState
 from projections.states import Cause, State, View, flags, is_claimed_for, is_legal
 
@@ -170,7 +170,7 @@ class Group:
         assert not isinstance(event, MapChanged)
         if record.offset < self.place.next_offset or self.stuck is not None:
             return
-        if isinstance(event, RgClaimed) and event.rules != RULE_SET:
+        if has_unknown_rules(event):
             self.stuck = f"it was claimed under rule set {event.rules}, which this program lacks"
             return
         is_checked = self.context.settings.is_checked
