@@ -14,6 +14,7 @@ from osd.cli import options
 
 if TYPE_CHECKING:
     from eventlog.ids import OsdId
+    from osd.core.scrubbing import Rhythm
 
 HOST = "127.0.0.1"
 
@@ -35,6 +36,14 @@ ScrubRate = Annotated[
 Purge = Annotated[
     bool, typer.Option("--purge", help="No file has an erased body once the log says so; slower.")
 ]
+
+
+def rhythm(light_hours: float, deep_hours: float, mb_s: float) -> "Rhythm":
+    """What the options of scrubs come to: an OSD counts in bytes."""
+    from osd.core.scrubbing import Rhythm
+
+    return Rhythm(light_hours, deep_hours, mb_s * 1e6)
+
 
 _KEPT = ("host", "port", "advertise", "scrub_every", "deep_every", "scrub_rate", "purge", "log")
 

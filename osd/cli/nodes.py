@@ -82,7 +82,6 @@ def osd(  # noqa: PLR0913, PLR0917 - its options
     from osd.cli.output import as_data, note, say_json
     from osd.cli.retiring import note_lost, say_losses
     from osd.config import log_url
-    from osd.core.scrubbing import Rhythm
     from osd.process import OsdConfig, run
 
     def on_ready(ready: "Ready") -> None:
@@ -112,7 +111,7 @@ def osd(  # noqa: PLR0913, PLR0917 - its options
         advertise=advertise,
         rebuild=word,
         watch_parent=watch_parent,
-        rhythm=Rhythm(scrub_every, deep_every, scrub_rate * 1e6),
+        rhythm=node_options.rhythm(scrub_every, deep_every, scrub_rate),
         purges=purge,
     )
     run(config, on_ready)
@@ -173,7 +172,6 @@ def up(  # noqa: PLR0913, PLR0917 - its options
     from osd.cli.output import note
     from osd.client.async_client import user
     from osd.config import log_url, passed_over
-    from osd.core.scrubbing import Rhythm
     from osd.folder import Asked, claimed, cluster_in
 
     with claimed(data):
@@ -181,7 +179,7 @@ def up(  # noqa: PLR0913, PLR0917 - its options
         url = cluster_in(data, log_url(log) if log else None, asked, user() or "unknown")
         if not log and (elsewhere := passed_over(url)):
             note(f"the log {elsewhere} names is not used: `up` has its own unless --log is given")
-        rhythm = Rhythm(scrub_every, deep_every, scrub_rate * 1e6)
+        rhythm = node_options.rhythm(scrub_every, deep_every, scrub_rate)
         _run_cluster(url, data, rhythm, purges=purge)
 
 

@@ -70,7 +70,6 @@ def rebuild(  # noqa: PLR0913, PLR0917 - its options
     from osd.cli.output import say_json
     from osd.cli.retiring import note_lost
     from osd.config import log_url
-    from osd.core.scrubbing import Rhythm
     from osd.process import OsdConfig
 
     url, number = log_url(log), parse_osd(osd)
@@ -86,7 +85,7 @@ def rebuild(  # noqa: PLR0913, PLR0917 - its options
         port=port,
         advertise=advertise,
         rebuild=word,
-        rhythm=Rhythm(scrub_every, deep_every, scrub_rate * 1e6),
+        rhythm=node_options.rhythm(scrub_every, deep_every, scrub_rate),
         purges=purge,
     )
     start = node_options.start_command(context, number, data)
