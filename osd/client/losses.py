@@ -8,10 +8,9 @@ the map has retired has none, also where no primary has said so yet to the RG.
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from eventlog.ids import Micros, Partition, Position, RgId, Store, Version
+from eventlog.ids import Partition, Position, RgId, Store, Version
 from eventlog.log import Log
-from osd.client.moments import moment_of
-from osd.client.past import Progress, fold_past
+from osd.client.past import Progress, fold_present
 from osd.client.replay import Replay, Told
 from projections.cluster_map import ClusterMap, Retirement
 from projections.rg_state import Entry, RgState
@@ -47,10 +46,9 @@ def find_losses(
 ) -> Losses:
     """What is lost already, and what would be without these stores; both by name."""
     retired = cluster_map.retired
-    now = moment_of(log, None, Micros(0))
     unheld: list[tuple[RgId, str, Entry]] = []
     lost, would_be = [], []
-    for rg, projection in fold_past(log, now, cluster_map.skipped, None, progress).items():
+    for rg, projection in fold_present(log, None, progress).items():
         if not _may_lose(projection.state, without.union(retired)):
             continue
         for name, entry in projection.names():

@@ -6,7 +6,7 @@ that the log has. One call has one request id, however often it is asked.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
@@ -170,7 +170,7 @@ class Objects:
         """What is known of an object but for its bytes."""
 
         async def take(response: aiohttp.ClientResponse, _: Patience) -> Stat:
-            return _stat(name, response)
+            return stat_of(name, response.headers)
 
         return await self._run(self._call("HEAD", name, reading(consistency)), take)
 
@@ -178,7 +178,7 @@ class Objects:
         """Pour an object into the sink, and finish it once the sum is right."""
 
         async def take(response: aiohttp.ClientResponse, patience: Patience) -> Stat:
-            stat = _stat(name, response)
+            stat = stat_of(name, response.headers)
             sink.begin()
             digest = hashlib.sha256()
             async for chunk in response.content.iter_any():
@@ -254,8 +254,8 @@ async def _drained(response: aiohttp.ClientResponse, _: Patience) -> None:
     await response.read()
 
 
-def _stat(name: str, response: aiohttp.ClientResponse) -> Stat:
-    headers = response.headers
+def stat_of(name: str, headers: Mapping[str, str]) -> Stat:
+    """What the headers of an object say of it."""
     prefix = META.lower()
     return Stat(
         name=name,

@@ -17,12 +17,12 @@ from eventlog.chunk_reading import read_chunks
 from eventlog.chunks import Chunk
 from eventlog.codec import Decoder
 from eventlog.columns import ColumnDecoder
-from eventlog.ids import Epoch, Offset, Partition, Position, RgId, Topic
+from eventlog.ids import Epoch, Micros, Offset, Partition, Position, RgId, Topic
 from eventlog.log import Log
 from eventlog.map_events import MapChanged
 from eventlog.rg_events import RgClaimed
 from osd.client.history_cut import naming_cuts
-from osd.client.moments import Moment
+from osd.client.moments import Moment, moment_of
 from projections.bulk.arrays import longs, rows_where
 from projections.bulk.fold import BulkFold, BulkRg
 from projections.replica_group import RULE_SET, unknown_rules
@@ -53,6 +53,14 @@ def fold_past(
         if progress is not None:
             progress(done, total)
     return folding.finish()
+
+
+def fold_present(
+    log: Log, wanted: Collection[RgId] | None = None, progress: Progress | None = None
+) -> dict[RgId, BulkRg]:
+    """The same as the log has them now."""
+    now = moment_of(log, None, Micros(0))
+    return fold_past(log, now, now.map.skipped, wanted, progress)
 
 
 def _partitions(log: Log, wanted: Collection[RgId]) -> list[Partition]:

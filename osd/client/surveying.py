@@ -9,11 +9,10 @@ where it does not answer.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from eventlog.ids import Micros, OsdId, RgId, parse_store
+from eventlog.ids import OsdId, RgId, parse_store
 from eventlog.log import Log
 from osd.client.answers import Facts, OsdStatus, RgRow
-from osd.client.moments import moment_of
-from osd.client.past import Progress, fold_past
+from osd.client.past import Progress, fold_present
 from projections.cluster_map import ClusterMap
 from projections.map_plan import Disk, Survey, Transfer
 from projections.rg_stats import RgStat, stats_of
@@ -40,7 +39,7 @@ def put_together(
 ) -> Surveyed:
     """What OSDs and primaries said, and the log of what they did not; `progress` is of the log."""
     unsaid = [row.rg for row in rows if row.said is None or "held" not in row.said]
-    by_log = stats_by_log(log, cluster_map, unsaid, progress) if unsaid else []
+    by_log = stats_by_log(log, unsaid, progress) if unsaid else []
     stats = stats_of(cluster_map, [*stats_said(rows), *by_log])
     started = [one for one in statuses if one.osd.store is not None]
     silent = tuple(one.osd.osd for one in started if one.said is None)
@@ -48,12 +47,9 @@ def put_together(
     return Surveyed(found, cluster_map, silent, len(unsaid))
 
 
-def stats_by_log(
-    log: Log, cluster_map: ClusterMap, rgs: Sequence[RgId], progress: Progress | None = None
-) -> list[RgStat]:
+def stats_by_log(log: Log, rgs: Sequence[RgId], progress: Progress | None = None) -> list[RgStat]:
     """What the log alone says of these RGs: their partitions are folded from the start."""
-    now = moment_of(log, None, Micros(0))
-    folded = fold_past(log, now, cluster_map.skipped, rgs, progress)
+    folded = fold_present(log, rgs, progress)
     states = ((rg, found.state) for rg, found in sorted(folded.items()))
     return [
         RgStat(rg, state.live, state.size, {s: it.held for s, it in state.ledgers.items()})
