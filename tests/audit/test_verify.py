@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -37,33 +38,30 @@ def test_nodes_and_log_agree(cluster: str) -> None:
     assert done.lines == ["The OSDs and the log agree on 4 RGs and 8 copies on disk."]
 
 
-def test_a_difference_is_named(cluster: str, tmp_path: Path) -> None:
-    path = tmp_path / "audit"
+def after_tampering(cluster: str, path: Path, change: str, name: str) -> list[dict[str, Any]]:
+    """The differences, once the fates of one object's copies were changed so in the database."""
     assert osdlog("verify", "--db", path, log=cluster).code == 0
     with duckdb.connect(path) as database:
         database.execute(
-            "DELETE FROM kept.fates WHERE (rg, id) IN ("
-            " SELECT (rg, id) FROM kept.objects WHERE object = 'object-1')"
+            f"{change} WHERE (rg, id) IN (SELECT (rg, id) FROM kept.objects WHERE object = ?)",
+            [name],
         )
     done = osdlog("verify", "--db", path, "--json", log=cluster)
     assert done.code == 1
-    said = json.loads(done.out)["differences"]
+    differences: list[dict[str, Any]] = json.loads(done.out)["differences"]
+    return differences
+
+
+def test_a_difference_is_named(cluster: str, tmp_path: Path) -> None:
+    said = after_tampering(cluster, tmp_path / "audit", "DELETE FROM kept.fates", "object-1")
     assert {one["object"] for one in said} == {"object-1"}
     assert {one["log"] for one in said} == {"nothing"}
     assert {one["node"] for one in said} <= {"held", "there"}
 
 
 def test_a_copy_that_counts_for_the_osds_alone_is_named(cluster: str, tmp_path: Path) -> None:
-    path = tmp_path / "audit"
-    assert osdlog("verify", "--db", path, log=cluster).code == 0
-    with duckdb.connect(path) as database:
-        database.execute(
-            "UPDATE kept.fates SET status = 'lost' WHERE (rg, id) IN ("
-            " SELECT (rg, id) FROM kept.objects WHERE object = 'object-2')"
-        )
-    done = osdlog("verify", "--db", path, "--json", log=cluster)
-    assert done.code == 1
-    said = json.loads(done.out)["differences"]
+    change = "UPDATE kept.fates SET status = 'lost'"
+    said = after_tampering(cluster, tmp_path / "audit", change, "object-2")
     assert {(one["object"], one["node"], one["log"]) for one in said} == {
         ("object-2", "held", "lost")
     }
