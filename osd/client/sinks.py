@@ -8,7 +8,6 @@ Memory stays bounded, but for `MemorySink`, whose owner wants it all.
 
 import asyncio
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from eventlog.drafts import draft_of
 from osd.client.threads import in_own_thread
 from osd.errors import DiskFailed
 
@@ -114,8 +114,7 @@ class FileSink(_BufferedSink):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
-        # Its length is its own: one made of the file's name may be too long where that is not.
-        self._draft = path.with_name(f".osdlog-{secrets.token_hex(8)}.part")
+        self._draft = draft_of(path)
         self._file: BinaryIO | None = None
 
     def begin(self) -> None:

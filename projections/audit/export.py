@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eventlog.columns import empty_tables
+from eventlog.drafts import drafted
 from projections.audit.database import Connection
 from projections.audit.deriving import require_facts
-from projections.audit.drafts import drafted
 from projections.audit.errors import AuditError
 from projections.audit.loading import SUM
 from projections.audit.scripts import script

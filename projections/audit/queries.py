@@ -17,9 +17,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from eventlog.drafts import drafted
 from eventlog.log import LogIdentity
 from projections.audit.database import Connection, interruptible, reading
-from projections.audit.drafts import drafted
 from projections.audit.errors import AuditError, QueryRefused
 
 _SETTINGS = (

@@ -17,9 +17,9 @@ import pytest
 from audit.test_two_truths import IDENTITY, append, mixed
 from audit.two_truths import differences
 from cli.programs import COMMAND, PATIENCE_S, environment, osdlog
+from eventlog.drafts import drafted
 from eventlog.sqlite import SqliteLog
 from projections.audit.database import create, writing
-from projections.audit.drafts import drafted
 from projections.audit.errors import AuditError, AuditForeign
 from projections.audit.sync import sync
 

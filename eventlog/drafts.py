@@ -11,6 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def draft_of(path: Path) -> Path:
+    """A new name beside this one.
+
+    Its length is its own: one made of the other may be too long where that is not.
+    """
+    return path.with_name(f".osdlog-{secrets.token_hex(8)}.part")
+
+
 @contextmanager
 def drafted(path: Path) -> Iterator[Path]:
     """Where to write the file or the folder that is then at `path`."""
@@ -18,8 +26,7 @@ def drafted(path: Path) -> Iterator[Path]:
         yield path
         return
     target = path.resolve()
-    # Its length is its own: one made of the target's name may be too long where that is not.
-    draft = target.with_name(f".osdlog-{secrets.token_hex(8)}.part")
+    draft = draft_of(target)
     try:
         yield draft
         draft.rename(target)
