@@ -20,6 +20,7 @@ import pyarrow as pa
 from eventlog.ids import Offset, Partition, Topic
 from eventlog.log import LogIdentity, TopicPartition
 from projections.audit.errors import AuditBusy, AuditError, AuditForeign
+from projections.audit.interrupts import heeding, interruptible
 from projections.audit.loading import make_tables
 from projections.audit.scripts import script
 from projections.voids import Void
@@ -68,7 +69,8 @@ def create(path: Path, identity: LogIdentity) -> None:
         try:
             connection = _open(draft, read_only=False)
             try:
-                _fill(connection, identity)
+                with heeding(connection):
+                    _fill(connection, identity)
             finally:
                 connection.close()
             draft.rename(path)
@@ -137,7 +139,7 @@ def writing(path: Path, identity: LogIdentity) -> Iterator[Connection]:
     """The database for whoever adds to it; raises `AuditBusy`, `AuditForeign`, `AuditError`."""
     connection = _connect(path, read_only=False)
     try:
-        with _translated(path):
+        with _translated(path), heeding(connection):
             _check(connection, path, identity)
             connection.execute(script("macros"))
             yield connection
@@ -152,22 +154,11 @@ def reading(path: Path, identity: LogIdentity | None = None) -> Iterator[Connect
         raise AuditForeign(f"there is no audit database at {path}", "Run `osdlog audit` first.")
     connection = _connect(path, read_only=True)
     try:
-        with _translated(path):
+        with _translated(path), heeding(connection):
             _check(connection, path, identity)
             yield connection
     finally:
         connection.close()
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Ctrl-C within a statement, which DuckDB tells otherwise, is Ctrl-C."""
-    try:
-        yield
-    except RuntimeError as error:
-        if str(error) != "Query interrupted":
-            raise
-        raise KeyboardInterrupt from error
 
 
 @contextmanager
@@ -176,6 +167,8 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         with interruptible():
             yield
+    except duckdb.InterruptException as error:  # whose time is limited tells of that itself
+        raise KeyboardInterrupt from error
     except duckdb.OutOfMemoryException as error:
         raise AuditError(
             f"the audit database {path} needs more memory than it has: {_first_line(error)}",
@@ -286,7 +279,6 @@ __all__ = [
     "Connection",
     "Reached",
     "create",
-    "interruptible",
     "note",
     "reached",
     "reading",

@@ -19,8 +19,9 @@ import pyarrow.parquet as pq
 
 from eventlog.drafts import drafted
 from eventlog.log import LogIdentity
-from projections.audit.database import Connection, interruptible, reading
+from projections.audit.database import Connection, reading
 from projections.audit.errors import AuditError, QueryRefused
+from projections.audit.interrupts import interruptible
 
 _SETTINGS = (
     "SET autoinstall_known_extensions = false",
