@@ -31,6 +31,7 @@ from eventlog.kafka.topics import (
     describe,
     encode_identity,
     identity_topic,
+    is_there,
     make_topics,
     topic_name,
 )
@@ -58,7 +59,7 @@ class KafkaLog:
             topics = [*self._names.values(), identity_topic(self._address)]
             with in_our_words(self._address):
                 admin = opened.enter_context(closing(make_admin(self._address)))
-                if identity_topic(self._address) not in describe(admin, self._address):
+                if not is_there(admin, self._address):
                     raise missing(self._address)
             self._reader = KafkaReader(self._address, topics)
             opened.callback(self._reader.close)

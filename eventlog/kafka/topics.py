@@ -9,7 +9,8 @@ log at once one is refused. A log whose settings were changed is not opened.
 What is not here: records of the log itself (`eventlog.kafka`).
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -28,6 +29,9 @@ IN_SYNC = 2
 """Of three replicas one may be away, and what is acknowledged is still in two places."""
 READY_MS = 30_000
 """For all leaders of new topics: thousands of partitions take a broker some seconds."""
+TELL_S = 5.0
+"""For the slowest of several brokers to learn of a topic that another has made."""
+_ASK_AGAIN_S = 0.1
 
 _KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 _COMPACTED = {"cleanup.policy": "compact"}
@@ -115,12 +119,35 @@ def describe(admin: KafkaAdminClient, address: KafkaAddress) -> Mapping[str, Any
     return found
 
 
+def is_there(admin: KafkaAdminClient, address: KafkaAddress) -> bool:
+    """Whether there is a log, made to its end or not."""
+    topic = identity_topic(address)
+    return topic in told_by_any(admin, [topic], lambda: describe(admin, address))
+
+
+def told_by_any(
+    admin: KafkaAdminClient, names: Sequence[str], look: Callable[[], Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """What `look` finds of the topics `names`, and what it finds a moment later of the rest.
+
+    Each look asks one broker, any of them, and brokers learn of a new topic each in its own time:
+    what one of several does not know is missing only if it stays so for `TELL_S`.
+    """
+    found = dict(look())
+    if not found.keys() >= set(names) and len(admin.describe_cluster()["brokers"]) > 1:
+        deadline = time.monotonic() + TELL_S
+        while not found.keys() >= set(names) and time.monotonic() < deadline:
+            time.sleep(_ASK_AGAIN_S)
+            found |= look()
+    return found
+
+
 def check_topics(
     admin: KafkaAdminClient, address: KafkaAddress, identity: LogIdentity
 ) -> Replication:
     """Whether all is as it was made; how often it is kept. Raises `WrongLog`."""
-    there = describe(admin, address)
     settings = _settings(address, Replication(1, 1))
+    there = told_by_any(admin, list(settings), lambda: describe(admin, address))
     if missing := sorted(settings.keys() - there.keys()):
         raise WrongLog(
             f"of the log {address.cluster} the topic {missing[0]} is missing",
@@ -171,12 +198,19 @@ def _replication(address: KafkaAddress, brokers: int) -> Replication:
 
 def _configs(admin: KafkaAdminClient, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    said = admin.describe_configs(resources, config_filter="all")["topic"]
-    if any(name not in said for name in names):
+
+    def look() -> Mapping[str, Mapping[str, str]]:
+        said = admin.describe_configs(resources, config_filter="all").get("topic", {})
+        return {
+            name: {key: str(config["value"]) for key, config in configs.items()}
+            for name, configs in said.items()
+            if configs  # a broker that does not know the topic says that nothing is set
+        }
+
+    found = told_by_any(admin, names, look)
+    if any(name not in found for name in names):
         raise LogUnavailable("the brokers do not say how the topics are set", "Try again.")
-    return {
-        name: {key: str(config["value"]) for key, config in said[name].items()} for name in names
-    }
+    return found
 
 
 def _check_settings(name: str, wanted: Mapping[str, str], said: Mapping[str, str]) -> None:

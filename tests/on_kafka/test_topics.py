@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import cast
 
 import pytest
 from kafka import KafkaAdminClient
@@ -13,6 +14,7 @@ from cli.programs import osdlog
 from contracts.logs import IDENTITY, entry
 from eventlog.errors import LogMissing, WrongLog
 from eventlog.kafka import KafkaLog
+from eventlog.kafka.topics import told_by_any
 
 KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 ALWAYS = {
@@ -56,6 +58,38 @@ def test_three_brokers_keep_three_replicas(three_brokers: Kraft, cluster_name: s
             [rg] = admin.describe_topics([f"{cluster_name}.rg"])
             assert {len(each["replica_nodes"]) for each in rg["partitions"]} == {3}
             assert settings(admin, f"{cluster_name}.rg")["min.insync.replicas"] == "2"
+
+
+class Brokers:
+    """The administrator's client of several brokers, by what each look is answered."""
+
+    def __init__(self, number: int, looks: list[dict[str, str]]) -> None:
+        self.number, self.looks = number, looks
+
+    def describe_cluster(self) -> dict[str, list[int]]:
+        return {"brokers": list(range(self.number))}
+
+    def look(self) -> dict[str, str]:
+        return self.looks.pop(0)
+
+
+@pytest.mark.parametrize(("number", "found"), [
+    (3, {"a": "of 1", "b": "of 2"}),
+    (1, {"a": "of 1"}),
+])  # fmt: skip
+def test_a_topic_that_one_of_several_brokers_does_not_know_yet_is_asked_for_again(
+    number: int, found: dict[str, str]
+) -> None:
+    brokers = Brokers(number, [{"a": "of 1"}, {}, {"b": "of 2"}, {}])
+    assert told_by_any(cast(KafkaAdminClient, brokers), ["a", "b"], brokers.look) == found
+
+
+def test_what_no_broker_tells_of_is_missing(
+    three_brokers: Kraft, cluster_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eventlog.kafka.topics.TELL_S", 0.5)
+    with pytest.raises(LogMissing, match=f"there is no log {cluster_name} at "):
+        KafkaLog(three_brokers.url(cluster_name))
 
 
 def test_whoever_makes_a_cluster_is_warned_of_few_replicas(
