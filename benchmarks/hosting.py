@@ -37,6 +37,7 @@ from eventlog.ids import (
 )
 from eventlog.log import Record
 from eventlog.map_events import (
+    NO_STORE,
     ClusterCreated,
     MapChange,
     MapChanged,
@@ -105,7 +106,8 @@ class _Host:
             OsdAdded(osd=OsdId(1), weight=WEIGHT_ONE, host="h1", rack="r"),
         )
         self._answer()
-        self._tell_map(OsdBooted(store=ME, boot=Boot(1), address=ADDRESS), guarded=True)
+        booted = OsdBooted(store=ME, boot=Boot(1), address=ADDRESS, replaces=NO_STORE)
+        self._tell_map(booted, guarded=True)
         self._answer()
 
     def claim_all(self) -> None:
@@ -115,7 +117,8 @@ class _Host:
 
     def change_maps(self) -> tuple[list[float], int]:
         """Seconds of each change's step, and how many RGs the largest one moves."""
-        self._tell_map(OsdBooted(store=OTHER, boot=Boot(1), address="127.0.0.1:2"), guarded=True)
+        booted = OsdBooted(store=OTHER, boot=Boot(1), address="127.0.0.1:2", replaces=NO_STORE)
+        self._tell_map(booted, guarded=True)
         seconds = []
         for turn in range(CHANGES):
             change = OsdReweighted(osd=OsdId(1), weight=(2 + turn % 2) * WEIGHT_ONE)

@@ -25,7 +25,7 @@ from eventlog.ids import (
     rg_of,
 )
 from eventlog.log import Entry, LogIdentity
-from eventlog.map_events import ClusterCreated, MapChange, MapChanged, OsdAdded, OsdBooted
+from eventlog.map_events import NO_STORE, ClusterCreated, MapChange, MapChanged, OsdAdded, OsdBooted
 from eventlog.rg_events import RgEvent
 from eventlog.sqlite import SqliteLog
 from projections.cluster_map import EMPTY, Refusal, candidates
@@ -98,7 +98,9 @@ class _Cluster:
             store = self._stores[osd] = Store(osd, Incarnation(self._random.getrandbits(62)))
             added = OsdAdded(osd=osd, weight=WEIGHT_ONE, host=f"host-{osd}", rack=f"rack-{osd % 3}")
             yield from self._change((added,), at, guarded=True)
-            booted = OsdBooted(store=store, boot=BOOT, address=f"host-{osd}:7000")
+            booted = OsdBooted(
+                store=store, boot=BOOT, address=f"host-{osd}:7000", replaces=NO_STORE
+            )
             yield from self._change((booted,), at, guarded=False)
 
     def _change(self, changes: tuple[MapChange, ...], at: Micros, guarded: bool) -> Iterator[Entry]:

@@ -107,7 +107,8 @@ def fill(url: str, data: Path) -> None:
     directory = DataDir.create(data, cluster, OsdId(0))
     with open_log(url) as log:
         store, boot = directory.store, directory.raise_boot()
-        log.append([_map_entry(OsdBooted(store=store, boot=boot, address="127.0.0.1:1"))])
+        booted = OsdBooted(store=store, boot=boot, address="127.0.0.1:1", replaces=None)
+        log.append([_map_entry(booted)])
         entries = map(_entry, _said(store, boot))
         while some := list(islice(entries, 20_000)):
             log.append(some)

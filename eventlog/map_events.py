@@ -2,7 +2,7 @@
 
 Rule: a change is in the past tense, frozen, and checked when it is built. An
 operator's change names the layout it was made for; boots, ups and downs
-carry their own guard. The same fields stand in `schemas/MapChanged.v1.avsc`.
+carry their own guard. The same fields stand in `schemas/MapChanged.v2.avsc`.
 
 What is not here: whether an event is accepted (see `projections.cluster_map`).
 """
@@ -12,7 +12,10 @@ from typing import ClassVar
 import msgspec
 
 from eventlog.errors import BadRecord
-from eventlog.ids import Boot, Layout, Micros, OsdId, Partition, RgId, Store, Topic
+from eventlog.ids import Boot, Incarnation, Layout, Micros, OsdId, Partition, RgId, Store, Topic
+
+NO_STORE = Incarnation(0)
+"""That of no store: the OSD had none when a boot was made."""
 
 
 class ChangeBase(msgspec.Struct, frozen=True, kw_only=True, tag_field="-type"):
@@ -78,13 +81,15 @@ class OsdMoved(ChangeBase, frozen=True, kw_only=True, tag="osdlog.OsdMoved"):
 class OsdBooted(ChangeBase, frozen=True, kw_only=True, tag="osdlog.OsdBooted"):
     """A process started on this store. Guard: a boot exceeds the store's last.
 
-    A new store's first boot retires the OSD's former store.
+    A new store's first boot retires the OSD's former store: the one it names, and no other.
     """
 
     store: Store
     boot: Boot
     address: str
     """`host:port` where it answers HTTP."""
+    replaces: Incarnation | None
+    """Of the OSD's store when the boot was made, or `NO_STORE`; None: whatever store is there."""
 
 
 class OsdUp(ChangeBase, frozen=True, kw_only=True, tag="osdlog.OsdUp"):

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from eventlog.ids import Epoch, Offset, OsdId, Position, RgId, osd_name, rg_name
+from eventlog.ids import Epoch, Offset, OsdId, Position, RgId, Store, osd_name, rg_name
 from eventlog.map_events import (
     ClusterCreated,
     EpochBumped,
@@ -133,10 +133,21 @@ def _boot(
         )
     retired = dict(cluster_map.retired)
     if osd.store is not None and osd.store != change.store:
+        if change.replaces not in (None, osd.store.incarnation):
+            return _has_another(osd.store, change)
         why = f"replaced by {change.store}"
         retired[osd.store] = Retirement(epoch, author, why)
     booted = replace(osd, store=change.store, boot=change.boot, address=change.address, is_up=True)
     return replace(_with(cluster_map, booted), retired=retired)
+
+
+def _has_another(present: Store, change: OsdBooted) -> Refusal:
+    """A boot that was late, or one of two new stores: the other may have data by now."""
+    return Refusal(
+        f"{osd_name(present.osd)} is {present} by now, which {change.store} was not to replace",
+        "Keep that one, and wipe this directory; if the other's disk is lost, start with "
+        "--rebuild on this one.",
+    )
 
 
 def _mark(cluster_map: ClusterMap, change: OsdUp | OsdDown) -> ClusterMap | Refusal:

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from eventlog.ids import Boot, Incarnation, OsdId, RgId, Store
 from eventlog.map_events import (
+    NO_STORE,
     MapChange,
     OsdBooted,
     OsdLeaving,
@@ -55,7 +56,7 @@ def _departure(now: ClusterMap, number: OsdId, by: str) -> Iterator[MapChange]:
     if not osd.is_leaving:
         yield OsdLeaving(osd=number)
     never = Store(number, Incarnation(now.epoch + 1))
-    yield OsdBooted(store=never, boot=Boot(1), address=NOWHERE)
+    yield OsdBooted(store=never, boot=Boot(1), address=NOWHERE, replaces=NO_STORE)
     yield StoreWrittenOff(store=never, by=by, why=WHY)
 
 

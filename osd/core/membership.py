@@ -13,8 +13,8 @@ from typing import NamedTuple
 import msgspec
 
 from eventlog.digest import NO_RECORD, record_digest
-from eventlog.ids import Offset, OsdId, RgId, Store, osd_name
-from eventlog.map_events import MapChange, MapChanged, OsdBooted, OsdDown, OsdUp
+from eventlog.ids import Incarnation, Offset, OsdId, RgId, Store, osd_name
+from eventlog.map_events import NO_STORE, MapChange, MapChanged, OsdBooted, OsdDown, OsdUp
 from osd import keys
 from osd.core.context import MAP_PARTITION, Context
 from osd.core.effects import Ticket
@@ -78,6 +78,8 @@ class Membership:
         self._is_wronged = False
         """A monitor's word that this process is down is the last that the map has of it."""
         self._has_sent_boot = False
+        self._replaces: Incarnation | None = None
+        """Of the OSD's store when this process first looked: of that alone it takes the place."""
         self._placings: dict[tuple[OsdId, ...], Placing] = {}
 
     def start(self, address: str) -> None:
@@ -186,7 +188,14 @@ class Membership:
             return
         self.phase = Phase.BOOTING
         self._has_sent_boot = True
-        booted = OsdBooted(store=me, boot=self._context.boot, address=self._address)
+        if self._replaces is None:
+            self._replaces = mine.store.incarnation if mine and mine.store else NO_STORE
+        booted = OsdBooted(
+            store=me,
+            boot=self._context.boot,
+            address=self._address,
+            replaces=self._replaces,
+        )
         word = self._rebuild if is_replacing else None  # it is who retires the former store
         self._append(booted, word.why if word else "boot", word.by if word else None)
 

@@ -114,7 +114,7 @@ def made_cluster(path: Path, osds: Sequence[int], rgs: int = 8) -> str:
 def boot(url: str, osd: FakeOsd, boot_number: int = 1) -> None:
     """Say in the map that this OSD is up at its address."""
     store = Store(osd.osd, Incarnation(100 + osd.osd))
-    booted = OsdBooted(store=store, boot=Boot(boot_number), address=osd.address)
+    booted = OsdBooted(store=store, boot=Boot(boot_number), address=osd.address, replaces=None)
     with open_log(url) as log:
         change_map(log, [booted], None, "boot", f"osd.{osd.osd}")
 

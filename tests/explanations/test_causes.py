@@ -435,6 +435,6 @@ def test_a_new_boot_is_told() -> None:
     scene.put("a")
     scene.settle()
     store = scene.machine(1).store
-    scene.change(OsdBooted(store=store, boot=Boot(2), address="osd.1"))
+    scene.change(OsdBooted(store=store, boot=Boot(2), address="osd.1", replaces=None))
     assert scene.told().explain().reason is Reason.CLAIM_AWAITED
     assert "map booted osd.1" in lines(scene)[0]

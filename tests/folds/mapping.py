@@ -1,6 +1,6 @@
 """Short ways to build cluster maps and their events."""
 
-from eventlog.ids import WEIGHT_ONE, Boot, Layout, Micros, OsdId, RgId, Store
+from eventlog.ids import WEIGHT_ONE, Boot, Incarnation, Layout, Micros, OsdId, RgId, Store
 from eventlog.map_events import (
     ClusterCreated,
     MapChange,
@@ -69,9 +69,14 @@ def added(osd: int, weight: int = WEIGHT_ONE, host: str = "", rack: str = "r1") 
     return OsdAdded(osd=OsdId(osd), weight=weight, host=host or f"h{osd}", rack=rack)
 
 
-def booted(osd: int, incarnation: int = 1, boot: int = 1) -> OsdBooted:
-    """A process started on this disk of osd.N."""
-    return OsdBooted(store=store(osd, incarnation), boot=Boot(boot), address=f"host:{osd}{boot}")
+def booted(osd: int, incarnation: int = 1, boot: int = 1, replaces: int | None = None) -> OsdBooted:
+    """A process started on this disk of osd.N, in place of that one: of any, unless it is said."""
+    return OsdBooted(
+        store=store(osd, incarnation),
+        boot=Boot(boot),
+        address=f"host:{osd}{boot}",
+        replaces=None if replaces is None else Incarnation(replaces),
+    )
 
 
 def down(osd: int, incarnation: int = 1, boot: int = 1) -> OsdDown:

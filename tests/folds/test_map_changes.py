@@ -254,43 +254,6 @@ class TestOsdChanges:
         assert refused(CLUSTER, change) == Refusal(f"{osd_name(OsdId(9))} is not in the map", hint)
 
 
-class TestBoots:
-    def test_a_first_boot_gives_the_osd_its_store(self) -> None:
-        before = changed(CLUSTER, added(4))
-        after = changed(before, booted(4, boot=3))
-        assert osd(after, 4) == replace(
-            osd(before, 4), store=store(4), boot=3, address="host:43", is_up=True
-        )
-        assert osd(after, 4).is_candidate
-        assert after.retired == {}
-
-    def test_a_later_boot_brings_it_up_at_another_address(self) -> None:
-        after = changed(changed(CLUSTER, down(1)), booted(1, boot=2))
-        assert osd(after, 1) == replace(osd(CLUSTER, 1), boot=2, address="host:12")
-
-    @pytest.mark.parametrize("boot", [1, 2])
-    def test_a_boot_that_is_not_above_the_last_is_void(self, boot: int) -> None:
-        before = changed(CLUSTER, booted(1, boot=2))
-        assert refused(before, booted(1, boot=boot)) == Refusal(
-            f"boot {boot} of {A} is not above boot 2",
-            "Another process uses a copy of this data directory: keep one and wipe the other.",
-        )
-
-    def test_a_new_stores_first_boot_retires_its_predecessor(self) -> None:
-        after = changed(CLUSTER, booted(1, 2), author="osd.1")
-        assert (osd(after, 1).store, osd(after, 1).boot) == (A2, 1)
-        assert after.retired == {A: Retirement(after.epoch, "osd.1", f"replaced by {A2}")}
-        assert (after.is_up(A), after.is_up(A2)) == (False, True)
-        assert (after.osd_of(A), after.osd_of(A2)) == (None, osd(after, 1))
-
-    def test_a_retired_store_never_comes_back(self) -> None:
-        after = changed(CLUSTER, booted(1, 2))
-        assert refused(after, booted(1, 1, boot=99)) == Refusal(
-            f"{A} is retired: replaced by {A2}",
-            "Start the OSD on an empty directory with --rebuild; this disk may not return.",
-        )
-
-
 class TestVerdicts:
     def test_down_and_up(self) -> None:
         after = changed(CLUSTER, down(1))

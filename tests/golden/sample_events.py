@@ -29,6 +29,7 @@ from eventlog.ids import (
 from eventlog.map_events import (
     ClusterCreated,
     EpochBumped,
+    MapChange,
     MapChanged,
     OsdAdded,
     OsdBooted,
@@ -74,50 +75,63 @@ NAME = "photos/2026/Grüße 🌍.jpg"
 N = StatementNumber(9)
 VERSIONS = (Version(1), Version(2), Version(40), Version(1 << 40))
 
+
+def _changes(replaces: Incarnation | None) -> tuple[MapChange, ...]:
+    """One of each kind; a boot in place of that store."""
+    return (
+        ClusterCreated(
+            cluster="9a1c5cb4-0b1e-4f0e-9d0c-3f6f6a1f2b11",
+            rg_count=64,
+            partitions=64,
+            retention="unlimited",
+            cleanup="none",
+            replicas=3,
+            min_replicas=2,
+            rules=1,
+        ),
+        OsdAdded(osd=OsdId(3), weight=WEIGHT_ONE, host="h1", rack=""),
+        OsdLeaving(osd=OsdId(1)),
+        OsdReweighted(osd=OsdId(2), weight=3 * WEIGHT_ONE // 2),
+        OsdMoved(osd=OsdId(2), host="h2", rack="r1"),
+        OsdBooted(store=STORES[1], boot=Boot(1), address="127.0.0.1:7400", replaces=replaces),
+        OsdUp(store=STORES[1], boot=Boot(1)),
+        OsdDown(store=STORES[1], boot=Boot(1), why="no answer for 3 s"),
+        OsdIn(osd=OsdId(3)),
+        OsdOut(osd=OsdId(3)),
+        StoreWrittenOff(store=STORES[2], by="ann", why="disk crushed"),
+        RgPinned(rg=RG, osds=(OsdId(3), OsdId(0))),
+        RgUnpinned(rg=RG),
+        ReplicasSet(replicas=2, min_replicas=1),
+        RulesRaised(rules=2),
+        EpochBumped(to=Epoch(100)),
+        RecordSkipped(
+            topic=Topic.RG,
+            partition=Partition(7),
+            offset=Offset(1234),
+            sha256=SHA256,
+            by="ann",
+            why="written by a broken tool",
+        ),
+    )
+
+
 SAMPLES: Mapping[str, Event] = {
     "MapChanged.v1": MapChanged(
         time=TIME,
         author="ann",
         reason="grow the cluster",
         layout=Layout(4),
-        changes=(
-            ClusterCreated(
-                cluster="9a1c5cb4-0b1e-4f0e-9d0c-3f6f6a1f2b11",
-                rg_count=64,
-                partitions=64,
-                retention="unlimited",
-                cleanup="none",
-                replicas=3,
-                min_replicas=2,
-                rules=1,
-            ),
-            OsdAdded(osd=OsdId(3), weight=WEIGHT_ONE, host="h1", rack=""),
-            OsdLeaving(osd=OsdId(1)),
-            OsdReweighted(osd=OsdId(2), weight=3 * WEIGHT_ONE // 2),
-            OsdMoved(osd=OsdId(2), host="h2", rack="r1"),
-            OsdBooted(store=STORES[1], boot=Boot(1), address="127.0.0.1:7400"),
-            OsdUp(store=STORES[1], boot=Boot(1)),
-            OsdDown(store=STORES[1], boot=Boot(1), why="no answer for 3 s"),
-            OsdIn(osd=OsdId(3)),
-            OsdOut(osd=OsdId(3)),
-            StoreWrittenOff(store=STORES[2], by="ann", why="disk crushed"),
-            RgPinned(rg=RG, osds=(OsdId(3), OsdId(0))),
-            RgUnpinned(rg=RG),
-            ReplicasSet(replicas=2, min_replicas=1),
-            RulesRaised(rules=2),
-            EpochBumped(to=Epoch(100)),
-            RecordSkipped(
-                topic=Topic.RG,
-                partition=Partition(7),
-                offset=Offset(1234),
-                sha256=SHA256,
-                by="ann",
-                why="written by a broken tool",
-            ),
-        ),
+        changes=_changes(None),
     ),
     "MapChanged.v1.bare": MapChanged(
         time=TIME, author="osd.3", reason="", layout=None, changes=(OsdIn(osd=OsdId(3)),)
+    ),
+    "MapChanged.v2": MapChanged(
+        time=TIME,
+        author="osd.3",
+        reason="boot",
+        layout=None,
+        changes=_changes(STORES[2].incarnation),
     ),
     "RgClaimed.v1": RgClaimed(
         rg=RG,

@@ -13,7 +13,7 @@ from eventlog.codec import EVENT_TYPES, Decoder, Event, encode
 from eventlog.ids import Micros, Offset, Partition, Topic
 from eventlog.log import Record
 from eventlog.map_events import MapChanged
-from eventlog.schemas import known
+from eventlog.schemas import known, written
 from golden.sample_events import SAMPLES
 
 EVENTS = Path(__file__).with_name("events")
@@ -27,12 +27,13 @@ def decode(value: bytes, topic: Topic) -> Event:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_golden_bytes(name: str, rewrite: bool) -> None:
     golden = EVENTS / f"{name}.hex"
-    if rewrite:
+    is_written = f"v{written()[SAMPLES[name].schema].version}" == name.split(".")[1]
+    if rewrite and is_written:
         golden.write_text("\n".join(wrap(encode(SAMPLES[name]).hex(), 64)) + "\n")
     value = bytes.fromhex(golden.read_text())
     topic = Topic.MAP if isinstance(SAMPLES[name], MapChanged) else Topic.RG
     assert decode(value, topic) == SAMPLES[name]
-    assert encode(SAMPLES[name]) == value
+    assert (encode(SAMPLES[name]) == value) == is_written  # what was written before is only read
 
 
 def test_every_golden_file_has_its_sample() -> None:

@@ -28,6 +28,10 @@ def store(osd: int) -> Store:
     return Store(OsdId(osd), Incarnation(100 + osd))
 
 
+def booted(osd: int, boot: int = 1) -> OsdBooted:
+    return OsdBooted(store=store(osd), boot=Boot(boot), address=f"there:{osd}", replaces=None)
+
+
 class World:
     """A map with OSDs, one judge, and a clock."""
 
@@ -40,7 +44,7 @@ class World:
         for osd in range(osds):
             added = OsdAdded(osd=OsdId(osd), weight=WEIGHT_ONE, host=f"host-{osd}", rack="rack")
             self.change(added)
-            self.change(OsdBooted(store=store(osd), boot=Boot(1), address=f"there:{osd}"))
+            self.change(booted(osd))
 
     def change(self, change: MapChange, author: str = OPERATOR) -> None:
         guarded = isinstance(change, OsdBooted | OsdUp | OsdDown)
@@ -203,7 +207,7 @@ def test_a_new_boot_gets_a_grace_of_its_own() -> None:
     world = World(4)
     world.round(1)
     assert world.rounds(9, 2) == []
-    world.change(OsdBooted(store=store(2), boot=Boot(2), address="there:2"))
+    world.change(booted(2, boot=2))
     assert world.rounds(10, 2) == []  # the old boot answers nobody: the new one is waited for
     assert [verdict.change for verdict in world.rounds(1, 2)] == [
         OsdDown(store=store(2), boot=Boot(2), why="does not answer")

@@ -45,7 +45,7 @@ async def other_client(path: Path, osd: OsdProcess) -> AsyncIterator[AsyncClient
     """Of a cluster whose map has an OSD of its own where this one answers."""
     url = made_cluster(path, [0], RGS)
     with open_log(url) as log:
-        booted = OsdBooted(store=STORE, boot=Boot(1), address=osd.address)
+        booted = OsdBooted(store=STORE, boot=Boot(1), address=osd.address, replaces=None)
         change_map(log, [booted], None, "boot", "osd.0")
     async with AsyncClient(url, deadline_s=0.3) as client:
         yield client
