@@ -25,7 +25,7 @@ from projections.audit.loading import make_tables
 from projections.audit.scripts import script
 from projections.voids import Void
 
-FORMAT = 6
+FORMAT = 7
 """Raised with every change of the tables: a database of another format is made anew."""
 
 MEMORY = "1GiB"

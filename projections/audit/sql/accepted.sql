@@ -22,11 +22,21 @@ WHERE s.rg = claims.rg AND s.claim = claims."offset"
     AND claims.ended_at IS NULL AND s.ended_at IS NOT NULL;
 
 INSERT INTO kept.claims
+WITH reached AS (
+    SELECT s.rg, s.claim, s.ended_at, coalesce(
+        max(q.before + q.accepted) FILTER (q.accepted > 0) OVER (
+            PARTITION BY s.rg ORDER BY s.claim ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ), g.version, 0
+    ) AS version
+    FROM standing s
+    LEFT JOIN sequences q ON q.rg = s.rg AND q.claim = s.claim
+    LEFT JOIN kept.rgs g ON g.rg = s.rg
+)
 SELECT
     c.rg, c."offset", c."timestamp", c."time", c.epoch, c."round", c.store, c.boot,
     c.replicas, c.min_replicas, c.rules, c.next_offset, c.digest,
-    s.ended_at, CASE WHEN c.is_old THEN 'CLAIM_NOT_NEWER' END
-FROM new_claims c LEFT JOIN standing s ON s.rg = c.rg AND s.claim = c."offset";
+    r.version, r.ended_at, CASE WHEN c.is_old THEN 'CLAIM_NOT_NEWER' END
+FROM new_claims c LEFT JOIN reached r ON r.rg = c.rg AND r.claim = c."offset";
 
 CREATE OR REPLACE TEMP VIEW accepted_operations AS
 SELECT rg, "offset", "time", kind, object, version, list FROM judged_operations WHERE void IS NULL;
@@ -159,8 +169,11 @@ FROM items i
 JOIN kept.stores k ON k.osd = i.store.osd AND k.incarnation = i.store.incarnation
 LEFT JOIN meant m ON m.rg = i.rg AND m.version = i.version AND m."offset" < i."offset";
 
+-- Deletes apart from puts: who asks about deletes need not read much else.
 INSERT INTO kept.operations
-SELECT rg, "offset", moment("time"), kind, id, version FROM operations;
+SELECT rg, "offset", moment("time"), kind, id, version FROM operations WHERE kind = 'put'
+UNION ALL
+SELECT rg, "offset", moment("time"), kind, id, version FROM operations WHERE kind <> 'put';
 
 -- Puts of which each store's copy has the same fate: the next put by the same stores replaces all,
 -- or nothing follows, and nobody said anything of a copy before.

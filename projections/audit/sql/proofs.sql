@@ -16,11 +16,11 @@ COMMENT ON VIEW kept.clean IS 'Holdings as the log has them, with nothing staged
 CREATE VIEW standings AS
 WITH placings AS (
     SELECT p.rg, p.store, max(p.claim) AS last_claim,
-        max(coalesce(c.replaced_at, 9223372036854775807)) AS placed_until
+        max(coalesce(c.last_version, 9223372036854775807)) AS placed_until
     FROM kept.placed p
     JOIN (
         SELECT rg, "offset" AS claim,
-            lead("offset") OVER (PARTITION BY rg ORDER BY "offset") AS replaced_at
+            lead(version) OVER (PARTITION BY rg ORDER BY "offset") AS last_version
         FROM kept.claims WHERE void IS NULL
     ) c USING (rg, claim)
     GROUP BY p.rg, p.store
@@ -32,7 +32,8 @@ said AS (
             kind = 'HoldingsStated'
             AND NOT (attests AND agrees AND staged_from IS NULL AND "count" = 0)
         ) AS filled_at
-    FROM kept.statements WHERE void IS NULL GROUP BY rg, store
+    FROM kept.statements WHERE void IS NULL AND kind IN ('ExportClosed', 'HoldingsStated')
+    GROUP BY rg, store
 ),
 clean AS (SELECT rg, store, max(version) AS version FROM kept.clean GROUP BY rg, store)
 SELECT
@@ -45,9 +46,10 @@ LEFT JOIN clean e USING (rg, store)
 LEFT JOIN kept.ledgers l USING (rg, store)
 LEFT JOIN (FROM kept.retirements WHERE void IS NULL) r USING (rg, store);
 COMMENT ON VIEW standings IS
-'For proofs: each store that a claim ever placed; up to which version it has stated its holdings
-with nothing staged, and not denied it since; whether and where it had closed, with no later claim
-that places it, no copy and no holdings since; whether it is retired.';
+'For proofs: each store that a claim ever placed, and up to which version of the RG the last did;
+up to which version it has stated its holdings with nothing staged, and not denied it since; whether
+and where it had closed, with no later claim that places it, no copy and no holdings since; whether
+it is retired.';
 
 -- Where the map cannot be read to its end, nobody knows who came later.
 CREATE VIEW kept.strangers AS
@@ -67,26 +69,23 @@ COMMENT ON VIEW kept.strangers IS
 -- One pipeline that begins with the deletes, so that who asks about few of them waits for few.
 CREATE VIEW deletions AS
 WITH said AS (
-    SELECT rg, "offset", actor, request FROM said.ObjectDeleted
+    SELECT rg, "offset", object, actor, request FROM said.ObjectDeleted
     UNION ALL
-    SELECT rg, "offset", actor, NULL FROM said.ObjectDeclaredLost
+    SELECT rg, "offset", object, actor, NULL FROM said.ObjectDeclaredLost
 ),
 deleted AS (
-    SELECT d.rg, d.id, d.version, d."offset", d."time", d.kind, n.object, n.first_offset, s.actor,
-        s.request
-    FROM kept.operations d
-    JOIN kept.objects n ON n.rg = d.rg AND n.id = d.id
-    JOIN said s ON s.rg = d.rg AND s."offset" = d."offset"
+    SELECT d.rg, d.id, d.version, d."offset", d."time", d.kind, s.object, s.actor, s.request
+    FROM kept.operations d JOIN said s ON s.rg = d.rg AND s."offset" = d."offset"
     WHERE d.kind <> 'put'
 ),
--- Each delete by itself, and with each copy that was then there.
+-- Each delete by itself, and with each copy that was then there: none is held any more.
 holders AS (
     SELECT *, NULL AS store, NULL AS is_left, NULL AS is_retired, NULL AS gone_at FROM deleted
     UNION ALL
     SELECT d.*, s.name, f.until_offset IS NULL, r."offset" IS NOT NULL, f.until_offset
     FROM deleted d
     JOIN kept.facts f
-        ON f.rg = d.rg AND f.id = d.id AND f.version <= d.version
+        ON f.rg = d.rg AND f.id = d.id AND f.version <= d.version AND f.status <> 'held'
         AND (f.until_offset IS NULL OR f.until_offset > d."offset")
     JOIN kept.stores s ON s.store = f.store
     LEFT JOIN kept.retirements r
@@ -96,11 +95,10 @@ holders AS (
 held AS (
     SELECT
         rg, version, object, "time", any_value("offset") AS "offset", any_value(kind) AS kind,
-        any_value(first_offset) AS first_offset, any_value(actor) AS actor,
-        any_value(request) AS request,
-        list_sort(list_distinct(coalesce(list(store) FILTER (store IS NOT NULL), [])))
+        any_value(id) AS id, any_value(actor) AS actor, any_value(request) AS request,
+        coalesce(list_sort(list_distinct(list(store) FILTER (store IS NOT NULL))), [])
             AS stores_then,
-        list_sort(list_distinct(coalesce(list(store) FILTER (is_left), []))) AS outstanding,
+        coalesce(list_sort(list_distinct(list(store) FILTER (is_left))), []) AS outstanding,
         coalesce(list(store) FILTER (is_retired), []) AS retired_with_copy,
         max(gone_at) AS gone_at
     FROM holders GROUP BY rg, version, object, "time"
@@ -116,7 +114,7 @@ answered AS (
 ),
 proved AS (
     SELECT h.*, coalesce(list_filter(
-        t.stores, lambda s: s.placed_until > h.first_offset AND s.up_to < h.version
+        t.stores, lambda s: s.placed_until >= h.id AND s.up_to < h.version
     ), []) AS unsaid
     FROM held h LEFT JOIN answered t ON t.rg = h.rg
 ),
@@ -152,13 +150,13 @@ retired: those that are waited for no more because they are retired; `confirmati
 -- The parts of each proof by themselves. An end of a copy is told by the event that stands there.
 CREATE VIEW confirmations AS
 WITH deleted AS (
-    SELECT d.rg, d.id, d.version, d."offset", d."time", n.object, n.first_offset
+    SELECT d.rg, d.id, d.version, d."offset", d."time", n.object
     FROM kept.operations d JOIN kept.objects n ON n.rg = d.rg AND n.id = d.id
     WHERE d.kind <> 'put'
 ),
 placed AS (
     SELECT d.rg, d.version, d."time", d.object, t.store, t.closed_at, t.retired_at
-    FROM deleted d JOIN standings t ON t.rg = d.rg AND t.placed_until > d.first_offset
+    FROM deleted d JOIN standings t ON t.rg = d.rg AND t.placed_until >= d.id
 ),
 stated AS (
     SELECT rg, store, version, min("offset") AS "offset" FROM kept.clean GROUP BY rg, store, version
@@ -167,7 +165,7 @@ parts AS (
     SELECT d.rg, d.version, d."time", d.object, f.store, f.version AS "copy", NULL AS how,
         f.until_offset AS "offset"
     FROM deleted d JOIN kept.facts f
-        ON f.rg = d.rg AND f.id = d.id AND f.version <= d.version
+        ON f.rg = d.rg AND f.id = d.id AND f.version <= d.version AND f.status <> 'held'
         AND (f.until_offset IS NULL OR f.until_offset > d."offset")
     UNION ALL
     SELECT p.rg, p.version, p."time", p.object, p.store, NULL,
@@ -188,7 +186,7 @@ told AS (
     UNION ALL
     SELECT rg, "offset", moment("time"), 'retired' FROM kept.retirements WHERE void IS NULL
     UNION ALL
-    SELECT rg, "offset", "time", NULL FROM kept.operations
+    SELECT rg, "offset", "time", NULL FROM kept.operations WHERE kind = 'put'
 )
 SELECT p.object, p.rg, p.version, p."time" AS deleted, k.name AS store, p."copy",
     CASE

@@ -42,11 +42,12 @@ CREATE TABLE kept.ledgers (
     gained BIGINT
 );
 
+-- `version`: the RG's where the claim stands; null where it is void.
 CREATE TABLE kept.claims (
     rg INTEGER, "offset" BIGINT, "timestamp" BIGINT, "time" BIGINT,
     epoch BIGINT, "round" INTEGER, store INTEGER, boot BIGINT,
     replicas INTEGER, min_replicas INTEGER, rules INTEGER,
-    next_offset BIGINT, digest BLOB, ended_at BIGINT, void VARCHAR
+    next_offset BIGINT, digest BLOB, version BIGINT, ended_at BIGINT, void VARCHAR
 );
 CREATE TABLE kept.placed (rg INTEGER, claim BIGINT, place INTEGER, store INTEGER);
 -- Accepted operations; what else they say is in `said`. `id` is the object's number in its RG.
