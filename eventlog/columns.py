@@ -136,12 +136,7 @@ class ColumnDecoder:
         kept = np.ones(len(table), np.bool_)
         for partition, stop in self.stops.items():
             kept &= ~((partitions == partition) & (offsets >= stop.position.offset))
-        if kept.all():
-            return table
-        pieces = _runs(kept)
-        return pa.concat_tables(
-            [table.slice(start, end - start) for start, end in pieces] or [table.slice(0, 0)]
-        )
+        return rows_kept(table, kept)
 
 
 def empty_tables() -> dict[str, pa.Table]:
@@ -150,6 +145,14 @@ def empty_tables() -> dict[str, pa.Table]:
     chunk = Chunk(nothing, nothing, nothing, _NO_EVENTS)
     readings = (_Reading(name, Reader(written()[name].avro)) for name in RG_EVENTS)
     return {reading.name: reading.table(chunk, nothing)[0] for reading in readings}
+
+
+def rows_kept(table: pa.Table, kept: Bools) -> pa.Table:
+    """Some rows of a table, in the types it has; nearly all or nearly none."""
+    if kept.all():
+        return table
+    pieces = [table.slice(start, end - start) for start, end in _runs(kept)]
+    return pa.concat_tables(pieces or [table.slice(0, 0)])
 
 
 def _runs(kept: Bools) -> list[tuple[int, int]]:

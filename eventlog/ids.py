@@ -211,6 +211,15 @@ def rg_of(name: str, rg_count: int) -> RgId:
     return RgId(int.from_bytes(digest[:8], "little") % rg_count)
 
 
+def partition_of(rg: RgId, partitions: int) -> Partition:
+    """The partition of an RG's events, of so many.
+
+    An event belongs to the RG that it names, whatever its record's key is; where it stands in
+    another partition, nobody folds it.
+    """
+    return Partition(rg % partitions)
+
+
 def rg_key(rg: RgId) -> bytes:
     """The record key of an RG's events: its number, 4 bytes, big-endian."""
     return rg.to_bytes(4, "big")

@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 from eventlog.codec import Decoder, encode
 from eventlog.errors import AppendUnknown, LogFull, LogUnavailable, OsdlogError, RecordError
-from eventlog.ids import Partition, Position, Topic, rg_key
+from eventlog.ids import Partition, Position, Topic, partition_of, rg_key
 from eventlog.log import Entry, Log, Record
 from eventlog.map_events import MapChanged
 from osd.blobs import BlobFiles, BlobId
@@ -268,7 +268,7 @@ class Pump:
         event = append.event
         if isinstance(event, MapChanged):
             return Entry(Topic.MAP, Partition(0), b"map", encode(event))
-        partition = Partition(event.rg % self._log.identity.partitions)
+        partition = partition_of(event.rg, self._log.identity.partitions)
         return Entry(Topic.RG, partition, rg_key(event.rg), encode(event))
 
     def _follow(self, follow: Follow) -> None:

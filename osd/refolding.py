@@ -13,7 +13,7 @@ from hashlib import sha256
 from eventlog.codec import Decoder
 from eventlog.digest import record_digest
 from eventlog.errors import BadRecord, LogReplaced
-from eventlog.ids import Offset, Partition, Position, RgId, Topic, rg_key, rg_name
+from eventlog.ids import Offset, Partition, Position, RgId, Topic, partition_of, rg_name
 from eventlog.log import Log, Record
 from eventlog.map_events import MapChanged
 from osd import keys
@@ -59,6 +59,8 @@ def _refold(
             continue
         event = decoder.decode(record)
         assert not isinstance(event, MapChanged), "the map's events are in their own topic"
+        if event.rg != rg:
+            continue
         folded = fold(table.state, table, event, record.offset)
         digest = record_digest(record.value)
         table.keep(
@@ -82,12 +84,12 @@ def _forget(rows: Rows, rg: RgId) -> None:
 
 
 def _records(log: Log, rg: RgId, end: Offset) -> Iterator[Record]:
-    partition, offset, key = Partition(rg % log.identity.partitions), Offset(0), rg_key(rg)
+    partition, offset = partition_of(rg, log.identity.partitions), Offset(0)
     while offset < end:
         records = log.read(Topic.RG, partition, offset, min(_BATCH, end - offset))
         if not records:
             return
-        yield from (record for record in records if record.key == key)
+        yield from records
         offset = Offset(records[-1].offset + 1)
 
 

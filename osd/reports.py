@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from eventlog.ids import Partition, Position, RgId, Topic, osd_name, rg_name
+from eventlog.ids import Partition, Position, RgId, Topic, osd_name, partition_of, rg_name
 from osd import rg_reports
 from osd.core.group import Group
 from osd.core.obstacles import explain_here
@@ -284,7 +284,7 @@ def with_stall(shell: Shell, why: str, rg: RgId) -> str:
         return why
     position = _map_position(shell)
     if group is not None:
-        partition = Partition(rg % shell.node.context.map.partitions)
+        partition = partition_of(rg, shell.node.context.map.partitions)
         position = Position(Topic.RG, partition, group.place.next_offset)
     return f"{why}: the log is stalled since {_clock(stall.since)} at {position}, {stall.why}"
 

@@ -15,7 +15,7 @@ import msgspec
 
 from eventlog.digest import record_digest
 from eventlog.errors import LogReplaced
-from eventlog.ids import Offset, Partition, Position, Topic, Version
+from eventlog.ids import Offset, Partition, Position, Topic, Version, partition_of
 from eventlog.log import Log
 from osd import keys
 from osd.blobs import BlobId
@@ -58,7 +58,7 @@ def require_same_log(node: Node, rows: Rows, log: Log) -> None:
             _require_record(log, last, place.digest)
     for rg, at in node.places():
         if at.last_offset is not None:
-            partition = Partition(rg % log.identity.partitions)
+            partition = partition_of(rg, log.identity.partitions)
             _require_record(log, Position(Topic.RG, partition, at.last_offset), at.digest)
 
 

@@ -8,7 +8,7 @@ another log, or has a broken disk, could hand its state on.
 
 from eventlog.digest import record_digest
 from eventlog.errors import LogReplaced
-from eventlog.ids import Partition, RgId, Topic
+from eventlog.ids import RgId, Topic, partition_of
 from eventlog.log import Log
 from osd.rg_table import RgTable, fold_stamp
 from projections.snapshots import Doubt, Reach, Snapshot, read_snapshot, write_snapshot
@@ -37,7 +37,7 @@ def believed(data: bytes, rg: RgId, log: Log) -> Snapshot | Doubt:
 def is_in_log(snapshot: Snapshot, log: Log) -> bool:
     """Whether the record that it names as its last is there."""
     reach = snapshot.reach
-    partition = Partition(snapshot.rg % log.identity.partitions)
+    partition = partition_of(snapshot.rg, log.identity.partitions)
     if not 0 <= reach.last_offset < reach.next_offset:
         return False
     try:

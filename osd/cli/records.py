@@ -2,7 +2,8 @@
 
 Rule: a record is shown as it was said, with its position, one a line; that it
 is shown does not mean that it was accepted. One that cannot be decoded is
-shown too, and makes the command fail at its end.
+shown too, whosever it is, for it stops all RGs of its partition, and makes the
+command fail at its end.
 """
 
 import heapq
@@ -89,17 +90,15 @@ class _Printer:
 
     def show(self, record: "Record") -> None:
         from eventlog.errors import OsdlogError
-        from eventlog.ids import rg_key
         from eventlog.telling import tell
 
-        if self._wanted is not None and record.key != rg_key(self._wanted):
-            return
         try:
             event = self._decoder.decode(record)
         except OsdlogError as error:
             self.failures += 1
             self._say(record, "unreadable", error.what, {"error": error.what})
-        else:
+            return
+        if self._wanted is None or getattr(event, "rg", None) == self._wanted:
             self._say(record, event.schema, tell(event), event)
 
     def _say(self, record: "Record", kind: str, text: str, content: Any) -> None:

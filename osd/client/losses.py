@@ -8,7 +8,7 @@ the map has retired has none, also where no primary has said so yet to the RG.
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from eventlog.ids import Partition, Position, RgId, Store, Version
+from eventlog.ids import Position, RgId, Store, Version, partition_of
 from eventlog.log import Log
 from osd.client.past import Progress, fold_present
 from osd.client.replay import Replay, Told
@@ -74,7 +74,7 @@ def _last_holders(
     log: Log, cluster_map: ClusterMap, rgs: Collection[RgId]
 ) -> Mapping[tuple[RgId, str], tuple[tuple[Store, ...], Position]]:
     """Of the objects of these RGs that have no good copy: who had the last, and until when."""
-    partitions = sorted({Partition(rg % log.identity.partitions) for rg in rgs})
+    partitions = sorted({partition_of(rg, log.identity.partitions) for rg in rgs})
     last: dict[tuple[RgId, str], tuple[tuple[Store, ...], Position]] = {}
     for told in Replay(log, cluster_map, partitions).fold_all():
         for name, was in _lost_by(told):

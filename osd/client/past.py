@@ -2,9 +2,10 @@
 
 Rule: the same folds as the OSDs' own, over exactly the records that belong to
 the moment (`osd.client.moments`); what a `record skipped` of the map names is
-passed over, whenever that was said. Nothing is written anywhere. The first
-record that cannot be decoded, or claims an RG under rules that are not known
-here, stops it, with its position.
+passed over, whenever that was said, and so is an event in the partition of
+another RG. Nothing is written anywhere. The first record that cannot be
+decoded, or claims an RG under rules that are not known here, stops it, with
+its position.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -16,8 +17,8 @@ from eventlog.avro_cursor import Bools, Longs
 from eventlog.chunk_reading import read_chunks
 from eventlog.chunks import Chunk
 from eventlog.codec import Decoder
-from eventlog.columns import ColumnDecoder
-from eventlog.ids import Epoch, Micros, Offset, Partition, Position, RgId, Topic
+from eventlog.columns import ColumnDecoder, rows_kept
+from eventlog.ids import Epoch, Micros, Offset, Partition, Position, RgId, Topic, partition_of
 from eventlog.log import Log
 from eventlog.map_events import MapChanged
 from eventlog.rg_events import RgClaimed
@@ -64,7 +65,7 @@ def fold_present(
 
 
 def _partitions(log: Log, wanted: Collection[RgId]) -> list[Partition]:
-    return sorted({Partition(rg % log.identity.partitions) for rg in wanted})
+    return sorted({partition_of(rg, log.identity.partitions) for rg in wanted})
 
 
 def _chunks(log: Log, moment: Moment, ends: Mapping[Partition, Offset]) -> Iterator[Chunk]:
@@ -118,6 +119,7 @@ class _Folding:
     ) -> None:
         self._columns = ColumnDecoder(log, skipped)
         self._decoder = Decoder(log)
+        self._partitions = log.identity.partitions
         self._wanted = None if wanted is None else np.array(sorted(wanted), np.int64)
         self._epoch = epoch
         self._over: dict[int, int] = {}
@@ -131,6 +133,7 @@ class _Folding:
         tables = self._columns.decode(chunk)
         for stop in self._columns.stops.values():
             raise stop.error
+        tables = {name: self._in_place(table) for name, table in tables.items()}
         self._note_ends(tables)
         if (claims := tables.get(RgClaimed.schema)) is not None:
             _require_rules(rows_where(claims, self._belongs(claims)))
@@ -146,6 +149,11 @@ class _Folding:
         """All of them."""
         self._flush()
         return self._fold.rgs
+
+    def _in_place(self, table: pa.Table) -> pa.Table:
+        """Those that stand where events of their RG belong: see `partition_of`."""
+        is_there = longs(table, "rg") % self._partitions == longs(table, "partition")
+        return rows_kept(table, is_there)
 
     def _note_ends(self, tables: Mapping[str, pa.Table]) -> None:
         """A claim of a later epoch outranks all that were accepted before: the RG ends there."""

@@ -1,8 +1,8 @@
 """Replay: every RG folded from the log's first record, in memory, without any OSD.
 
-Rule: the same folds as the OSDs' own, and what a `record skipped` of the map
-names is passed over. What cannot be decoded stops the replay, and so does a claim
-under rules that are not known here.
+Rule: the same folds as the OSDs' own; what a `record skipped` of the map names is
+passed over, and so is an event in the partition of another RG. What cannot be
+decoded stops the replay, and so does a claim under rules that are not known here.
 
 What is not here: comparing with OSDs.
 """
@@ -14,7 +14,7 @@ import numpy as np
 
 from eventlog.chunk_reading import read_chunks
 from eventlog.chunks import Chunk
-from eventlog.ids import Offset, Partition, Position, RgId, Topic
+from eventlog.ids import Offset, Partition, Position, RgId, Topic, partition_of
 from eventlog.log import Log
 from eventlog.rg_events import RgEvent
 from eventlog.typed_events import EventDecoder
@@ -54,6 +54,8 @@ class Replay:
         ends = {partition: end for (_, partition), end in self._log.end_offsets(places).items()}
         for chunk in read_chunks(self._log, dict(self._next_offsets), ends):
             for partition, offset, event in self._decoder.events(chunk):
+                if partition != partition_of(event.rg, self._log.identity.partitions):
+                    continue
                 position = Position(Topic.RG, partition, offset)
                 if has_unknown_rules(event):
                     raise unknown_rules(position, event.rules)

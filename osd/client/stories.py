@@ -2,8 +2,8 @@
 
 Rule: the records of the map and of the RG's partition are told in the order of
 the log's clock, up to where both ended when it was asked. What a `record
-skipped` of the map names is passed over; a record of the RG that cannot be
-decoded ends its story there, as it ends the fold of every OSD.
+skipped` of the map names is passed over; a record of the partition that cannot
+be decoded ends the story there, as it ends the fold of every OSD.
 """
 
 import heapq
@@ -13,7 +13,7 @@ from typing import Protocol
 
 from eventlog.codec import Decoder
 from eventlog.errors import RecordError
-from eventlog.ids import Micros, Offset, Partition, Position, RgId, Topic, rg_key
+from eventlog.ids import Micros, Offset, Position, RgId, Topic, partition_of
 from eventlog.log import Log, Record, TopicPartition
 from eventlog.map_events import MapChanged
 from eventlog.rg_events import RgEvent
@@ -47,7 +47,7 @@ def read_story(
 
     Raises `LogError`, and `RecordError` for a record of the map.
     """
-    place = (Topic.RG, Partition(rg % log.identity.partitions))
+    place = (Topic.RG, partition_of(rg, log.identity.partitions))
     skipped, decoder = MapReader(log).refresh().skipped, Decoder(log)
     ends = log.end_offsets([(Topic.MAP, MAP_PARTITION), place])
     is_stopped = False
@@ -57,8 +57,8 @@ def read_story(
             event = decoder.decode(record)
             assert isinstance(event, MapChanged), "the codec knows no other event of the map"
             teller.map_changed(event, record.position, record.timestamp)
-        elif not is_stopped and record.key == rg_key(rg) and not _is_skipped(record, skipped):
-            is_stopped = not _tell(record, decoder, teller)
+        elif not is_stopped and not _is_skipped(record, skipped):
+            is_stopped = not _tell(record, rg, decoder, teller)
 
 
 def _merged(log: Log, ends: Mapping[TopicPartition, Offset]) -> Iterator[Record]:
@@ -68,15 +68,16 @@ def _merged(log: Log, ends: Mapping[TopicPartition, Offset]) -> Iterator[Record]
         yield from heapq.merge(*each, key=lambda record: (record.timestamp, record.position))
 
 
-def _tell(record: Record, decoder: Decoder, teller: Teller) -> bool:
-    """Whether the record could be understood."""
+def _tell(record: Record, rg: RgId, decoder: Decoder, teller: Teller) -> bool:
+    """Whether the record could be understood; it is told if it is of the RG."""
     try:
         event = decoder.decode(record)
     except RecordError as error:
         teller.stop(error.what)
         return False
     assert not isinstance(event, MapChanged), "the map's events are in their own topic"
-    teller.happened(event, record.position, record.timestamp)
+    if event.rg == rg:
+        teller.happened(event, record.position, record.timestamp)
     return True
 
 

@@ -19,6 +19,7 @@ from eventlog.ids import (
     StatementNumber,
     Store,
     Topic,
+    partition_of,
 )
 from eventlog.log import TopicPartition
 from eventlog.map_events import MapChanged
@@ -143,7 +144,7 @@ class Context:
 
     def rg_partition(self, rg: RgId) -> TopicPartition:
         """The partition of an RG's events."""
-        return (Topic.RG, Partition(rg % self.map.partitions))
+        return (Topic.RG, partition_of(rg, self.map.partitions))
 
     def address_of(self, store: Store) -> str | None:
         """Where a store answers, if it is up."""

@@ -64,8 +64,6 @@ def by_folds(log: Log) -> Truth:
     replay = Replay(log, read_map(log).map)
     for told in replay.fold_all():
         rg, offset = told.event.rg, told.position.offset
-        if rg % log.identity.partitions != told.position.partition:
-            continue
         truth.facts[rg, offset + 1] = set(_copies(replay.rgs[rg]))
         if told.folded.void is not None:
             truth.voids[rg, offset] = told.folded.void.name
