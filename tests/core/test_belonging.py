@@ -10,7 +10,7 @@ from audit.two_truths import differences
 from core.test_handover import busy_cluster
 from core.test_refolding import folded, make_foreign
 from eventlog.codec import Decoder, encode
-from eventlog.ids import Offset, OsdId, Partition, RgId, Topic, Version, rg_key
+from eventlog.ids import Micros, Offset, OsdId, Partition, Position, RgId, Topic, Version, rg_key
 from eventlog.log import Entry, Log
 from eventlog.memory import MemoryLog
 from eventlog.rg_events import ObjectDeleted, RgClaimed, RgEvent
@@ -51,7 +51,7 @@ def misplaced(cluster: Cluster) -> list[Entry]:
         for number, name in enumerate(live, 1)
     ]
     assert deletes
-    events = [*deletes, replace(claim, rules=99)]
+    events: list[RgEvent] = [*deletes, replace(claim, rules=99)]
     return [Entry(Topic.RG, Partition(OTHER), rg_key(MINE), encode(each)) for each in events]
 
 
@@ -69,7 +69,7 @@ def retold(log: Log) -> MemoryLog:
 def read_by_all(log: Log) -> list[Mapping[RgId, str]]:
     """Every RG's digest, by each way of reading a log from its beginning."""
     replay = Replay(log, MapReader(log).refresh())
-    assert all(told.position.partition == told.event.rg for told in replay.fold_all())
+    assert all(int(told.position.partition) == told.event.rg for told in replay.fold_all())
     pasts = [fold_present(log), fold_present(log, [MINE, OTHER])]
     stories = {rg: Retelling(rg) for rg in (MINE, OTHER)}
     for rg, story in stories.items():
@@ -88,8 +88,7 @@ class Retelling(Story):
         super().__init__(rg)
         self.folded = RgProjection(rg)
 
-    def happened(self, event: RgEvent, *at: object) -> None:
-        position, _ = at
+    def happened(self, event: RgEvent, position: Position, time: Micros) -> None:
         self.folded.fold(event, position.offset)
 
 
