@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from eventlog.ids import OsdId, RgId
-    from osd.cli.refilling import Waiting
+    from osd.cli.refilling import Refilled, Waiting
     from osd.client.async_client import AsyncClient
     from osd.client.losses import Loss
     from osd.core.membership import Rebuild
@@ -102,8 +102,7 @@ def _say(found: Rebuilt, osd: "OsdId", start: str) -> None:
     from osd.cli.output import count, note
     from osd.cli.retiring import say_losses
 
-    back = f"{count(found.objects, 'object')}, {count(found.bytes, 'byte')} came back"
-    note(f"osd.{osd} is {found.store} now: {back}")
+    note(_came_back(found, osd))
     if found.waiting:
         _say_waiting(found.waiting)
     if found.out_of_reach:
@@ -210,6 +209,8 @@ async def _require_acceptable(
 
 def _rebuilt(config: "OsdConfig", deadline: float | None, start: str) -> Rebuilt:
     """Run the OSD until all is back that another store has; then look what is not."""
+    from eventlog.errors import LogUnavailable
+    from osd.cli.output import note
     from osd.cli.refilling import refilled
     from osd.cli.running import until_stopped, with_client
     from osd.cli.waiting import shown
@@ -222,7 +223,19 @@ def _rebuilt(config: "OsdConfig", deadline: float | None, start: str) -> Rebuilt
         lost, away = await _not_back(client, config.osd, {one.rg for one in found.waiting})
         return Rebuilt(found.store, found.objects, found.bytes, found.waiting, away, lost)
 
-    return with_client(config.log, look)
+    try:
+        return with_client(config.log, look)
+    except LogUnavailable:
+        note(f"{_came_back(found, config.osd)}; whether anything is lost is not known")
+        note(f"next: {start}")
+        raise
+
+
+def _came_back(found: "Refilled | Rebuilt", osd: "OsdId") -> str:
+    from osd.cli.output import count
+
+    back = f"{count(found.objects, 'object')}, {count(found.bytes, 'byte')} came back"
+    return f"osd.{osd} is {found.store} now: {back}"
 
 
 async def _not_back(

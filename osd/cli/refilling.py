@@ -2,8 +2,8 @@
 
 Rule: it is done when the map, as it is now, gives the OSD its part, and it
 lacks nothing of which another store has a good copy. What does not move is
-explained: who must act. However the wait ends, the OSD has stopped before that
-is said.
+explained: who must act. A log that does not answer is waited for, as the OSD
+itself does. However the wait ends, the OSD has stopped before that is said.
 
 What is not here: whether an OSD may be rebuilt, and what was lost with its
 former disk (see `osd.cli.rebuilding`).
@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
+from eventlog.errors import LogUnavailable
 from eventlog.ids import OsdId, RgId, osd_name, rg_name
 from osd.cli.output import note
 from osd.cli.waiting import moved_words
@@ -101,13 +102,12 @@ async def refilled(
     until = None if deadline_s is None else time.monotonic() + deadline_s
     serves: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
     try:
-        async with _running(config, serves) as running:
+        async with AsyncClient(config.log) as client, _running(config, serves) as running:
             await asyncio.wait((running, serves), timeout=deadline_s, return_when="FIRST_COMPLETED")
             if serves.done():
-                async with AsyncClient(config.log) as client:
-                    refill = _Refill(client, serves.result(), until, show)
-                    return await refill.until_whole(running)
-    except asyncio.CancelledError:
+                refill = _Refill(client, serves.result(), until, show)
+                return await refill.until_whole(running)
+    except (asyncio.CancelledError, LogUnavailable):
         name = osd_name(config.osd)
         if serves.done():
             note(f"{name} is {serves.result().store} now, and goes on with: {start}")
@@ -182,17 +182,28 @@ class _Refill:
     async def until_whole(self, running: asyncio.Task[None]) -> Refilled:
         """Until nothing more can be fetched, or time is up."""
         while not running.done():
-            look = await self._look()
-            waiting: Sequence[Waiting] = ()
             is_late = self._until is not None and time.monotonic() >= self._until
-            if is_late and not look.is_whole:
-                waiting = await self._waiting(look, EXPLAINED)
-            if is_late or look.is_whole:
-                return Refilled(self._ready.store, *look.copied, waiting)
-            await self._tell(look)
+            try:
+                if (found := await self._found(is_late=is_late)) is not None:
+                    return found
+            except (LogUnavailable, Unavailable) as error:
+                if is_late:
+                    raise
+                self._show(f"{osd_name(self._ready.osd)} cannot be looked at: {error.what}")
             await asyncio.sleep(LOOK_S)
         running.result()
         raise AssertionError("an OSD ends when it is told to, or with an error")
+
+    async def _found(self, *, is_late: bool) -> Refilled | None:
+        """How far it came, if that is to be the end; else it is shown."""
+        look = await self._look()
+        if look.is_whole:
+            return Refilled(self._ready.store, *look.copied, ())
+        if is_late:
+            waiting = await self._waiting(look, EXPLAINED)
+            return Refilled(self._ready.store, *look.copied, waiting)
+        await self._tell(look)
+        return None
 
     async def _look(self) -> _Look:
         now = await self._client.map()

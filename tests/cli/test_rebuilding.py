@@ -1,22 +1,28 @@
 """Disks that are lost: rebuilt by a word, never where an OSD runs, and what is lost is named."""
 
+import asyncio
 import json
 import shutil
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from cli.programs import Done, osdlog, program
+from eventlog.errors import LogUnavailable
 from eventlog.ids import Boot, OsdId
 from eventlog.map_events import OsdDown, OsdIn, OsdLeaving, OsdOut, ReplicasSet, StoreWrittenOff
 from eventlog.open import open_log
 from node.osds import Cluster, OsdProcess, until
+from osd.cli.refilling import Refilled, refilled
 from osd.client import Client
+from osd.client.map_reader import MapReader
 from osd.client.map_writer import change_map
-from osd.core.membership import MONITOR
-from osd.errors import Refused
+from osd.core.membership import MONITOR, Rebuild
+from osd.errors import Refused, Unavailable
+from osd.process import OsdConfig
+from projections.cluster_map import EMPTY, ClusterMap
 
 BODY = bytes(range(256)) * 800
 SETTINGS = {"calm_ms": 20, "retry_ms": 50}
@@ -156,6 +162,47 @@ def test_a_rebuild_says_whom_it_waits_for_and_may_be_ended(tmp_path: Path) -> No
             assert str(cluster.map().osds[OsdId(1)].store) == now[1]
             assert now[2] == f"osdlog osd --id 1 --data {data}"
             assert not cluster.map().osds[OsdId(1)].is_up, "it has stopped cleanly"
+
+
+def test_a_rebuild_waits_for_a_log_that_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = Cluster(tmp_path, rgs=1)
+    cluster.change(ReplicasSet(replicas=2, min_replicas=1))
+    cluster.add(0, 1)
+    shown: list[str] = []
+    refresh = MapReader.refresh
+    away = LogUnavailable("the log does not answer", "Start its broker.")
+
+    def failing(reader: MapReader) -> ClusterMap:
+        if len(shown) < failures and reader.map is not EMPTY:
+            raise away
+        return refresh(reader)
+
+    def rebuilt(deadline_s: float | None) -> Refilled:
+        word = Rebuild("ann", "burnt")
+        data = tmp_path / "osd-1"
+        config = OsdConfig(OsdId(1), data, cluster.url, rebuild=word)
+        return asyncio.run(refilled(config, deadline_s, "osdlog osd", shown.append))
+
+    def ended_by_deadline() -> None:
+        for seconds in (1, 10, 60):
+            with suppress(Unavailable):  # it did not even serve in that time
+                rebuilt(seconds)
+
+    with cluster.osd(0, settings=SETTINGS), Client(cluster.url) as client:
+        with cluster.osd(1, settings=SETTINGS) as osd:
+            client.put("one", BODY)
+            until(lambda: osd.facts("one") == {0: "held", 1: "held"})
+            burn(cluster, osd, 1)
+        monkeypatch.setattr(MapReader, "refresh", failing)
+        failures = 3
+        assert rebuilt(None)[1:3] == (1, len(BODY))
+        assert shown[:3] == ["osd.1 cannot be looked at: the log does not answer"] * 3
+        failures = 1_000_000
+        with pytest.raises(LogUnavailable):
+            ended_by_deadline()
+        assert capsys.readouterr().err.endswith(" now, and goes on with: osdlog osd\n")
 
 
 def test_an_osd_that_is_given_nothing_is_not_rebuilt_in_vain(tmp_path: Path) -> None:
