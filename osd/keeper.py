@@ -3,8 +3,8 @@
 Rule: the process holds the reading end of its supervisor's pipe, and is in a
 session of its own, so that Ctrl-C in a terminal reaches only the supervisor,
 which stops it in order. One that ended by itself is started again as long as
-the map has the OSD: soon if it was killed, after a pause that grows if it
-gave up, since each start is three records in a log that is kept for ever.
+the map has the OSD: soon if it ran for long, else after a pause that grows,
+since each start is three records in a log that is kept for ever.
 Whatever else goes wrong is said, and is no reason to keep it no longer.
 
 What is not here: which OSDs are kept (see `osd.supervisor`).
@@ -28,8 +28,6 @@ from osd.core.scrubbing import Rhythm
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 PAUSE_GROWTH = 2.0
-GAVE_UP = 3
-"""The exit code of an OSD that an error stopped, which the next start may well meet again."""
 LINE_BYTES = 64 * 1024
 """Of what an OSD says more is not kept until its line is whole."""
 STOP_S = 15.0
@@ -94,7 +92,8 @@ class Keeper:
         self._process: Process | None = None
         self._is_stopping = False
         self._is_kept = True
-        self._pause_s = FIRST_PAUSE_S
+        self._pause_s = 0.0
+        """The last one, while no process ran for long."""
         self._is_wanted = asyncio.Event()
         """Set to start it now, without a pause."""
         self._served = asyncio.Event()
@@ -140,19 +139,19 @@ class Keeper:
     async def _turn(self) -> None:
         """One process, and the pause before the next."""
         began = time.monotonic()
-        started, code = await self._run()
+        started = await self._run()
         if self._is_stopping:
             return
         if not await self._by.ended(self._home.osd, started):
             self._by.say(f"{self._name} is not in the map any more")
             self._is_kept = False
             return
-        was_well = code != GAVE_UP or time.monotonic() - began > LONGEST_PAUSE_S
-        await self._pause(FIRST_PAUSE_S if started and was_well else self._longer_s)
+        was_well = started and time.monotonic() - began > LONGEST_PAUSE_S
+        await self._pause(FIRST_PAUSE_S if was_well else self._longer_s)
 
     @property
     def _longer_s(self) -> float:
-        return min(LONGEST_PAUSE_S, self._pause_s * PAUSE_GROWTH)
+        return min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, self._pause_s * PAUSE_GROWTH))
 
     async def _pause(self, pause_s: float) -> None:
         self._pause_s = pause_s
@@ -161,8 +160,8 @@ class Keeper:
             await asyncio.wait_for(self._is_wanted.wait(), pause_s)
         self._is_wanted.clear()
 
-    async def _run(self) -> tuple[Started | None, int]:
-        """One process, from start to end; what it said when it served, and its exit code."""
+    async def _run(self) -> Started | None:
+        """One process, from start to end; what it said when it served."""
         words = await self._by.words(self._home.osd)
         process = await asyncio.create_subprocess_exec(
             *map(os.fsencode, self._home.command + words),
@@ -183,7 +182,7 @@ class Keeper:
         if not self._is_stopping:
             how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
             self._by.say(f"{self._name} {how}")
-        return started, code
+        return started
 
     async def _end(self, process: Process) -> None:
         """No process is left behind that nobody listens to."""

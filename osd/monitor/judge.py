@@ -3,9 +3,15 @@
 Rule: a verdict names the boot it means, so of several monitors' verdicts the
 later one is void, and nobody needs to elect anybody. An OSD is down after it
 left probes unanswered for its grace, which doubles with every verdict of down
-that it lately had; time in which nobody was asked is no silence. It is out
-after it has been down for longer; up, and in, again when it answers, if a
-monitor said otherwise: an operator's word stands until he takes it back.
+that it lately had; time in which nobody was asked is no silence. It is up
+again when it answers, if a monitor said otherwise: an operator's word stands
+until he takes it back.
+
+One that dies and starts again and again is never silent for long, nor down.
+So the silence of its former processes counts too, until one is steady: it
+answers, and has run for a grace, doubled by each other start that it lately
+had. An OSD is out after it was down, or none of its processes steady, for
+longer; it is in again when one is steady.
 
 Never is more than a share down, or out, by verdicts: a monitor that hears too
 few is itself cut off, and says nothing. Nor is the last one ever marked, which
@@ -18,15 +24,15 @@ seconds of a clock that never goes back.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from eventlog.ids import Boot, OsdId, Store, osd_name
 from eventlog.map_events import MapChange, MapChanged, OsdDown, OsdIn, OsdOut, OsdUp
 from osd.core.membership import MONITOR
+from osd.starts import LATELY_S, MANY, Starts
 from projections.cluster_map import ClusterMap, Osd
 
-LATELY_S = 600.0
-"""Verdicts of down are remembered for so long."""
 MAX_DOUBLINGS = 5
 ROUNDS = 2
 """Of `probe_s`: one probe says no more than that of the time since the one before."""
@@ -52,15 +58,35 @@ class Verdict(NamedTuple):
     reason: str
 
 
+@dataclass(slots=True)
+class _Watch:
+    """What was seen of one OSD's process, and of those before it."""
+
+    process: Process
+    former_s: float = 0.0
+    """For how long former ones left probes unanswered, since one was steady, or was down."""
+    unsteady_since: float | None = None
+    silence_s: float = 0.0
+    """For how long this one did, since its last answer."""
+    is_asked: bool = False
+    has_answered: bool = False
+    was_down: bool = False
+    """In the last round: one that is up again by a word has not started anew."""
+
+    @property
+    def unanswered_s(self) -> float:
+        """What is held against it: what former ones did, only once it has served itself."""
+        return self.silence_s + (self.former_s if self.has_answered and self.silence_s else 0.0)
+
+
 class Judge:
     """One monitor's memory of who answered when."""
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
-        self._silence: dict[Process, float] = {}
-        """For how long each process has left probes unanswered, since its last answer."""
+        self._watches: dict[OsdId, _Watch] = {}
         self._judged_at: float | None = None
-        self._down_since: dict[OsdId, float] = {}
+        self._starts = Starts()
         self._downs: dict[OsdId, list[float]] = {}
         """Recent verdicts of down."""
         self._by_monitor: dict[OsdId, set[type[MapChange]]] = {}
@@ -72,6 +98,7 @@ class Judge:
 
     def read(self, event: MapChanged, at: float) -> None:
         """Take note of an accepted event of the map, which happened then by this clock."""
+        self._starts.read(event, at)
         is_verdict = event.author.startswith(MONITOR)
         for change in event.changes:
             match change:
@@ -94,11 +121,12 @@ class Judge:
             self._look_at(osd, answered, now, asked_s)
         self.doubt = None
         again, self._before = self._before.intersection(answered), frozenset(answered)
+        dead = self._dead(osds, now)
         return [
             *self._ups(osds, again),
-            *self._ins(osds),
-            *self._down_verdicts(osds, now),
-            *self._outs(osds, now),
+            *self._ins(osds, answered, now),
+            *(self._down_verdict(osd, now) for osd in dead),
+            *self._outs([osd for osd in osds if not osd.is_up or osd in dead], osds, now),
         ]
 
     def grace(self, osd: OsdId, now: float) -> float:
@@ -127,16 +155,35 @@ class Judge:
         return 0.0 if before is None else min(now - before, ROUNDS * self._patience.probe_s)
 
     def _look_at(self, osd: Osd, answered: Collection[Process], now: float, asked_s: float) -> None:
-        process = _process(osd)
-        if process in answered or process not in self._silence:
-            self._silence = {p: s for p, s in self._silence.items() if p[0].osd != osd.osd}
-            self._silence[process] = 0.0
-        else:
-            self._silence[process] += asked_s
-        if osd.is_up:
-            self._down_since.pop(osd.osd, None)
-        else:
-            self._down_since.setdefault(osd.osd, now)
+        watch = self._watch(osd, now)
+        if not osd.is_up:
+            watch.silence_s = watch.former_s = 0.0
+            watch.unsteady_since = now if watch.unsteady_since is None else watch.unsteady_since
+        elif watch.was_down or self._is_steady(osd, answered, now):
+            watch.former_s, watch.unsteady_since = 0.0, None
+        if watch.process in answered:
+            watch.silence_s, watch.has_answered = 0.0, True
+        elif osd.is_up and watch.is_asked:
+            watch.silence_s += asked_s
+        watch.is_asked, watch.was_down = True, not osd.is_up
+
+    def _watch(self, osd: Osd, now: float) -> _Watch:
+        """That of its present process; of one that takes another's place nothing is forgotten."""
+        watch = self._watches.get(osd.osd)
+        if watch is None or watch.process[0] != osd.store:
+            watch = self._watches[osd.osd] = _Watch(_process(osd))
+        elif watch.process != _process(osd):
+            former_s = watch.former_s + watch.silence_s
+            since = now if watch.unsteady_since is None else watch.unsteady_since
+            watch = self._watches[osd.osd] = _Watch(_process(osd), former_s, since)
+        return watch
+
+    def _is_steady(self, osd: Osd, answered: Collection[Process], now: float) -> bool:
+        """It answers, and has run for long enough: longer the more often it lately started."""
+        if not osd.is_up or _process(osd) not in answered:
+            return False
+        starts = self._starts.lately(osd.osd, now)
+        return not starts or now - self._starts.last(osd.osd) >= self._grace_after(starts - 1)
 
     def _ups(self, osds: list[Osd], answered: Collection[Process]) -> list[Verdict]:
         return [
@@ -145,14 +192,15 @@ class Judge:
             if not osd.is_up and self._said(osd, OsdDown) and _process(osd) in answered
         ]
 
-    def _ins(self, osds: list[Osd]) -> list[Verdict]:
+    def _ins(self, osds: list[Osd], answered: Collection[Process], now: float) -> list[Verdict]:
         return [
             Verdict(OsdIn(osd=osd.osd), "it is up again")
             for osd in osds
-            if osd.is_up and not osd.is_in and self._said(osd, OsdOut)
+            if not osd.is_in and self._said(osd, OsdOut) and self._is_steady(osd, answered, now)
         ]
 
-    def _down_verdicts(self, osds: list[Osd], now: float) -> list[Verdict]:
+    def _dead(self, osds: list[Osd], now: float) -> list[Osd]:
+        """Those to be marked down: none if they are too many."""
         silent = [osd for osd in osds if osd.is_up and self._is_silent(osd, now)]
         away = sum(not osd.is_up and self._said(osd, OsdDown) for osd in osds)
         could_be = away + sum(osd.is_up for osd in osds)
@@ -160,43 +208,57 @@ class Judge:
         if silent and away + len(silent) > allowed:
             self.doubt = _doubt(silent, could_be, away, allowed)
             return []
-        return [
-            Verdict(
-                OsdDown(store=_store(osd), boot=osd.boot, why="does not answer"),
-                self._why_down(osd, now),
-            )
-            for osd in silent
-        ]
+        return silent
+
+    def _down_verdict(self, osd: Osd, now: float) -> Verdict:
+        down = OsdDown(store=_store(osd), boot=osd.boot, why="does not answer")
+        return Verdict(down, self._why_down(osd, now))
 
     def _why_down(self, osd: Osd, now: float) -> str:
         """How long it was silent; of one that flaps also how long it may be from now on."""
-        why = f"no answer for {self._silence[_process(osd)]:.0f} s"
+        watch = self._watches[osd.osd]
+        why = f"no answer for {watch.silence_s:.0f} s"
+        if watch.unanswered_s > watch.silence_s:
+            why += f", and {watch.former_s:.0f} s before it started"
         before = self._lately(osd.osd, now)
         if not before:
             return why
         times = f"down {before + 1} times in {LATELY_S / 60:.0f} min"
         return f"{why}; {times}, so its grace is now {self._grace_after(before + 1):g} s"
 
-    def _outs(self, osds: list[Osd], now: float) -> list[Verdict]:
+    def _outs(self, dead: list[Osd], osds: list[Osd], now: float) -> list[Verdict]:
+        """Of these that are down, or will be by this round's verdicts."""
         osds = [osd for osd in osds if not osd.is_leaving]
         gone = sum(not osd.is_in and self._said(osd, OsdOut) for osd in osds)
         could_be = gone + sum(osd.is_in for osd in osds)
         late = [
-            osd for osd in osds if osd.is_in and self._downtime(osd, now) >= self._patience.out_s
+            osd
+            for osd in dead
+            if osd.is_in
+            and not osd.is_leaving
+            and self._unsteady_s(osd, now) >= self._patience.out_s
         ]
         return [
-            Verdict(OsdOut(osd=osd.osd), f"down for {self._downtime(osd, now):.0f} s")
+            Verdict(OsdOut(osd=osd.osd), self._why_out(osd, now))
             for osd in late[: max(self._allowed(could_be) - gone, 0)]
         ]
+
+    def _why_out(self, osd: Osd, now: float) -> str:
+        seconds, starts = self._unsteady_s(osd, now), self._starts.lately(osd.osd, now)
+        if starts < MANY:
+            return f"down for {seconds:.0f} s"
+        times = f"it started {starts} times in {LATELY_S / 60:.0f} min"
+        return f"not steady for {seconds:.0f} s: {times}"
 
     def _allowed(self, could_be: int) -> int:
         return min(max(1, int(could_be * self._patience.share)), could_be - 1)
 
     def _is_silent(self, osd: Osd, now: float) -> bool:
-        return self._silence[_process(osd)] >= self.grace(osd.osd, now)
+        return self._watches[osd.osd].unanswered_s >= self.grace(osd.osd, now)
 
-    def _downtime(self, osd: Osd, now: float) -> float:
-        return now - self._down_since.get(osd.osd, now)
+    def _unsteady_s(self, osd: Osd, now: float) -> float:
+        since = self._watches[osd.osd].unsteady_since
+        return 0.0 if since is None else now - since
 
     def _said(self, osd: Osd, kind: type[MapChange]) -> bool:
         return kind in self._by_monitor.get(osd.osd, ())

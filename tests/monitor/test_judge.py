@@ -57,7 +57,8 @@ class World:
     def round(self, seconds: float, *silent: int) -> list[Verdict]:
         """So much later all but these answer."""
         self.now += seconds
-        answered = [(store(osd), Boot(1)) for osd in range(self.osds) if osd not in silent]
+        alive = [OsdId(osd) for osd in range(self.osds) if osd not in silent]
+        answered = [(store(osd), self.map.osds[osd].boot) for osd in alive]
         return self.judge.judge(self.map, answered, self.now)
 
     def rounds(self, seconds: int, *silent: int) -> list[Verdict]:
@@ -68,6 +69,21 @@ class World:
                     self.change(verdict.change, MONITOR)
                 return verdicts
         return []
+
+    def start(self, osd: int) -> None:
+        """A new process of it."""
+        boot = Boot(self.map.osds[OsdId(osd)].boot + 1)
+        self.change(OsdBooted(store=store(osd), boot=boot, address=f"there:{osd}"))
+
+    def crash(self, osd: int, seconds: int) -> list[str]:
+        """For so long it starts, answers for 3 s, and is dead for 4; the reasons of verdicts."""
+        reasons = []
+        for second in range(seconds):
+            if second % 7 == 0:
+                self.start(osd)
+            verdicts = self.rounds(1, *([osd] if second % 7 > 2 else []))
+            reasons += [f"{type(change).__name__}: {why}" for change, why in verdicts]
+        return reasons
 
 
 def doubt_of(world: World) -> str | None:
@@ -212,6 +228,52 @@ def test_a_new_boot_gets_a_grace_of_its_own() -> None:
     assert [verdict.change for verdict in world.rounds(1, 2)] == [
         OsdDown(store=store(2), boot=Boot(2), why="does not answer")
     ]
+
+
+def test_who_dies_and_starts_again_and_again_is_down_and_then_out() -> None:
+    """No process of it is silent for a grace; what it was silent in all is held against it."""
+    world = World(4, PATIENCE._replace(out_s=60))
+    world.rounds(600)
+    assert world.crash(2, 7 * 20) == [
+        "OsdDown: no answer for 2 s, and 8 s before it started",
+        (
+            "OsdDown: no answer for 4 s, and 16 s before it started; down 2 times in 10 min, so its"
+            " grace is now 40 s"
+        ),
+        (
+            "OsdDown: no answer for 4 s, and 36 s before it started; down 3 times in 10 min, so its"
+            " grace is now 80 s"
+        ),
+        "OsdOut: not steady for 90 s: it started 13 times in 10 min",
+    ]
+    assert not world.map.osds[OsdId(2)].is_in
+    world.start(2)
+    assert world.rounds(319) == []
+    assert world.rounds(1) == [Verdict(OsdIn(osd=OsdId(2)), "it is up again")]
+    assert world.rounds(1_000) == []
+
+
+def test_one_whose_end_is_said_at_once_is_out_too_if_it_is_never_steady() -> None:
+    """As `osdlog up` says it of a process of its own."""
+    world = World(4)
+    for _ in range(11):
+        world.start(2)
+        world.rounds(5)
+        boot = world.map.osds[OsdId(2)].boot
+        world.change(OsdDown(store=store(2), boot=boot, why="its process ended"))
+        verdicts = world.rounds(5, 2)
+    assert verdicts == [
+        Verdict(OsdOut(osd=OsdId(2)), "not steady for 100 s: it started 12 times in 10 min")
+    ]
+
+
+def test_who_is_steady_between_two_starts_begins_anew() -> None:
+    world = World(4)
+    world.rounds(600)
+    for _ in range(10):
+        world.start(2)
+        assert world.rounds(9, 2) == []
+        assert world.rounds(200) == []
 
 
 def test_time_in_which_nobody_was_asked_is_no_silence() -> None:
