@@ -39,6 +39,8 @@ class Reason(StrEnum):
     IMPORT_FAILS = "import-fails"
     PLACED_DOWN = "placed-down"
     TOO_FEW_OSDS = "too-few-osds"
+    FLAPPING = "osd-flapping"
+    ABSENT = "osd-absent"
     NEARLY_FULL = "disk-nearly-full"
     CALM = "calm"
     LIMITED = "limited"

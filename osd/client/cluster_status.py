@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
-from eventlog.ids import Offset, Partition, RgId, Store, Topic, osd_name
+from eventlog.ids import Offset, OsdId, Partition, RgId, Store, Topic, osd_name
 from eventlog.log import Log, TopicPartition
 from osd.client.answers import Facts, OsdStatus
-from projections.cluster_map import ClusterMap
+from osd.client.known import why_no_disk
+from osd.starts import LATELY_S
+from projections.cluster_map import ClusterMap, Osd
 from projections.explain import OPERATOR, Reason, explain_unled
 
 CLEAN = "clean"
@@ -91,10 +93,12 @@ def put_together(
     osds: Sequence[OsdStatus],
     leaderless: Mapping[RgId, tuple[Store, ...]],
     ends: Ends,
+    starts: Mapping[OsdId, int],
 ) -> ClusterStatus:
     """What the OSDs say, as one.
 
     `leaderless`: the RGs of which no placed OSD is up, and where they are placed.
+    `starts`: OSDs that lately started often, and how often.
     """
     said = [osd.said for osd in osds if osd.said is not None]
     states: Counter[str] = Counter()
@@ -107,7 +111,10 @@ def put_together(
     late = [*_stalled(said), *_behind_map(said, ends)]
     full = list(_full(osds))
     rgs = [*_worst(said), *_leaderless(leaderless)]
-    lesser = sorted([*_nearly_full(osds), *rgs], key=lambda one: (one.reason.rank, one.rg or 0))
+    named = {name for one in rgs for name in one.who_acts}
+    absent = _absent(cluster_map, [one for one in osds if osd_name(one.osd.osd) not in named])
+    lesser = [*_nearly_full(osds), *_flapping(starts), *absent, *rgs]
+    lesser.sort(key=lambda one: (one.reason.rank, one.rg or 0))
     worst = [*_silent(osds), *full, *late, *lesser]
     return ClusterStatus(
         tuple(osds),
@@ -187,6 +194,36 @@ def _nearly_full(osds: Sequence[OsdStatus]) -> Iterator[Worst]:
         disks = "disk of {} is" if len(names) == 1 else "disks of {} are"
         why = f"the {disks.format(' and '.join(names))} nearly full."
         yield Worst(None, Reason.NEARLY_FULL, why, (OPERATOR,))
+
+
+def _flapping(starts: Mapping[OsdId, int]) -> Iterator[Worst]:
+    for osd, times in starts.items():
+        why = (
+            f"{osd_name(osd)} started {times} times in {LATELY_S / 60:.0f} min: why it ends is told"
+            f" where it runs. `osdlog map apply --out {osd}` moves its part to others."
+        )
+        yield Worst(None, Reason.FLAPPING, why, (OPERATOR,))
+
+
+def _absent(cluster_map: ClusterMap, osds: Sequence[OsdStatus]) -> Iterator[Worst]:
+    """Those that need not answer by the map: why, and what makes all well again."""
+    for osd, said, _ in osds:
+        if said is None and not osd.is_up:
+            name = osd_name(osd.osd)
+            who = name if osd.store is not None and not osd.is_leaving else OPERATOR
+            yield Worst(None, Reason.ABSENT, f"{name} {_why_absent(cluster_map, osd)}.", (who,))
+
+
+def _why_absent(cluster_map: ClusterMap, osd: Osd) -> str:
+    remove = f"`osdlog map apply --remove {osd.osd}`"
+    if osd.store is None:
+        why = why_no_disk(cluster_map, osd.osd).removeprefix("it ")
+        start = f"`osdlog osd --id {osd.osd} --data DIR`"
+        return f"{why}: {start} starts it on an empty one, {remove} takes it out of the map"
+    if osd.is_leaving:
+        retire = f"`osdlog map apply --retire {osd.osd}`"
+        return f"is leaving, and down: once all RGs are clean, {retire} takes it out of the map"
+    return f"is down by the map: start it, or let it leave with {remove}"
 
 
 def _with_disk(osds: Sequence[OsdStatus], what: str, *, is_so: bool) -> tuple[str, ...]:

@@ -33,3 +33,14 @@ def known_osds(now: ClusterMap, only: OsdId | None) -> list[Osd]:
     if only is not None:
         return [known_osd(now, only)]
     return [osd for _, osd in sorted(now.osds.items())]
+
+
+def why_no_disk(now: ClusterMap, osd: OsdId) -> str:
+    """Of an OSD without a store: it never started, or its disk was retired."""
+    mine = [
+        (gone.epoch, store, gone.why) for store, gone in now.retired.items() if store.osd == osd
+    ]
+    if not mine:
+        return "it has not started yet"
+    _, store, why = max(mine)
+    return f"it has no disk: {store} was retired ({why})"

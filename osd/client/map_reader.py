@@ -10,12 +10,13 @@ What is not here: where names are placed (see `osd.client.placing`).
 import threading
 
 from eventlog.codec import Decoder
-from eventlog.ids import Offset, Partition, Topic
+from eventlog.ids import Offset, OsdId, Partition, Topic
 from eventlog.log import Log, Record
 from eventlog.map_events import MapChanged
 from osd.client.answers import MapRecord
 from osd.client.history_cut import naming_cuts
 from osd.errors import Unavailable
+from osd.starts import MANY, Starts
 from projections.cluster_map import EMPTY, ClusterMap, Refusal
 from projections.map_fold import fold
 
@@ -31,6 +32,8 @@ class MapReader:
         self._lock = threading.Lock()
         self._next_offset = Offset(0)
         self.map: ClusterMap = EMPTY
+        self.starts = Starts()
+        """By the clocks of the events."""
 
     def refresh(self) -> ClusterMap:
         """Read on to the end; raises `LogError` and `RecordError`."""
@@ -52,6 +55,7 @@ class MapReader:
         refusal = after if isinstance(after, Refusal) else None
         if not isinstance(after, Refusal):
             self.map = after
+            self.starts.read(event, event.time / 1_000_000)
         self._next_offset = Offset(record.offset + 1)
         return MapRecord(record.offset, event, self.map.epoch, refusal)
 
@@ -63,3 +67,9 @@ def require_cluster(log: Log, cluster_map: ClusterMap) -> ClusterMap:
             f"the log {log.url} has no cluster yet", "Make one with `osdlog init` or `osdlog up`."
         )
     return cluster_map
+
+
+def many_starts(reader: MapReader, now: float) -> dict[OsdId, int]:
+    """How often those OSDs lately started that did so often."""
+    found = {osd: reader.starts.lately(osd, now) for osd in sorted(reader.map.osds)}
+    return {osd: starts for osd, starts in found.items() if starts >= MANY}

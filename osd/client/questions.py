@@ -6,6 +6,7 @@ named instead of waited for.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -18,8 +19,8 @@ from eventlog.log import Log
 from osd.client.answers import Facts, OsdStatus, RgRow, ScrubAsked
 from osd.client.cluster_status import ClusterStatus, followed_places, put_together
 from osd.client.errors import NotThere
-from osd.client.known import known_rg
-from osd.client.map_reader import MapReader
+from osd.client.known import known_rg, why_no_disk
+from osd.client.map_reader import MapReader, many_starts
 from osd.client.placing import Placing
 from osd.client.retries import Again, Deadline, until_served
 from osd.client.transport import decoded, object_path, read_answer, tell
@@ -81,7 +82,8 @@ class Questions:
         ends = await asyncio.to_thread(log.end_offsets, followed_places(log))
         osds = await self.status()
         leaderless = await asyncio.to_thread(self._placing.leaderless)
-        return put_together(self._placing.map, osds, leaderless, ends)
+        starts = many_starts(self._reader, time.time())
+        return put_together(self._placing.map, osds, leaderless, ends, starts)
 
     async def rgs(self) -> tuple[RgRow, ...]:
         """Every RG as its primary sees it."""
@@ -207,7 +209,7 @@ class Questions:
 
     async def _status(self, osd: Osd) -> OsdStatus:
         if osd.address is None:
-            return OsdStatus(osd, None, "it has not started yet")
+            return OsdStatus(osd, None, why_no_disk(self._placing.map, osd.osd))
         found = await self._facts_at(osd, "/status", Epoch(0))
         if isinstance(found, Again):
             return OsdStatus(osd, None, found.error.what)

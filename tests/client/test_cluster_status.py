@@ -1,18 +1,19 @@
 """The cluster's status, put together from what OSDs say: rates, lag, the worst, the silent."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from eventlog.ids import Boot, Incarnation, Offset, OsdId, Partition, RgId, Store, Topic
+from eventlog.ids import Boot, Epoch, Incarnation, Offset, OsdId, Partition, RgId, Store, Topic
 from eventlog.map_events import OsdDown, OsdIn, OsdOut
 from osd.cli.glances import Screen, words
 from osd.client.answers import OsdStatus
 from osd.client.cluster_status import ClusterStatus, put_together
 from osd.client.map_reader import MapReader
 from osd.client.placing import Placing
-from projections.cluster_map import ClusterMap, Osd
+from projections.cluster_map import ClusterMap, Osd, Retirement
 from projections.explain import Reason
 from simulation.cluster import Cluster
 
@@ -61,7 +62,7 @@ def says(number: int, **changed: Any) -> OsdStatus:
 def status(*osds: OsdStatus, leaderless: tuple[int, ...] = ()) -> ClusterStatus:
     ends = {(Topic.RG, Partition(3)): Offset(12), (Topic.MAP, Partition(0)): Offset(5)}
     placed = {RgId(rg): (store(2), store(3)) for rg in leaderless}
-    return put_together(MAP, osds, placed, ends)
+    return put_together(MAP, osds, placed, ends, {})
 
 
 def test_all_is_well() -> None:
@@ -101,7 +102,7 @@ def test_why_nobody_leads_an_rg_is_told_from_the_map() -> None:
     assert cluster.change_map(OsdOut(osd=OsdId(1))) is None
     reader.refresh()
     assert placing.leaderless() == {0: (), 1: ()}
-    worst = put_together(placing.map, [], placing.leaderless(), {}).worst
+    worst = put_together(placing.map, [], placing.leaderless(), {}, {}).worst
     assert (worst[0].reason, worst[0].who_acts) == (Reason.PLACED_NOWHERE, ("operator",))
     machine = cluster.machines[OsdId(1)]
     down = OsdDown(store=machine.store, boot=machine.boot, why="does not answer")
@@ -111,9 +112,56 @@ def test_why_nobody_leads_an_rg_is_told_from_the_map() -> None:
     assert placing.leaderless() == {0: (machine.store,), 1: (machine.store,)}
 
 
-def test_one_that_is_known_to_be_down_is_not_among_the_worst() -> None:
+def told(of: Osd, *, gone: Mapping[Store, Retirement] = {}) -> list[str]:
+    """What is said of an OSD that is not up."""
+    absent = OsdStatus(of, None, "it does not answer")
+    found = put_together(replace(MAP, retired=gone), [says(1), absent], {}, {}, {})
+    assert not found.is_healthy
+    return [one.sentence for one in found.worst]
+
+
+def test_one_that_need_not_answer_is_told_with_what_makes_all_well_again() -> None:
+    down, new = osd(2, is_up=False), replace(osd(2, is_up=False), store=None)
+    assert told(down) == [
+        "osd.2 is down by the map: start it, or let it leave with `osdlog map apply --remove 2`."
+    ]
+    assert told(replace(down, is_leaving=True)) == [
+        (
+            "osd.2 is leaving, and down: once all RGs are clean, `osdlog map apply --retire 2` takes"
+            " it out of the map."
+        )
+    ]
+    rest = (
+        "`osdlog osd --id 2 --data DIR` starts it on an empty one, `osdlog map apply --remove 2`"
+        " takes it out of the map."
+    )
+    assert told(new) == [f"osd.2 has not started yet: {rest}"]
+    older = Store(OsdId(2), Incarnation(9))
+    gone = {
+        which: Retirement(epoch=Epoch(epoch), by="ann", why=why)
+        for epoch, which, why in ((4, store(2), "burnt"), (3, older, "old"), (5, store(1), "x"))
+    }
+    assert told(new, gone=gone) == [f"osd.2 has no disk: {store(2)} was retired (burnt): {rest}"]
+
+
+def test_one_that_is_down_is_told_once() -> None:
     down = OsdStatus(osd(2, is_up=False), None, "it does not answer")
-    assert status(says(1), down).worst == ()
+    lacking = IMPORTING | {"reason": "placed-down", "who_acts": ["osd.2"]}
+    assert [one.reason for one in status(says(1, worst=[lacking]), down).worst] == [
+        Reason.PLACED_DOWN
+    ]
+
+
+def test_one_that_starts_again_and_again_is_told_though_all_is_well() -> None:
+    found = put_together(MAP, [says(1), says(2)], {}, {}, {OsdId(2): 4})
+    assert found.is_healthy
+    assert words(found)[-2:] == [
+        "worst:",
+        (
+            "  osd.2 started 4 times in 10 min: why it ends is told where it runs. `osdlog map"
+            " apply --out 2` moves its part to others."
+        ),
+    ]
 
 
 def test_the_worst_come_first() -> None:
