@@ -127,8 +127,8 @@ def test_one_that_need_not_answer_is_told_with_what_makes_all_well_again() -> No
     ]
     assert told(replace(down, is_leaving=True)) == [
         (
-            "osd.2 is leaving, and down: once all RGs are clean, `osdlog map apply --retire 2` takes"
-            " it out of the map."
+            "osd.2 is leaving, and down: once all RGs are clean, `osdlog map apply --retire 2`"
+            " takes it out of the map."
         )
     ]
     rest = (

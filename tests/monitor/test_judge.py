@@ -72,8 +72,7 @@ class World:
 
     def start(self, osd: int) -> None:
         """A new process of it."""
-        boot = Boot(self.map.osds[OsdId(osd)].boot + 1)
-        self.change(OsdBooted(store=store(osd), boot=boot, address=f"there:{osd}"))
+        self.change(booted(osd, self.map.osds[OsdId(osd)].boot + 1))
 
     def crash(self, osd: int, seconds: int) -> list[str]:
         """For so long it starts, answers for 3 s, and is dead for 4; the reasons of verdicts."""
