@@ -245,6 +245,8 @@ def _empty(path: Path) -> None:
 
 
 def _entries(path: Path) -> set[str]:
+    if path.exists() and not path.is_dir():
+        raise DirectoryRefused(f"{path} is a file", _CREATE_HINT)
     with disk_errors(f"cannot list {path}"):
         return set(os.listdir(path))
 

@@ -135,7 +135,7 @@ def _answers(consumer: KafkaConsumer) -> Iterator[tuple[Place, Answer]]:
             deadline = time.monotonic() + READ_S
     raise LogUnavailable(
         f"the brokers gave nothing for {READ_S:g} s, though there is more",
-        "See the brokers' own log; it is tried again.",
+        "See the brokers' own log; OSDs try again by themselves.",
     )
 
 

@@ -62,7 +62,7 @@ _KIND: Mapping[Meaning, type[LogError]] = {
 }
 
 _HINT: Mapping[Meaning, str] = {
-    Meaning.UNREACHABLE: "Check that they run, and the address; it is tried again.",
+    Meaning.UNREACHABLE: "Check that they run, and the address; OSDs try again by themselves.",
     Meaning.REFUSED: "Check the user, its password and rights, and the certificates.",
     Meaning.FEW_REPLICAS: "Start the brokers that are down; what is read stays readable.",
     Meaning.FULL: "Free space on the broker's disk, or see its own log.",

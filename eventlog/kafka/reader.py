@@ -120,7 +120,7 @@ class KafkaReader:
             if not came and time.monotonic() > deadline:
                 raise LogUnavailable(
                     f"{at.topic}/{at.partition} ends at {end}, and gives nothing from {place} on",
-                    "See the brokers' own log; it is tried again.",
+                    "See the brokers' own log; OSDs try again by themselves.",
                 )
         self._next = (at, place)
         return [record for record in records if record.offset < end], end

@@ -217,7 +217,7 @@ class KafkaTail:
             if time.monotonic() > deadline:
                 raise LogUnavailable(
                     f"the log {self._log.url} has more, and gives nothing at {behind[0].position}",
-                    "See the brokers' own log; it is tried again.",
+                    "See the brokers' own log; OSDs try again by themselves.",
                 )
             self._listen(SLICE_S * 10)
 

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from eventlog.errors import BadName, LogReadOnly, OsdlogError
 from osd.cli import (
@@ -35,6 +34,7 @@ from osd.cli import (
     sql,
     streams,
     trees,
+    usage,
     verify,
 )
 from osd.errors import Refused
@@ -43,7 +43,7 @@ from projections.audit.errors import QueryRefused
 NO, WRONG_USAGE, WORLD_FAILED, INTERRUPTED = 1, 2, 3, 130
 
 
-class _Program(TyperGroup):
+class _Program(usage.Group):
     """Left alone, Typer ends with 1 where nobody reads on: "the answer is no"."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
@@ -68,6 +68,7 @@ def _unread() -> Iterator[None]:
 app = typer.Typer(
     name="osdlog",
     cls=_Program,
+    context_settings=usage.HELP,
     help="An object store in which nothing is true unless the log says so.",
     no_args_is_help=True,
     add_completion=False,
@@ -110,7 +111,8 @@ def _say_version(wanted: bool) -> None:
 @app.callback()
 def program(
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Say which.")
+        bool,
+        typer.Option("--version", is_eager=True, callback=_say_version, help="Say which this is."),
     ] = False,
 ) -> None:
     """An object store in which nothing is true unless the log says so."""

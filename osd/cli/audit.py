@@ -25,7 +25,7 @@ SHOWN_ROWS = 200
 Name = Annotated[
     str,
     typer.Argument(
-        metavar="[REPORT]",
+        metavar="REPORT",
         help="deletions, integrity, lost, maps, retire, strays, versions, void or who.",
         show_default=False,
     ),
@@ -33,22 +33,31 @@ Name = Annotated[
 Subject = Annotated[
     str | None,
     typer.Argument(
-        metavar="[SUBJECT]",
+        metavar="SUBJECT",
         help="An object for deletions, an OSD for retire, an actor for who.",
         show_default=False,
     ),
 ]
 Prefix = Annotated[
     str | None,
-    typer.Option("--prefix", help="deletions: of all names that begin so.", show_default=False),
+    typer.Option(
+        "--prefix",
+        metavar="TEXT",
+        help="deletions: of all names that begin so.",
+        show_default=False,
+    ),
 ]
 Since = Annotated[
     str | None,
-    typer.Option("--since", metavar="TIME", help="deletions: UTC.", show_default=False),
+    typer.Option(
+        "--since", metavar="TIME", help="deletions: from then on; UTC.", show_default=False
+    ),
 ]
 Until = Annotated[
     str | None,
-    typer.Option("--until", metavar="TIME", help="deletions: UTC.", show_default=False),
+    typer.Option(
+        "--until", metavar="TIME", help="deletions: before then; UTC.", show_default=False
+    ),
 ]
 Page = Annotated[
     Path | None,
@@ -172,9 +181,9 @@ def _one(
     if page is not None:
         page.write_text(pages.page(found, cluster), "utf-8")
         note(f"{found.sentence}; written to {page}")
-    elif json:
+    if json:
         say_json(_as_json(found))
-    else:
+    elif page is None:
         _print(found)
     if not found.verdict:
         raise typer.Exit(NO)

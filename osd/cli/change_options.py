@@ -32,7 +32,9 @@ def _words(  # noqa: PLR0913, PLR0917 - one for each word
     into: Annotated[Texts, _option("--in", "Place data on it again.")] = None,
     up: Annotated[Texts, _option("--up", "Say that it answers.")] = None,
     down: Annotated[Texts, _option("--down", "Say that it does not answer.")] = None,
-    weight: Annotated[Texts, _option("--weight", "Give it another weight.", "ID:WEIGHT")] = None,
+    weight: Annotated[
+        Texts, _option("--weight", "Give it another weight: its share of the data.", "ID:WEIGHT")
+    ] = None,
     move: Annotated[Texts, _option("--move", "It stands elsewhere.", "ID@HOST/RACK")] = None,
     pin: Annotated[
         Texts,
@@ -46,9 +48,9 @@ def _words(  # noqa: PLR0913, PLR0917 - one for each word
         Texts, _option("--unpin", "Place RGs as all others.", "RG|all|N%|first:N")
     ] = None,
     retire: Annotated[Texts, _option("--retire", "Its disk is gone and may not return.")] = None,
-    replicas: Annotated[Copies, _copies("--replicas", "Copies of each object.")] = None,
+    replicas: Annotated[Copies, _copies("--replicas", "Copies of each object, up to 8.")] = None,
     min_replicas: Annotated[
-        Copies, _copies("--min-replicas", "Copies that a write waits for.")
+        Copies, _copies("--min-replicas", "How many of them a put waits for.")
     ] = None,
     rules: Annotated[Copies, _copies("--rules", "Claims from now on name this rule set.")] = None,
 ) -> Words:

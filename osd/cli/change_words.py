@@ -107,7 +107,7 @@ def _named(texts: Sequence[str]) -> set[OsdId]:
 def parse_weight(text: str) -> int:
     """`1`, `0.5` in 1/65,536; `BadName` for anything else."""
     if not _WEIGHT.fullmatch(text):
-        raise BadName(f"{text!r} is not a weight", "Write a number from 0 on, as in 1 or 0.75.")
+        raise BadName(f"{text!r} is not a weight", "Write 0 to 65,536, as in 1 or 0.75.")
     return int((Decimal(text) * WEIGHT_ONE).to_integral_value())
 
 

@@ -35,7 +35,9 @@ class _Object(NamedTuple):
 
 def explain(
     what: Annotated[str, typer.Argument(metavar="RG|NAME", help="An RG, or an object.")],
-    is_name: Annotated[bool, typer.Option("--name", help="It is an object's name.")] = False,
+    is_name: Annotated[
+        bool, typer.Option("--name", help="It is an object's name, though it may look like an RG.")
+    ] = False,
     json: options.Json = False,
     log: options.Log = None,
 ) -> None:

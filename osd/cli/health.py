@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from osd.cli import options
+from osd.cli import options, usage
 from osd.config import DEADLINE_S
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ WATCH_S = 1.0
 
 
 def status(
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every second.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show it again every second, until Ctrl-C.")
+    ] = False,
     json: options.Json = False,
     log: options.Log = None,
 ) -> None:
@@ -154,7 +156,7 @@ def _progress_words(replica: dict[str, Any]) -> str:
 def add_to(app: typer.Typer) -> None:
     """Give the program these commands."""
     app.command()(status)
-    family = typer.Typer(no_args_is_help=True, help="Replica groups.")
+    family = typer.Typer(cls=usage.Group, no_args_is_help=True, help="Replica groups.")
     family.command("ls")(rg_ls)
     family.command("show")(rg_show)
     app.add_typer(family, name="rg")

@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 SILENT = 3
 
 Only = Annotated[
-    str | None, typer.Argument(metavar="[OSD]", help="Only this one; else all.", show_default=False)
+    str | None, typer.Argument(metavar="OSD", help="Only this one; else all.", show_default=False)
 ]
 PullsAtOnce = Annotated[
     int | None,
-    typer.Option("--pulls", metavar="N", min=0, help="So many pulls at once; 0 stops them."),
+    typer.Option(
+        "--pulls",
+        metavar="N",
+        min=0,
+        help="So many pulls at once at each OSD, up to 1,000; 0 stops them.",
+    ),
 ]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from osd.cli import options
+from osd.cli import options, usage
 from osd.cli.change_options import with_changes
 from osd.cli.planning import plan, undo
 from osd.cli.words import Words
@@ -119,7 +119,10 @@ def apply(  # noqa: PLR0913, PLR0917 - its options
     json: options.Json = False,
     log: options.Log = None,
 ) -> None:
-    """Change the map: all that is said here at once, or nothing of it."""
+    """Change the map: all that is said here at once, or nothing of it.
+
+    Of OSDs and RGs each option may be given any number of times.
+    """
     from osd.cli.waiting import changed
 
     async def change(client: "AsyncClient") -> "Changed":
@@ -187,7 +190,7 @@ def bump(
 
 def add_to(app: typer.Typer) -> None:
     """Give the program these commands."""
-    family = typer.Typer(no_args_is_help=True, help="The cluster map.")
+    family = typer.Typer(cls=usage.Group, no_args_is_help=True, help="The cluster map.")
     family.command()(show)
     family.command("log")(history)
     family.command()(plan)

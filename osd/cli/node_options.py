@@ -18,23 +18,44 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 
-Host = Annotated[str, typer.Option("--host", help="Where it answers.")]
-Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: any.")]
+Host = Annotated[str, typer.Option("--host", metavar="HOST", help="Where it listens.")]
+Port = Annotated[
+    int, typer.Option("--port", metavar="PORT", min=0, max=65_535, help="0: any that is free.")
+]
 Advertise = Annotated[
-    str | None, typer.Option("--advertise", metavar="HOST", help="How others reach it.")
+    str | None,
+    typer.Option("--advertise", metavar="HOST", help="How others reach it; else as it listens."),
 ]
 ScrubEvery = Annotated[
-    float, typer.Option("--scrub-every", metavar="HOURS", min=0, help="0: only on command.")
+    float,
+    typer.Option(
+        "--scrub-every", metavar="HOURS", min=0, help="Compare sizes so often; 0: only on command."
+    ),
 ]
 DeepScrubEvery = Annotated[
-    float, typer.Option("--deep-scrub-every", metavar="HOURS", min=0, help="Every byte.")
+    float,
+    typer.Option(
+        "--deep-scrub-every",
+        metavar="HOURS",
+        min=0,
+        help="Read every byte so often; 0: only on command.",
+    ),
 ]
 ScrubRate = Annotated[
     float,
-    typer.Option("--scrub-rate", metavar="MB/s", min=0, max=options.MOST_MB_S, help="0: no limit."),
+    typer.Option(
+        "--scrub-rate",
+        metavar="MB/s",
+        min=0,
+        max=options.MOST_MB_S,
+        help="How fast these read; 0: no limit.",
+    ),
 ]
 Purge = Annotated[
-    bool, typer.Option("--purge", help="No file has an erased body once the log says so; slower.")
+    bool,
+    typer.Option(
+        "--purge", help="Once the log says that a body is erased, no file has it; slower."
+    ),
 ]
 
 

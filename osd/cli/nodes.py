@@ -27,9 +27,9 @@ def _number(name: str, what: str) -> Any:
     return typer.Option(name, metavar="N", min=1, help=what, show_default=False)
 
 
-_RGS = _number("--rgs", f"RGs of a new cluster; else {RGS}.")
-_REPLICAS = _number("--replicas", "Copies of each object, in a new cluster; else 1.")
-_MIN_REPLICAS = _number("--min-replicas", "So many before a put is done, there; else 1.")
+_RGS = _number("--rgs", f"RGs of a new cluster, for ever; else {RGS}.")
+_REPLICAS = _number("--replicas", "Copies of each object in a new cluster, up to 8; else 1.")
+_MIN_REPLICAS = _number("--min-replicas", "How many of them a put waits for there; else 1.")
 
 
 def init(
@@ -59,8 +59,16 @@ def init(
 
 
 def osd(  # noqa: PLR0913, PLR0917 - its options
-    osd_id: Annotated[int, typer.Option("--id", metavar="N", min=0, help="Its number.")],
-    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Its own folder.")],
+    osd_id: Annotated[
+        int,
+        typer.Option(
+            "--id", metavar="N", min=0, max=options.MOST_OSD, help="Its number in the map."
+        ),
+    ],
+    data: Annotated[
+        Path,
+        typer.Option("--data", metavar="DIR", help="Its own folder; made where there is none."),
+    ],
     host: node_options.Host = node_options.HOST,
     port: node_options.Port = 0,
     advertise: node_options.Advertise = None,
@@ -119,22 +127,24 @@ def osd(  # noqa: PLR0913, PLR0917 - its options
 
 def monitor(
     grace: Annotated[
-        float, typer.Option("--grace", metavar="S", min=0.1, help="Down after so long a silence.")
+        float,
+        typer.Option("--grace", metavar="SECONDS", min=0.1, help="Down after so long a silence."),
     ] = 10.0,
     out_after: Annotated[
-        float, typer.Option("--out-after", metavar="S", min=0, help="Out after so long down.")
+        float, typer.Option("--out-after", metavar="SECONDS", min=0, help="Out after so long down.")
     ] = 600.0,
     share: Annotated[
         float,
         typer.Option(
             "--share",
+            metavar="PART",
             min=0.0,
             max=1.0,
             help="At most this part is down, or out, by verdicts; one may always be, never all.",
         ),
     ] = 0.5,
     probe: Annotated[
-        float, typer.Option("--probe", metavar="S", min=0.05, help="Ask each OSD so often.")
+        float, typer.Option("--probe", metavar="SECONDS", min=0.05, help="Ask each OSD so often.")
     ] = 1.0,
     log: options.Log = None,
 ) -> None:
@@ -155,8 +165,10 @@ def monitor(
 
 
 def up(  # noqa: PLR0913, PLR0917 - its options
-    osds: Annotated[int | None, _number("--osds", f"Of a new cluster; else {OSDS}.")] = None,
-    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Where it lives.")] = DATA,
+    osds: Annotated[int | None, _number("--osds", f"OSDs of a new cluster; else {OSDS}.")] = None,
+    data: Annotated[
+        Path, typer.Option("--data", metavar="DIR", help="Its folder; made where there is none.")
+    ] = DATA,
     rgs: Annotated[int | None, _RGS] = None,
     replicas: Annotated[int | None, _REPLICAS] = None,
     min_replicas: Annotated[int | None, _MIN_REPLICAS] = None,

@@ -6,7 +6,7 @@ Rule: an object's bytes go to stdout only when all of them are right.
 import mimetypes
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +20,10 @@ _READ_BYTES = 1 << 18
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The object's name.")]
 IfMatch = Annotated[
-    str | None, typer.Option("--if-match", metavar="ETAG", help="Only at this ETag, or `*`.")
+    str | None,
+    typer.Option(
+        "--if-match", metavar="ETAG", help="Only at this ETag, which `osdlog stat` shows, or `*`."
+    ),
 ]
 Consistency = Annotated[
     str,
@@ -41,14 +44,21 @@ def put(  # noqa: PLR0913, PLR0917 - its options
     name: Name,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file, or - for stdin.")],
     media_type: Annotated[
-        str | None, typer.Option("--type", metavar="TYPE", help="Media type; else guessed.")
+        str | None,
+        typer.Option(
+            "--type", metavar="TYPE", help="Media type; else guessed from the file's name."
+        ),
     ] = None,
     meta: Annotated[
-        list[str] | None, typer.Option("--meta", metavar="KEY=VALUE", help="User metadata.")
+        list[str] | None,
+        typer.Option("--meta", metavar="KEY=VALUE", help="User metadata; any number of times."),
     ] = None,
     if_match: IfMatch = None,
     if_none_match: Annotated[
-        str | None, typer.Option("--if-none-match", metavar="ETAG", help="`*`: only a new object.")
+        str | None,
+        typer.Option(
+            "--if-none-match", metavar="ETAG", help="Not at this ETag; `*`: only a new object."
+        ),
     ] = None,
     request_id: Request = None,
     deadline: options.Deadline = DEADLINE_S,
@@ -62,7 +72,7 @@ def put(  # noqa: PLR0913, PLR0917 - its options
     from osd.client.answers import PutResult
     from osd.client.async_client import AsyncClient
 
-    metadata = dict(map(_pair, meta or ()))
+    metadata = _metadata(meta or ())
     guessed = media_type or mimetypes.guess_type(name if file == STDIN else file.name)[0]
 
     async def work(client: AsyncClient) -> PutResult:
@@ -91,6 +101,15 @@ def _stdin() -> Iterator[bytes]:
         yield chunk
 
 
+def _metadata(texts: Sequence[str]) -> dict[str, str]:
+    pairs = dict(map(_pair, texts))
+    if len({key.lower() for key in pairs}) < len(texts):
+        raise typer.BadParameter(
+            "a key stands twice; keys are read in lower case", param_hint="--meta"
+        )
+    return pairs
+
+
 def _pair(text: str) -> tuple[str, str]:
     key, found, value = text.partition("=")
     if not key or not found:
@@ -101,7 +120,8 @@ def _pair(text: str) -> tuple[str, str]:
 def get(
     name: Name,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Else stdout.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where it goes; else to stdout."),
     ] = None,
     consistency: Consistency = "log",
     deadline: options.Deadline = DEADLINE_S,
@@ -177,7 +197,7 @@ def declare_lost(
 
 
 def ls(
-    prefix: Annotated[str, typer.Argument(metavar="[PREFIX]", help="What names begin with.")] = "",
+    prefix: Annotated[str, typer.Argument(metavar="PREFIX", help="What names begin with.")] = "",
     long: Annotated[bool, typer.Option("--long", "-l", help="With size, version and sum.")] = False,
     deadline: options.Deadline = DEADLINE_S,
     nul: Annotated[

@@ -11,6 +11,8 @@ import typer
 
 MOST = 10**12
 """No epoch and no layout comes to more; a map that is there for good is not raised further."""
+MOST_OSD = 10**9 - 1
+"""No OSD has a number of more digits."""
 MOST_MB_S = 100_000
 """Faster than any disk, and too few for a number that was meant in bytes."""
 
@@ -41,7 +43,7 @@ Database = Annotated[
     typer.Option(
         "--db",
         metavar="FILE",
-        help="The audit database; else beside the log.",
+        help="The audit database; else beside the log in a file, or in this folder.",
         show_default=False,
     ),
 ]
@@ -56,7 +58,9 @@ Rate = Annotated[
     ),
 ]
 Sync = Annotated[bool, typer.Option("--sync/--no-sync", help="Read what is new in the log first.")]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, max=256, help="How many files at once.")]
+Jobs = Annotated[
+    int, typer.Option("--jobs", metavar="N", min=1, max=256, help="How many files at once.")
+]
 Deadline = Annotated[
     float,
     typer.Option("--deadline", metavar="SECONDS", min=0.1, help="How long to keep trying."),

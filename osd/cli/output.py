@@ -119,9 +119,19 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence
 
 
 def draw(what: RenderableType) -> None:
-    """Something that is drawn already."""
+    """Something that is drawn already; a line ends with its last word where it need not be blank.
+
+    On a terminal it may stand on a line that had more.
+    """
+    out = console()
     with _printing():
-        console().print(what)
+        if out.is_terminal:
+            out.print(what)
+            return
+        with out.capture() as captured:
+            out.print(what)
+        lines = captured.get().removesuffix("\n").split("\n")
+        sys.stdout.writelines(f"{line.rstrip()}\n" for line in lines)
 
 
 def drawn(heads: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str]) -> Table:

@@ -53,7 +53,10 @@ def plan(
     json: options.Json = False,
     log: options.Log = None,
 ) -> None:
-    """Show what a change would move, and change nothing."""
+    """Show what a change would move, and change nothing.
+
+    Of OSDs and RGs each option may be given any number of times.
+    """
     from eventlog.errors import BadName
     from osd.cli.running import with_client
     from osd.cli.sequences import plan_sequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from osd.cli import options
+from osd.cli import options, usage
 from osd.cli.copying import copy
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def cat(rg: Rg = None, json: options.Json = False, log: options.Log = None) -> N
 
 
 def tail(
-    last: Annotated[int, typer.Option("--last", "-n", min=0, help="Begin so many before.")] = 10,
+    last: Annotated[
+        int, typer.Option("--last", "-n", metavar="N", min=0, help="Begin with so many.")
+    ] = 10,
     rg: Rg = None,
     json: options.Json = False,
     log: options.Log = None,
@@ -59,7 +61,7 @@ def tail(
 
 def skip(
     position: Annotated[str, typer.Argument(metavar="POSITION", help="As in rg/31@4.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why, for the log.")] = "",
+    reason: options.Reason = "",
     log: options.Log = None,
 ) -> None:
     """Let everybody pass over one record that cannot be decoded."""
@@ -183,7 +185,7 @@ def _records(log: "Log", place: "TopicPartition", start: int = 0) -> "Iterator[R
 
 def add_to(app: typer.Typer) -> None:
     """Give the program these commands."""
-    family = typer.Typer(no_args_is_help=True, help="The log's records.")
+    family = typer.Typer(cls=usage.Group, no_args_is_help=True, help="The log's records.")
     family.command()(cat)
     family.command()(tail)
     family.command()(skip)

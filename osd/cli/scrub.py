@@ -31,7 +31,8 @@ T = TypeVar("T")
 
 def scrub(  # noqa: PLR0913, PLR0917 - its options
     osd: Annotated[
-        str | None, typer.Argument(metavar="[OSD]", help="Only this one.", show_default=False)
+        str | None,
+        typer.Argument(metavar="OSD", help="Only this one; else all.", show_default=False),
     ] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Read every byte.")] = False,
     rate: options.Rate = None,

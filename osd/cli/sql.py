@@ -30,12 +30,19 @@ Parquet = Annotated[
     Path | None,
     typer.Option("--parquet", metavar="FILE", help="Write a Parquet file.", show_default=False),
 ]
-Seconds = Annotated[float, typer.Option("--seconds", min=0.1, help="How long a query may take.")]
-Memory = Annotated[str, typer.Option("--memory", metavar="SIZE", help="How much it may use.")]
+Seconds = Annotated[
+    float, typer.Option("--seconds", metavar="SECONDS", min=0.1, help="How long a query may take.")
+]
+Memory = Annotated[
+    str, typer.Option("--memory", metavar="SIZE", help="Memory that it may use, as in 512MB.")
+]
 
 
 def sql(  # noqa: PLR0913, PLR0917 - its options
-    query: Annotated[str | None, typer.Argument(metavar="[QUERY]", show_default=False)] = None,
+    query: Annotated[
+        str | None,
+        typer.Argument(metavar="QUERY", help="One statement; else a shell.", show_default=False),
+    ] = None,
     json: options.Json = False,
     csv: Csv = False,
     parquet: Parquet = None,

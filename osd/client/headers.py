@@ -27,11 +27,14 @@ _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - HTTP's word for a word
 _KEY = re.compile(_TOKEN)
 _MEDIA_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}(\s*;[\x20-\x7e]*)?", re.ASCII)
 _REQUEST = re.compile(r"[\x21-\x7e]+")
-_CONDITION = re.compile(r"[\x20-\x7e]+")
+_TAG = r' *(?:W/)?"[\x21\x23-\x7e]*" *'
+_CONDITION = re.compile(rf"\*|{_TAG}(?:,{_TAG})*", re.ASCII)
+_BARE_TAG = re.compile(r"[0-9]+\.[0-9]+", re.ASCII)
+"""As an ETag is when a shell has taken its quotes."""
 
 
 class Conditions(NamedTuple):
-    """On what a change depends: `*` or ETags."""
+    """On what a change depends: `*` or ETags, of which one alone needs no quotes."""
 
     if_match: str | None = None
     if_none_match: str | None = None
@@ -90,6 +93,16 @@ def request_id(given: str | None) -> Headers:
     return {"Idempotency-Key": given}
 
 
+def why(reason: str) -> Headers:
+    """Why something is declared. Raises `BadName`."""
+    if not 0 < len(reason) <= MAX_TEXT:
+        raise BadName(
+            f"a reason of {len(reason):,} characters cannot be kept",
+            f"Give one of 1 to {MAX_TEXT}.",
+        )
+    return {"Osdlog-Reason": escaped(reason, "the reason")}
+
+
 def actor_of(name: str | None) -> Headers:
     """Who asks. Raises `BadName`."""
     if not name:
@@ -123,6 +136,8 @@ def _type(text: str) -> str:
 
 
 def _condition(text: str) -> str:
+    if _BARE_TAG.fullmatch(text):
+        return f'"{text}"'
     if not _CONDITION.fullmatch(text):
         raise BadName(f"{text!r} is no ETag", "Write * or the ETag that `osdlog stat` shows.")
     return text

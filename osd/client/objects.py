@@ -25,9 +25,9 @@ from osd.client.headers import (
     Description,
     Headers,
     actor_of,
-    escaped,
     reading,
     request_id,
+    why,
 )
 from osd.client.map_reader import MapReader
 from osd.client.placing import Placing
@@ -160,7 +160,7 @@ class Objects:
 
         The event has no request id, so `OutcomeUnknown` where a second attempt finds it gone.
         """
-        headers = self._own | {"Osdlog-Reason": escaped(reason, "the reason")}
+        headers = self._own | why(reason)
         if accept_loss:
             headers["Osdlog-Accept-Loss"] = "1"
         call = self._call("POST", name, headers)._replace(part="/lost")

@@ -212,6 +212,6 @@ def not_followed(rg: RgId, epoch: Epoch) -> web.Response:
     return error(
         404,
         f"{rg_name(rg)} is not followed here",
-        "Ask the OSDs that `osdlog map show` places it on.",
+        f"`osdlog rg show {rg:x}` names the OSDs to ask.",
         _epoch(epoch),
     )

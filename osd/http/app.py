@@ -245,7 +245,7 @@ def _mistaken(meant: str, cluster: str) -> web.Response:
 
 
 def _no_method(allowed: str) -> web.Response:
-    return error(405, f"only {allowed} makes sense here", "See docs/http.md.", {"Allow": allowed})
+    return error(405, f"this path knows {allowed} only", "See docs/http.md.", {"Allow": allowed})
 
 
 def _gone(request: web.BaseRequest) -> web.Response:

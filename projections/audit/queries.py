@@ -67,8 +67,7 @@ class Asker:
     def __init__(self, connection: Connection, limits: Limits, spill_bytes: int) -> None:
         self._connection = connection
         self._limits = limits
-        with _explained():
-            connection.execute("SET memory_limit = ?", [limits.memory])
+        _limit_memory(connection, limits.memory)
         connection.execute("SET max_temp_directory_size = ?", [f"{spill_bytes}B"])
         for setting in _SETTINGS:
             connection.execute(setting)
@@ -106,6 +105,15 @@ class Asker:
             yield
         finally:
             timer.cancel()
+
+
+def _limit_memory(connection: Connection, size: str) -> None:
+    try:
+        connection.execute("SET memory_limit = ?", [size])
+    except duckdb.Error as error:
+        raise QueryRefused(
+            f"{size!r} is no size of memory", "Write it as 512MB or 4GiB."
+        ) from error
 
 
 @contextmanager

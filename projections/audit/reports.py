@@ -261,7 +261,16 @@ def _given(kind: Kind, values: Values | None) -> dict[str, object]:
     for parameter in ("since", "until"):
         if given.get(parameter) is not None:
             given[parameter] = _time(str(given[parameter]))
+    _require_time_between(given.get("since"), given.get("until"))
     return given
+
+
+def _require_time_between(since: object, until: object) -> None:
+    """A yes about no time at all would be taken for one about some."""
+    if isinstance(since, datetime) and isinstance(until, datetime) and since >= until:
+        raise QueryRefused(
+            f"nothing is since {since} and before {until}", "Give the earlier time with --since."
+        )
 
 
 def _table(connection: Connection, check: Check, given: Mapping[str, object]) -> Table:

@@ -28,7 +28,7 @@ from architecture.shape_rules import (
     without_docstring,
     without_rule,
 )
-from architecture.sources import PACKAGES, Fault, Source, is_within, read, report
+from architecture.sources import PACKAGES, ROOT, Fault, Source, is_within, read, report
 
 Checker = Callable[[Source], list[Fault]]
 
@@ -54,6 +54,12 @@ def faults(check: Checker, sources: list[Source]) -> list[Fault]:
 def called(check: Checker) -> str:
     """The checker's name, for the test's."""
     return check.__name__
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_types_are_for_others_too(package: str) -> None:
+    """Type checkers believe those of an installed package only where this file is in it."""
+    assert (ROOT / package / "py.typed").is_file()
 
 
 @pytest.mark.parametrize("check", IN_PACKAGES, ids=called)

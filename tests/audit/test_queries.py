@@ -93,6 +93,11 @@ def test_a_query_that_wants_all_memory_is_ended(path: Path) -> None:
         ask(path, large, Limits(memory="100MiB"))
 
 
+def test_a_size_of_memory_that_is_none_is_refused(path: Path) -> None:
+    with pytest.raises(QueryRefused, match="'much' is no size of memory"):
+        ask(path, "SELECT 1", Limits(memory="much"))
+
+
 def test_every_view_has_a_comment_and_can_be_read(path: Path) -> None:
     views = ask(
         path,
@@ -217,9 +222,9 @@ def run(log: str, *arguments: object) -> Done:
 def test_osdlog_sql(log: str, tmp_path: Path) -> None:
     question = "SELECT object, version, state FROM object_versions ORDER BY version"
     assert run(log, "sql", question).lines == [
-        "object  version  state   ",
-        "a             1  live    ",
-        "b             2  deleted ",
+        "object  version  state",
+        "a             1  live",
+        "b             2  deleted",
         "b             3  deletion",
     ]
     lines = run(log, "sql", "--json", question).lines

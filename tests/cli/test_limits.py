@@ -26,7 +26,7 @@ def test_they_are_shown_and_set_and_stay(tmp_path: Path) -> None:
         assert default == limits(log)["osd.1"]
         assert osdlog("limits", "osd.1", log=log).lines == [
             "osd    pulls      rate  under way",
-            f"osd.1{default['pulls']:>7}  no limit  0, 0 B   ",
+            f"osd.1{default['pulls']:>7}  no limit  0, 0 B",
         ]
         slow = {"pulls": default["pulls"], "rate": 1_000_000} | idle
         assert limits(log, 1, "--rate", 1) == {"osd.1": slow}
@@ -35,7 +35,7 @@ def test_they_are_shown_and_set_and_stay(tmp_path: Path) -> None:
         assert limits(log)["osd.0"] == default | {"pulls": 2}
         bad = osdlog("limits", "--pulls", 10**9, log=log)
         assert bad.code == 2
-        assert "Invalid value for --pulls: 1000000000 is more than 1,000" in bad.err
+        assert "error: invalid value for --pulls: 1000000000 is more than 1,000\n" in bad.err
         assert osdlog("limits", 7, log=log).code == 1
     down = osdlog("limits", "--pulls", 3, log=log)
     assert (down.code, down.err.count("was not reached: ")) == (3, 2)

@@ -225,8 +225,8 @@ def test_one_bad_file_stops_no_other(cluster: Cluster, tmp_path: Path) -> None:
         (("put", "a", "-", "--meta", "k k=v"), "error: 'k k' is no key of metadata"),
         (("put", "a", "-", "--type", "te\nxt"), r"error: 'te\nxt' is no media type"),
         (("put", "a", "-", "--deadline", "inf"), "error: inf s is no deadline"),
-        (("put", "a"), "Missing argument 'FILE'"),
-        (("nonsense",), "No such command 'nonsense'"),
+        (("put", "a"), "error: missing argument 'FILE'"),
+        (("nonsense",), "error: no such command 'nonsense'"),
     ],
 )
 def test_wrong_usage_is_exit_2(cluster: Cluster, arguments: tuple[str, ...], what: str) -> None:

@@ -104,3 +104,8 @@ def test_what_is_wrong_in_a_query_is_shown_below_it(capsys: pytest.CaptureFixtur
 
 def test_other_text_stays() -> None:
     assert shown("grün 日本 \U0001f600 a\u00a0b") == "grün 日本 \U0001f600 a\u00a0b"
+
+
+def test_a_line_of_a_table_ends_with_its_last_word(capsys: pytest.CaptureFixture[str]) -> None:
+    table(("name", "note"), [("a", "full"), ("longer", ""), ("b", "no more")])
+    assert capsys.readouterr().out == "name    note\na       full\nlonger\nb       no more\n"

@@ -14,6 +14,7 @@ from client.fake_osds import FakeOsd, Reply, boot, made_cluster, no, one_osd, se
 from eventlog.errors import BadName, LogMissing, OsdlogError
 from eventlog.ids import RgId, Version
 from osd.client import AsyncClient, ConditionFailed, NotThere, PutResult
+from osd.client.headers import Conditions
 from osd.errors import DiskFailed, DiskFull, OutcomeUnknown, Refused, Unavailable
 
 SHORT_S = 0.5
@@ -398,6 +399,8 @@ async def test_stat(tmp_path: Path) -> None:
         ({"request_id": "a" * 256}, "is no request id"),
         ({"if_match": '"1.1"\n'}, "is no ETag"),
         ({"if_none_match": ""}, "'' is no ETag"),
+        ({"if_match": "version 1"}, "'version 1' is no ETag"),
+        ({"if_match": '"1.1'}, "is no ETag"),
     ],
 )
 async def test_what_no_header_may_be_is_not_sent(
@@ -406,6 +409,23 @@ async def test_what_no_header_may_be_is_not_sent(
     async with one_osd(tmp_path) as (url, osd), AsyncClient(url) as client:
         with pytest.raises(BadName, match=what):
             await client.put("a", b"x", **said)
+    assert not osd.asked
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [("1.1", '"1.1"'), ('"1.1"', '"1.1"'), (' "a", W/"b" ', ' "a", W/"b" '), ("*", "*")],
+)
+def test_an_etag_needs_no_quotes(said: str, sent: str) -> None:
+    """A shell takes them."""
+    assert Conditions(if_match=said).headers == {"If-Match": sent}
+
+
+@pytest.mark.parametrize("reason", ["", "a" * 256])
+async def test_a_reason_that_cannot_be_kept_is_not_sent(tmp_path: Path, reason: str) -> None:
+    async with one_osd(tmp_path) as (url, osd), AsyncClient(url) as client:
+        with pytest.raises(BadName, match="a reason of"):
+            await client.declare_lost("a", reason)
     assert not osd.asked
 
 

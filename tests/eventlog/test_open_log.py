@@ -115,4 +115,6 @@ def test_brokers_that_are_not_there() -> None:
     wanted = f"the log main at 127.0.0.1:{free_port}: the brokers cannot be reached"
     assert caught.value.what.startswith(wanted)
     assert "hunter2" not in str(caught.value)
-    assert caught.value.hint == "Check that they run, and the address; it is tried again."
+    assert (
+        caught.value.hint == "Check that they run, and the address; OSDs try again by themselves."
+    )

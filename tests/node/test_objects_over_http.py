@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +15,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from cli.programs import ROOT
 from eventlog.ids import Boot, Epoch, Fence, Incarnation, OsdId, RgId, Round, Serial, Store, rg_of
 from node.osds import RGS, Cluster, OsdProcess, until
 from osd.couriers import Delivery, Parcel, Receipt
@@ -289,6 +291,13 @@ def test_reports(osd: OsdProcess) -> None:
     assert digest["next_offset"] == report["next_offset"]
     metrics = osd.request("GET", "/metrics").body.decode()
     assert 'osdlog_states{state="clean"} 8\n' in metrics
+    assert set(re.findall(r"# TYPE (\w+) ", metrics)) == documented_metrics()
+
+
+def documented_metrics() -> set[str]:
+    page = (ROOT / "docs/http.md").read_text(encoding="utf-8")
+    table = page.partition("| metric | is |")[2].partition("\n\n")[0]
+    return set(re.findall(r"`(osdlog_\w+)", table))
 
 
 @pytest.mark.parametrize(

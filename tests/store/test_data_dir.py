@@ -159,6 +159,12 @@ def test_a_folder_with_other_files_is_refused_and_left_as_it_was(tmp_path: Path)
     assert os.listdir(tmp_path) == ["thesis.tex"]
 
 
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DirectoryRefused, match="file is a file"):
+        DataDir.create(tmp_path / "file", CLUSTER, OSD)
+
+
 def test_a_new_file_system_is_an_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "lost+found").mkdir()
     create_and_close(tmp_path)
