@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 
+Number = Annotated[
+    int,
+    typer.Option("--id", metavar="N", min=0, max=options.MOST_OSD, help="Its number in the map."),
+]
+Data = Annotated[
+    Path, typer.Option("--data", metavar="DIR", help="Its own folder; made where there is none.")
+]
 Host = Annotated[str, typer.Option("--host", metavar="HOST", help="Where it listens.")]
 Port = Annotated[
     int, typer.Option("--port", metavar="PORT", min=0, max=65_535, help="0: any that is free.")

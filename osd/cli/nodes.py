@@ -59,16 +59,8 @@ def init(
 
 
 def osd(  # noqa: PLR0913, PLR0917 - its options
-    osd_id: Annotated[
-        int,
-        typer.Option(
-            "--id", metavar="N", min=0, max=options.MOST_OSD, help="Its number in the map."
-        ),
-    ],
-    data: Annotated[
-        Path,
-        typer.Option("--data", metavar="DIR", help="Its own folder; made where there is none."),
-    ],
+    osd_id: node_options.Number,
+    data: node_options.Data,
     host: node_options.Host = node_options.HOST,
     port: node_options.Port = 0,
     advertise: node_options.Advertise = None,

@@ -13,6 +13,7 @@ from eventlog.rg_events import RgEvent
 from eventlog.sqlite import SqliteLog
 from folds.building import claimed, deleted, put
 from projections.audit.database import reading
+from projections.audit.errors import AuditError
 from projections.audit.pages import page
 from projections.audit.reports import report
 from projections.audit.sync import sync
@@ -78,6 +79,13 @@ def test_what_was_not_deleted_is_not_proven_to_be_gone(
     assert said.verdict == (not rows)
     named = found(said, "asked about, and not deleted")
     assert [(row["object"], row["position"], row["what"]) for row in named] == rows
+
+
+@pytest.mark.parametrize("until", ["2026-01-02T00:00+00:00", "2026-01-01"])
+def test_no_time_at_all_is_refused(tmp_path: Path, until: str) -> None:
+    """That nothing was deleted in it would be true, and read as something else."""
+    with pytest.raises(AuditError, match="Give the earlier time with --since"):
+        asked(tmp_path, LOG[:2], "deletions", since="2026-01-02", until=until)
 
 
 def test_a_log_without_deletions_says_so(tmp_path: Path) -> None:
