@@ -52,6 +52,7 @@ _VIEW_MASKS = np.frombuffer(
     "V16",
 )
 """By a text's length, what of a view is its bytes; the last is that of all long ones."""
+_OCTET = np.uint64(0xFF)
 _ONE, _THREE, _THIRTY_TWO = np.uint64(1), np.uint8(3), np.uint64(32)
 
 
@@ -138,11 +139,11 @@ class Cursor:
 
     def _add_tail(self, longer: Longs, word: Words, length: Longs) -> None:
         """Bytes 9 and 10, which only numbers of 57 bits and more have."""
-        at = self.at[longer] + WORD
-        ninth, tenth = (self.octets(at + n).astype(np.uint64) for n in (0, 1))
+        both = self._every("V2")[self.at[longer] + WORD].view("<u2").astype(np.uint64)
+        ninth, tenth = both & _OCTET, both >> np.uint64(8)
         has_tenth = ninth >= _MORE
-        word[longer] |= (ninth & ~_MORE) << np.uint64(56)
-        word[longer] |= np.where(has_tenth, tenth & _ONE, np.uint64(0)) << np.uint64(63)
+        highest = (tenth & _ONE) * has_tenth
+        word[longer] |= (ninth & ~_MORE) << np.uint64(56) | highest << np.uint64(63)
         # A number that is too long is made to end nowhere.
         length[longer] = np.where(has_tenth & (tenth > 1), MAX_BYTES, 9 + has_tenth)
 

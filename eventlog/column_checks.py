@@ -58,17 +58,16 @@ def _twice(name: str) -> Callable[[Columns], Bools]:
 
     def check(columns: Columns) -> Bools:
         lists = columns[name]
-        lengths = _lengths(lists)
-        if not lengths.any() or lengths.max() < 2:
-            return np.zeros(len(lists), np.bool_)
-        owner = np.repeat(np.arange(len(lists)), lengths)
         osd, incarnation = _stores(lists.values)
-        order = np.lexsort((incarnation, osd, owner))
-        same = np.ones(max(len(owner) - 1, 0), np.bool_)
-        for column in (owner, osd, incarnation):
-            same &= np.diff(column[order]) == 0
+        ends, lengths = _offsets(lists)[1:], _lengths(lists)
+        end, owner = np.repeat(ends, lengths), np.repeat(np.arange(len(lists)), lengths)
         found = np.zeros(len(lists), np.bool_)
-        found[owner[order][1:][same]] = True
+        here = np.arange(len(owner))
+        for distance in range(1, lengths.max(initial=0)):
+            here = here[here + distance < end[here]]
+            there = here + distance
+            is_same = (osd[here] == osd[there]) & (incarnation[here] == incarnation[there])
+            found[owner[here[is_same]]] = True
         return found
 
     return check
