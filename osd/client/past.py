@@ -28,7 +28,7 @@ from projections.bulk.arrays import longs, rows_where
 from projections.bulk.fold import BulkFold, BulkRg
 from projections.replica_group import RULE_SET, unknown_rules
 
-BATCH_EVENTS = 200_000
+BATCH_EVENTS = 131_072
 """So many are folded at once: more cost less each, until an RG has too much in one batch."""
 _OFFSET_BITS = 40
 

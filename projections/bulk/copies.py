@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from projections.bulk.arrays import Bools, Longs, Octets, Steps, Words
+from projections.bulk.arrays import Bools, Longs, Octets, Words, is_any, put_rows, rows_at
 from projections.bulk.batch import DELETED, DOOMED, ERASED, IMPORTED, PUT, Batch, Items
 from projections.bulk.claims import NO_STORE, ClaimBook
 from projections.bulk.object_table import (
@@ -54,13 +54,21 @@ class Changes(NamedTuple):
     """Copies that changed: one array a field."""
 
     events: Longs
-    stores: Longs
-    statuses: Steps
-    """Shape (3, changes): by how much held, doomed and lost grow."""
-    counts: Steps
+    before: Longs
+    """The copies' words; 0 is none."""
+    after: Longs
     weights: Words
-    is_more: Bools
-    """Whether there is a copy now, be it another."""
+    """By how much those of the store grow."""
+
+    def where(self, is_it: Bools) -> "Changes":
+        """Some of them."""
+        words = self.events[is_it], self.before[is_it], self.after[is_it]
+        return Changes(*words, self.weights[is_it])
+
+    @property
+    def stores(self) -> Longs:
+        """The codes of the stores that have them, or had."""
+        return stores_of(np.where(self.after != 0, self.after, self.before))
 
 
 def touches(
@@ -107,8 +115,8 @@ class Copies:
         self.kind: Octets = objects.kind[self.rows]
         self.version: Longs = objects.version[self.rows]
         self.weight: Words = objects.weight[self.rows]
-        self.words: Longs = objects.words[self.rows]
-        self.weights: Words = objects.weights[self.rows]
+        self.words: Longs = rows_at(objects.words, self.rows)
+        self.weights: Words = rows_at(objects.weights, self.rows)
         self.operation: Longs = np.full(len(self.rows), -1, np.int64)
         """The event of its last operation in the batch."""
         self.is_odd: Bools = np.zeros(len(batch.rgs), np.bool_)
@@ -144,17 +152,17 @@ class Copies:
     def _put(self, some: Longs) -> None:
         local, events = self._local[some], self._touched.events[some]
         version, weight = self._touched.versions[some], self._touched.weights[some]
-        after, weights = self._all_doomed(local), self.weights[local]
+        after, weights = self._all_doomed(local), rows_at(self.weights, local)
         for index, store in self._puts.columns(events):
             made = version[index] << VERSION_SHIFT | store << STATUS_BITS | _HELD
-            slot = _slot_of(after[index], store)
-            is_full = after[index, slot] != 0
-            if (is_full & (_stores(after[index, slot]) != store)).any():
+            place = _place_of(after, index, store)
+            there = after.reshape(-1)[place]
+            if ((there != 0) & (stores_of(there) != store)).any():
                 self._widen()
                 after, weights = _wider(after), _wider(weights)
-                slot = _slot_of(after[index], store)
-            after[index, slot] = made
-            weights[index, slot] = weight[index]
+                place = _place_of(after, index, store)
+            after.reshape(-1)[place] = made
+            weights.reshape(-1)[place] = weight[index]
         self._change(local, events, after, weights)
         self.kind[local] = LIVE
         self._operate(local, events, version, weight)
@@ -162,8 +170,8 @@ class Copies:
     def _delete(self, some: Longs) -> None:
         local, events = self._local[some], self._touched.events[some]
         after = self._all_doomed(local)
-        self._change(local, events, after, self.weights[local])
-        self.kind[local] = np.where((after != 0).any(axis=1), TOMBSTONE, NO_ENTRY)
+        self._change(local, events, after, rows_at(self.weights, local))
+        self.kind[local] = np.where(is_any(after != 0), TOMBSTONE, NO_ENTRY)
         self._operate(local, events, self._touched.versions[some], self._touched.weights[some])
 
     def _operate(self, local: Longs, events: Longs, version: Longs, weight: Words) -> None:
@@ -173,66 +181,63 @@ class Copies:
     def _import(self, some: Longs) -> None:
         local, events, version = self._known(some)
         store = self._judged.store[events]
-        before, weights = self.words[local], self.weights[local]
-        is_own = before >> VERSION_SHIFT == version[:, None]
+        after, weights = rows_at(self.words, local), rows_at(self.weights, local)
+        is_own = after >> VERSION_SHIFT == version[:, None]
         is_current = (self.version[local] == version) & (self.kind[local] == LIVE)
         # What a delete made has no weight here.
-        self._give_up(events[~is_current & ~is_own.any(axis=1)])
+        self._give_up(events[~is_current & ~is_any(is_own)])
         weight = np.where(is_current, self.weight[local], (weights * is_own).max(axis=1))
-        slot = _slot_of(before, store)
-        there = before[np.arange(len(slot)), slot]
-        is_own_slot = (there != 0) & (_stores(there) == store)
-        if ((there != 0) & ~is_own_slot).any():
+        place = _place_of(after, np.arange(len(local)), store)
+        there = after.reshape(-1)[place]
+        is_own_place = (there != 0) & (stores_of(there) == store)
+        if ((there != 0) & ~is_own_place).any():
             self._widen()
             self._import(some)
             return
-        rises = ~is_own_slot | (there >> VERSION_SHIFT <= version)
         status = np.where(is_current, _HELD, _DOOMED)
         made = version << VERSION_SHIFT | store << STATUS_BITS | status
-        index = np.flatnonzero(rises)
-        after = before.copy()
-        after[index, slot[index]] = made[index]
-        weights[index, slot[index]] = weight[index]
+        index = np.flatnonzero(~is_own_place | (there >> VERSION_SHIFT <= version))
+        after.reshape(-1)[place[index]] = made[index]
+        weights.reshape(-1)[place[index]] = weight[index]
         self._change(local, events, after, weights)
 
     def _doom(self, some: Longs) -> None:
         local, events = self._local[some], self._touched.events[some]
         version, store = self._touched.versions[some], self._judged.store[events]
-        before = self.words[local]
+        after = rows_at(self.words, local)
         placed, is_full = self._book.placed(events, self._objects)
-        slot = _slot_of(before, store)
-        there = before[np.arange(len(slot)), slot]
-        is_it = (there != 0) & (_stores(there) == store) & (there >> VERSION_SHIFT == version)
+        place = _place_of(after, np.arange(len(local)), store)
+        there = after.reshape(-1)[place]
+        is_it = (there != 0) & (stores_of(there) == store) & (there >> VERSION_SHIFT == version)
         is_it &= (there & STATUS_MASK != _DOOMED) & is_full
-        is_it &= (placed != store[:, None]).all(axis=1)
-        is_held = (before & STATUS_MASK) == _HELD
+        is_it &= ~is_any(placed == store[:, None])
+        is_held = (after & STATUS_MASK) == _HELD
         for column in placed.T:
-            counts = (is_held & (_stores(before) == column[:, None])).any(axis=1)
+            counts = is_any(is_held & (stores_of(after) == column[:, None]))
             is_it &= counts | (column == NO_STORE)
         index = np.flatnonzero(is_it)
-        after = before.copy()
-        after[index, slot[index]] = there[index] & ~STATUS_MASK | _DOOMED
-        self._change(local, events, after, self.weights[local])
+        after.reshape(-1)[place[index]] = there[index] & ~STATUS_MASK | _DOOMED
+        self._change(local, events, after, rows_at(self.weights, local))
 
     def _erase(self, some: Longs) -> None:
         local, events, version = self._known(some, has_bare=self._has_bare)
         store = self._judged.store[events]
-        after, weights = self.words[local], self.weights[local]
-        slot = _slot_of(after, store)
-        there = after[np.arange(len(slot)), slot]
-        goes = (there != 0) & (_stores(there) == store) & (there >> VERSION_SHIFT <= version)
-        index = np.flatnonzero(goes)
-        after[index, slot[index]] = 0
-        weights[index, slot[index]] = 0
+        after, weights = rows_at(self.words, local), rows_at(self.weights, local)
+        place = _place_of(after, np.arange(len(local)), store)
+        there = after.reshape(-1)[place]
+        goes = (there != 0) & (stores_of(there) == store) & (there >> VERSION_SHIFT <= version)
+        gone = place[goes]
+        after.reshape(-1)[gone] = 0
+        weights.reshape(-1)[gone] = 0
         self._change(local, events, after, weights)
-        is_over = (self.kind[local] == TOMBSTONE) & (after == 0).all(axis=1)
+        is_over = (self.kind[local] == TOMBSTONE) & ~is_any(after != 0)
         self.kind[local[is_over]] = NO_ENTRY
 
     def _known(self, some: Longs, has_bare: Bools | None = None) -> tuple[Longs, Longs, Longs]:
         """Those whose version is remembered; the others are void, or copies of what is not."""
         local, events = self._local[some], self._touched.events[some]
         version = self._touched.versions[some]
-        is_own = (self.words[local] >> VERSION_SHIFT == version[:, None]).any(axis=1)
+        is_own = is_any(rows_at(self.words, local) >> VERSION_SHIFT == version[:, None])
         is_known = (self.kind[local] != NO_ENTRY) & ((self.version[local] == version) | is_own)
         if is_known.all():
             return local, events, version
@@ -246,7 +251,7 @@ class Copies:
         self.is_odd[self._batch.rg[events]] = True
 
     def _all_doomed(self, local: Longs) -> Longs:
-        before = self.words[local]
+        before = rows_at(self.words, local)
         after: Longs = np.where(before != 0, before & ~STATUS_MASK | _DOOMED, 0)
         return after
 
@@ -257,27 +262,19 @@ class Copies:
 
     def _change(self, local: Longs, events: Longs, after: Longs, weights: Words) -> None:
         """Take what the copies of these objects are now, and note what is different."""
-        before, before_weights = self.words[local], self.weights[local]
-        at, slot = np.nonzero(before != after)
-        old, new = before[at, slot], after[at, slot]
-        old_weights, new_weights = before_weights[at, slot], weights[at, slot]
-        statuses = np.array(
-            [
-                ((new & STATUS_MASK) == status).astype(np.int8) - ((old & STATUS_MASK) == status)
-                for status in map(int, Status)
-            ]
-        )
+        before, before_weights = rows_at(self.words, local), rows_at(self.weights, local)
+        at = np.flatnonzero(before != after)
+        growth = weights.reshape(-1)[at] - before_weights.reshape(-1)[at]
         self._found.append(
             Changes(
-                events[at],
-                _stores(np.where(new != 0, new, old)),
-                statuses,
-                (new != 0).astype(np.int8) - (old != 0),
-                new_weights - old_weights,
-                new != 0,
+                events[at // self.words.shape[1]],
+                before.reshape(-1)[at],
+                after.reshape(-1)[at],
+                growth,
             )
         )
-        self.words[local], self.weights[local] = after, weights
+        put_rows(self.words, local, after)
+        put_rows(self.weights, local, weights)
 
 
 _STEPS: dict[int, Callable[[Copies, Longs], None]] = {
@@ -311,15 +308,20 @@ class _Lists:
         return found
 
 
-def _stores(words: Longs) -> Longs:
+def stores_of(words: Longs) -> Longs:
+    """The store's code in each word."""
     found: Longs = words >> STATUS_BITS & STORE_MASK
     return found
 
 
-def _slot_of(words: Longs, store: Longs) -> Longs:
-    """Where the store's copy is, or an empty place, or if there is none, any."""
-    is_it = (_stores(words) == store[:, None]) & (words != 0)
-    found: Longs = np.argmax(is_it * np.int8(2) + (words == 0), axis=1)
+def _place_of(words: Longs, rows: Longs, store: Longs) -> Longs:
+    """Where in all words the store's copy is, or an empty place, or if there is none, any."""
+    slot, own = np.zeros(len(rows), np.int64), np.full(len(rows), -1, np.int64)
+    for number in reversed(range(words.shape[1])):
+        there = words[rows, number]
+        slot[there == 0] = number
+        own[(there != 0) & (stores_of(there) == store)] = number
+    found: Longs = rows * words.shape[1] + np.where(own >= 0, own, slot)
     return found
 
 
@@ -329,20 +331,6 @@ def _wider(array: Array) -> Array:
 
 
 def _joined(found: list[Changes]) -> Changes:
-    if not found:
-        nothing = np.zeros(0, np.int64)
-        none = nothing.astype(np.uint64)
-        return Changes(
-            nothing,
-            nothing,
-            np.zeros((3, 0), np.int8),
-            nothing.astype(np.int8),
-            none,
-            nothing.astype(np.bool_),
-        )
-    return Changes(
-        *(
-            np.concatenate([getattr(each, name) for each in found], axis=-1)
-            for name in Changes._fields
-        )
-    )
+    nothing = np.zeros(0, np.int64)
+    none = Changes(nothing, nothing, nothing, nothing.astype(np.uint64))
+    return Changes(*map(np.concatenate, zip(none, *found, strict=True)))

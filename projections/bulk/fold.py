@@ -17,7 +17,20 @@ from msgspec.structs import replace
 
 from eventlog.ids import Offset, RgId, Store, Version
 from eventlog.rg_events import Operation, RgEvent
-from projections.bulk.arrays import Bools, Longs, Octets, Words, grown, longs, octets, texts
+from projections.bulk.arrays import (
+    Bools,
+    Longs,
+    Octets,
+    Words,
+    grown,
+    is_any,
+    longs,
+    octets,
+    plain_texts,
+    put_rows,
+    rows_at,
+    texts,
+)
 from projections.bulk.batch import DELETED, DOOMED, ERASED, IMPORTED, PUT, Batch, Items
 from projections.bulk.claims import ClaimBook
 from projections.bulk.copies import MAX_EVENTS, Copies, touches
@@ -83,7 +96,7 @@ class BulkRg:
         row = int(self._rows[version])
         is_own = bool((self._objects.words[row] >> VERSION_SHIFT == version).any())
         is_known = self._objects.kind[row] and (self._objects.version[row] == version or is_own)
-        return self._objects.names[row] if is_known else None
+        return self._objects.names.name(row) if is_known else None
 
     def is_bare(self, store: Store, version: Version) -> bool:
         """See `RgRows`."""
@@ -107,9 +120,8 @@ class BulkRg:
     def names(self, after: str = "", prefix: str = "") -> Iterator[tuple[str, Entry]]:
         """See `RgRows`."""
         rows = np.unique(self._rows[1 : self.state.version + 1])
-        named = {
-            self._objects.names[row]: row for row in rows[self._objects.kind[rows] > 0].tolist()
-        }
+        known = rows[self._objects.kind[rows] > 0].tolist()
+        named = {self._objects.names.name(row): row for row in known}
         chosen = (n for n in named if n.startswith(prefix) and n.encode() > after.encode())
         for name in sorted(chosen, key=str.encode):
             entry = self._objects.entry(named[name])
@@ -189,19 +201,21 @@ class _Step:
     def _operations(self, is_ordinary: Bools) -> tuple[Longs, Longs, Words]:
         """Operations of ordinary RGs, their objects' rows, and the weights of their versions."""
         batch = self._batch
-        names = np.empty(len(batch), np.object_)
+        rows = np.zeros(len(batch), np.int64)
+        is_it = ((batch.kind == PUT) | (batch.kind == DELETED)) & is_ordinary[batch.rg]
         for kind in (PUT, DELETED):
             if events := batch.of(kind):
-                names[events.at] = events.table["object"].to_numpy()
-        is_it = ((batch.kind == PUT) | (batch.kind == DELETED)) & is_ordinary[batch.rg]
+                kept = is_it[events.at]
+                at = events.at[kept]
+                names = plain_texts(events.table, "object", kept)
+                rows[at] = self._objects.rows_of(batch.rgs[batch.rg[at]], names)
         events_at = np.flatnonzero(is_it)
         rgs, versions = batch.rgs[batch.rg[events_at]], self._judged.version[events_at]
-        rows = self._objects.rows_of(rgs, names[events_at].tolist())
-        self._note_versions(events_at, rows)
-        weights = np.zeros(len(rows), np.uint64)
+        self._note_versions(events_at, rows[events_at])
+        weights = np.zeros(len(events_at), np.uint64)
         is_put = batch.kind[events_at] == PUT
         weights[is_put] = weights_of(rgs[is_put], versions[is_put])
-        return events_at, rows, weights
+        return events_at, rows[events_at], weights
 
     def _note_versions(self, events: Longs, rows: Longs) -> None:
         for number, start, end in _runs(self._batch.rg[events]):
@@ -244,14 +258,15 @@ class _Step:
         """Write the touched objects down; by how much each RG's sums change."""
         kept = np.flatnonzero(is_ordinary[copies.rg])
         rows, rg, objects = copies.rows[kept], copies.rg[kept], self._objects
-        before = _sums(objects.kind[rows], objects.size[rows], objects.words[rows])
+        before = _sums(objects.kind[rows], objects.size[rows], rows_at(objects.words, rows))
         objects.kind[rows] = copies.kind[kept]
         objects.version[rows] = copies.version[kept]
         objects.weight[rows] = copies.weight[kept]
-        objects.words[rows] = copies.words[kept]
-        objects.weights[rows] = copies.weights[kept]
+        words = rows_at(copies.words, kept)
+        put_rows(objects.words, rows, words)
+        put_rows(objects.weights, rows, rows_at(copies.weights, kept))
         _keep_operations(self._batch, objects, rows, copies.operation[kept])
-        after = _sums(objects.kind[rows], objects.size[rows], objects.words[rows])
+        after = _sums(objects.kind[rows], objects.size[rows], words)
         found = []
         for old, new in zip(before, after, strict=True):
             total = np.zeros(len(self._rgs), np.int64)
@@ -270,7 +285,7 @@ def _runs(numbers: Longs) -> Iterator[tuple[int, int, int]]:
 def _sums(kind: Octets, size: Longs, words: Longs) -> tuple[Longs, ...]:
     """Of each object: what it adds to live, tombstones, size and unheld."""
     is_live = kind == LIVE
-    is_held = ((words & STATUS_MASK) == int(Status.HELD)).any(axis=1)
+    is_held = is_any((words & STATUS_MASK) == int(Status.HELD))
     return (
         is_live.astype(np.int64),
         (kind == TOMBSTONE).astype(np.int64),
@@ -295,7 +310,7 @@ def _keep_operations(batch: Batch, objects: ObjectTable, rows: Longs, events: Lo
         objects.request[own] = _values(said.table, "request", at)
         if kind == PUT:
             objects.size[own] = longs(said.table, "size")[at]
-            objects.sha256[own] = octets(said.table, "sha256", 32)[at]
+            put_rows(objects.sha256, own, rows_at(octets(said.table, "sha256", 32), at))
             objects.media[own] = _codes(objects, said.table, "media_type")[at]
             objects.metadata[own] = _values(said.table, "metadata", at)
         else:

@@ -18,11 +18,11 @@ from eventlog.ids import (
     Store,
     Version,
 )
-from projections.bulk.arrays import Bools, Longs, Words
+from projections.bulk.arrays import Bools, Longs, Words, numbered
 from projections.bulk.batch import CLOSED, STATED, STATEMENTS, Batch
 from projections.bulk.claims import fence_said
 from projections.bulk.copies import Changes
-from projections.bulk.object_table import STORE_BITS, STORE_MASK
+from projections.bulk.object_table import STATUS_BITS, STATUS_MASK, STORE_BITS, STORE_MASK
 from projections.bulk.ordinary import Judged, Puts
 from projections.holdings import Holdings
 from projections.rg_state import Ledger, RgState, Stated
@@ -56,10 +56,9 @@ class Ledgers:
         said = _pair(batch, self._events, judged.store[self._events])
         changed = _pair(batch, changes.events, changes.stores)
         listed = _pair(batch, self._puts.at, self._puts.stores)
-        self._keys = _different(said, changed, listed)
-        self._said, self._changed, self._listed = (
-            np.searchsorted(self._keys, each) for each in (said, changed, listed)
-        )
+        self._keys, numbers = numbered(np.concatenate([said, changed, listed]))
+        ends = np.cumsum([len(said), len(changed)])
+        self._said, self._changed, self._listed = np.split(numbers, ends)
         self._rg = (self._keys >> STORE_BITS).tolist()
         self._stores = [stores[code] for code in (self._keys & STORE_MASK).tolist()]
         pairs = zip(self._rg, self._stores, strict=True)
@@ -115,29 +114,35 @@ class Ledgers:
 
     def _last_more(self) -> Longs:
         found = np.full(len(self._keys), _NEVER, np.int64)
-        is_more = self._changes.is_more
+        is_more = self._changes.after != 0
         np.maximum.at(found, self._changed[is_more], self._changes.events[is_more])
         return found
 
     def _named(self, before: Longs | None) -> Longs:
         """The last put that lists each pair's store; or the last before these events."""
         found = np.full(len(self._keys), _NEVER, np.int64)
-        is_it = _precede(self._puts.at, self._listed, before)
-        np.maximum.at(found, self._listed[is_it], self._judged.version[self._puts.at[is_it]])
+        events, pairs = self._puts.at, self._listed
+        if before is not None:
+            is_it = events < before[pairs]
+            events, pairs = events[is_it], pairs[is_it]
+        np.maximum.at(found, pairs, self._judged.version[events])
         return found
 
     def _sums(self, before: Longs | None) -> _Sums:
         """All that changed, or what changed before these events."""
-        is_it = _precede(self._changes.events, self._changed, before)
-        pairs, size = self._changed[is_it], len(self._keys)
-        statuses = np.zeros((3, size), np.int64)
-        counts, weights = np.zeros(size, np.int64), np.zeros(size, np.uint64)
-        # Of one type on both sides, or numpy takes a way that is thirty times slower.
-        for row, change in zip(statuses, self._changes.statuses, strict=True):
-            np.add.at(row, pairs, change[is_it].astype(np.int64))
-        np.add.at(counts, pairs, self._changes.counts[is_it].astype(np.int64))
-        np.add.at(weights, pairs, self._changes.weights[is_it])
-        return _Sums(statuses, counts, weights)
+        changes, pairs = self._changes, self._changed
+        if before is not None:
+            is_it = changes.events < before[pairs]
+            changes, pairs = changes.where(is_it), pairs[is_it]
+        size = len(self._keys)
+        more, less = (
+            np.bincount(pairs << STATUS_BITS | words & STATUS_MASK, minlength=size << STATUS_BITS)
+            for words in (changes.after, changes.before)
+        )
+        _, *statuses = (more - less).reshape(size, 1 << STATUS_BITS).T
+        weights = np.zeros(size, np.uint64)
+        np.add.at(weights, pairs, changes.weights)
+        return _Sums(np.array(statuses), np.sum(statuses, axis=0), weights)
 
     def _stated(self, pair: int, event: int, sums: _Sums, named: Longs) -> Stated | None:
         before = self._before[pair]
@@ -175,17 +180,6 @@ def _row_of(batch: Batch, event: int) -> dict[str, Any]:
 def _pair(batch: Batch, events: Longs, stores: Longs) -> Longs:
     found: Longs = batch.rg[events] << STORE_BITS | stores
     return found
-
-
-def _different(*keys: Longs) -> Longs:
-    found: Longs = np.unique(np.concatenate([np.unique(each) for each in keys]))
-    return found
-
-
-def _precede(events: Longs, pairs: Longs, before: Longs | None) -> Bools:
-    if before is None:
-        return np.ones(len(events), np.bool_)
-    return events < before[pairs]
 
 
 def _plus(holdings: Holdings, sums: _Sums, pair: int) -> Holdings:

@@ -2,7 +2,8 @@
 
 Rule: an object has one row for ever, found by its RG and name; a row says what
 `projections.rg_state.Entry` says, no more and no less, and gives and takes
-entries. A row without an entry is of an object that is forgotten.
+entries. A row without an entry is of an object that is forgotten. Whose row it
+is stands in `projections.bulk.names`.
 
 A copy is one word: its version, its store's code, its status; 0 is none. Beside
 each stands its weight (see `projections.holdings`), since sums need it often.
@@ -11,15 +12,15 @@ What is not here: how rows change in bulk (see `projections.bulk.copies`), and
 the requests that an RG remembers, which only its own OSDs need.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from itertools import count, islice
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from eventlog.ids import Micros, RgId, Store, Version
 from projections.bulk.arrays import Longs, Octets, Words, grown
+from projections.bulk.names import Names
 from projections.holdings import weight
 from projections.rg_state import Body, Entry, Fact, Memo, OpKind, Status
 
@@ -61,11 +62,7 @@ class ObjectTable:
     def __init__(self) -> None:
         self.stores: list[Store] = []
         self._store_codes: dict[Store, int] = {}
-        self._rows: defaultdict[str, int] = defaultdict(count().__next__)
-        self._elsewhere: dict[tuple[int, str], int] = {}
-        """Rows of names that another RG had first."""
-        self.names: list[str] = []
-        self.rg: Longs = np.zeros(0, np.int64)
+        self.names = Names()
         self.kind: Octets = np.zeros(0, np.uint8)
         """`NO_ENTRY`, `LIVE`, `TOMBSTONE`."""
         self.version: Longs = np.zeros(0, np.int64)
@@ -92,29 +89,20 @@ class ObjectTable:
             self.stores.append(store)
         return found
 
-    def rows_of(self, rgs: Longs, names: Sequence[str]) -> Longs:
-        """The row of each name in its RG; new ones are made."""
-        known = len(self._rows)
-        before = len(self.names)
-        found = np.fromiter(map(self._rows.__getitem__, names), np.int64, len(names))
-        added = len(self._rows) - known
-        if added:
-            self._take_in(list(islice(reversed(self._rows), added))[::-1], before, found, rgs)
-        wrong = np.flatnonzero(self.rg[found] != rgs)
-        for number in wrong.tolist():
-            found[number] = self._row_elsewhere(int(rgs[number]), names[number])
+    def rows_of(self, rgs: Longs, names: pa.Array) -> Longs:
+        """The row of each name (a text) in its RG; new ones are made."""
+        found = self.names.rows(rgs, names)
+        self._grow()
         return found
 
     def row_of(self, rg: RgId, name: str) -> int | None:
         """The row of a name, if it has one."""
-        row = self._rows.get(name)
-        if row is not None and self.rg[row] == rg:
-            return row
-        return self._elsewhere.get((rg, name))
+        return self.names.row(rg, name)
 
     def row_made(self, rg: RgId, name: str) -> int:
         """The row of a name."""
-        return int(self.rows_of(np.array([rg]), [name])[0])
+        found = self.names.row(rg, name)
+        return int(self.rows_of(np.array([rg]), pa.array([name]))[0]) if found is None else found
 
     def widen(self) -> None:
         """Make room for more copies of an object."""
@@ -126,7 +114,7 @@ class ObjectTable:
         kind = self.kind[row]
         if kind == NO_ENTRY:
             return None
-        version, name = Version(int(self.version[row])), self.names[row]
+        version, name = Version(int(self.version[row])), self.names.name(row)
         operation = OpKind(int(self.operation[row]))
         memo = Memo(operation, name, version, self.request[row])
         facts = tuple(self.facts(row))
@@ -175,29 +163,12 @@ class ObjectTable:
         if body is not None:
             self.sha256[row] = np.frombuffer(body.sha256, np.uint8)
 
-    def _take_in(self, added: list[str], before: int, found: Longs, rgs: Longs) -> None:
-        """Names that are new get rows, each in the RG that first had it."""
-        self._grow(added)
-        # Those of `_elsewhere` have rows of their own, so numbers go on from what is given out.
-        is_new = found >= before
-        first = np.flatnonzero(is_new)[::-1]
-        self.rg[found[first]] = rgs[first]
-
-    def _row_elsewhere(self, rg: int, name: str) -> int:
-        found = self._elsewhere.get((rg, name))
-        if found is None:
-            found = self._elsewhere[rg, name] = self._rows.default_factory()  # type: ignore[misc]
-            self._grow([name])
-            self.rg[found] = rg
-        return found
-
-    def _grow(self, added: list[str]) -> None:
-        self.names += added
-        size = len(self.names)
-        if size <= len(self.rg):
+    def _grow(self) -> None:
+        size = self.names.count
+        if size <= len(self.kind):
             return
         for field in (
-            *("rg", "kind", "version", "weight", "size", "words", "weights", "operation"),
+            *("kind", "version", "weight", "size", "words", "weights", "operation"),
             *("time", "actor", "media", "sha256", "request", "metadata"),
         ):
             setattr(self, field, grown(getattr(self, field), size))

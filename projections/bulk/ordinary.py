@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eventlog.ids import Store
-from projections.bulk.arrays import Bools, Longs, lists
+from projections.bulk.arrays import Bools, Longs, lists, numbered
 from projections.bulk.batch import (
     CLAIMED,
     DELETED,
@@ -177,8 +177,9 @@ def _put_stores(batch: Batch, objects: ObjectTable) -> Puts | None:
 
 def _codes(osd: Longs, incarnation: Longs, objects: ObjectTable) -> Longs | None:
     """Stores by their codes; None where two of them look alike."""
-    mixed = incarnation ^ (osd * np.int64(0x1E3779B97F4A7C15))
-    known, first, number = np.unique(mixed, return_index=True, return_inverse=True)
+    known, number = numbered(incarnation ^ (osd * np.int64(0x1E3779B97F4A7C15)))
+    first = np.zeros(len(known), np.int64)
+    first[number] = np.arange(len(number))  # any of each
     if (osd[first][number] != osd).any() or (incarnation[first][number] != incarnation).any():
         return None
     if len(known) + len(objects.stores) > MAX_STORES:
