@@ -55,8 +55,11 @@ class BlobFiles:
         make_folder(folder)
         with disk_errors(f"cannot prepare {folder}"):
             self._make_folders()
-            for left in (folder / "tmp").iterdir():
-                left.unlink()
+            left = list((folder / "tmp").iterdir())
+            for path in left:
+                path.unlink()
+        if left:
+            sync_folder(folder / "tmp")
 
     def _make_folders(self) -> None:
         present = set(os.listdir(self._folder))
@@ -145,7 +148,11 @@ class BlobWriter:
         """Forget the bytes; more than once, or after `finish`, it does nothing."""
         with disk_errors(f"cannot remove {self._fresh}"):
             self._file.close()
-            self._fresh.unlink(missing_ok=True)
+            try:
+                self._fresh.unlink()
+            except FileNotFoundError:
+                return
+        sync_folder(self._fresh.parent)
 
     def __enter__(self) -> Self:
         return self

@@ -11,6 +11,7 @@ What is not here: requests, and which bodies are wanted.
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -107,7 +108,7 @@ async def receive(chunks: AsyncIterator[bytes], blobs: BlobFiles, limit: int) ->
             return small(writing.take())
         return await writing.finish(size)
     except BaseException:
-        writing.abandon()
+        await asyncio.shield(writing.abandon())
         raise
 
 
@@ -144,15 +145,17 @@ class _Writing:
         assert self._blob is not None
         return Received(self._blob, size, self._sum.digest())
 
-    def abandon(self) -> None:
-        """Leave nothing, as soon as the call under way has ended."""
-        if self._under_way is not None:
-            self._under_way.add_done_callback(self._abandoned)
+    def abandon(self) -> asyncio.Task[None]:
+        """Leave nothing: that begins as soon as the call under way has ended."""
+        return asyncio.create_task(self._abandoned())
 
-    def _abandoned(self, ended: asyncio.Future[None]) -> None:
-        if not ended.cancelled():
-            ended.exception()  # what went wrong first is what is told
-        asyncio.get_running_loop().run_in_executor(None, self._remove)
+    async def _abandoned(self) -> None:
+        if self._under_way is None:
+            return
+        with suppress(BaseException):  # what went wrong first is what is told
+            await self._ended()
+        self._begin(self._remove)
+        await self._ended()
 
     def _begin(self, function: Callable[[], None]) -> None:
         self._under_way = asyncio.get_running_loop().run_in_executor(None, function)

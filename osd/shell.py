@@ -12,7 +12,8 @@ What is not here: HTTP (see `osd.http`), and how a process starts (see
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import msgspec
@@ -37,6 +38,8 @@ from osd.core.effects import (
     Ticket,
 )
 from osd.core.inputs import (
+    Arrived,
+    Arriving,
     Barrier,
     Delete,
     Ended,
@@ -169,6 +172,16 @@ class Shell:
 
         epoch = self.node.context.map.epoch
         return Outgoing(self.fetcher.session, self.couriers, reserved, name, size, epoch, release)
+
+    @contextmanager
+    def arriving(self, rg: RgId, name: str) -> Iterator[None]:
+        """While a large body comes: until it is given to the core, or nothing of it is left."""
+        ticket = self.ticket()
+        self.feed(Arriving(rg, ticket, name))
+        try:
+            yield
+        finally:
+            self.feed(Arrived(rg, ticket))
 
     async def reached(self, epoch: Epoch, patience_s: float) -> bool:
         """Whether the map is read to that epoch, now or before the patience ends."""

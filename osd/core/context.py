@@ -26,6 +26,7 @@ from eventlog.map_events import MapChanged
 from eventlog.rg_events import RgEvent
 from osd import keys
 from osd.core.answers import Answer
+from osd.core.arrivals import Arrivals
 from osd.core.effects import Append, Effects, Reply, Ticket
 from osd.core.frontier import Frontier
 from osd.core.pulls import Limits, Pulls
@@ -80,6 +81,7 @@ class Context:
         self.clock = Clock(0, Micros(0))
         self.map: ClusterMap = EMPTY
         self.pulls = Pulls(read_limits(self.overlay) or settings.limits)
+        self.arrivals = Arrivals()
         self.claimed: dict[RgId, Fence] = {}
         """The fence of the last claim that this process sent for each RG."""
         self.taken_over = 0

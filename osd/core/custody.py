@@ -27,6 +27,7 @@ from eventlog.rg_events import (
     MAX_ITEMS,
     ObjectPut,
     ObjectsImported,
+    Operation,
     RgClaimed,
     RgEvent,
     StoreRetired,
@@ -55,6 +56,8 @@ class Custody:
         """Let the disk follow one folded event; rules (c) and what was promoted."""
         if isinstance(event, RgClaimed) and folded.void is None:
             self._has_stale_stages = True
+        if isinstance(event, Operation) and folded.void is None:
+            self._group.context.arrivals.operated(self._group.rg, event.object)
         if isinstance(event, StoreRetired):
             return  # what is retired is for its owner to wipe, not for the fold
         for before, after in folded.draft.entries.values():
@@ -89,6 +92,8 @@ class Custody:
 
         No fact tells of it, so whoever proves that the object is gone must be told.
         """
+        if self._group.context.arrivals.has_past(self._group.rg):
+            return True
         imported = (version for version, _ in self._group.disk.imported())
         return any(map(self._is_past, chain(imported, self._group.importer.coming)))
 

@@ -324,6 +324,8 @@ class Group:
             return
         if not self.readers.is_idle or self.disk.has_unlogged():
             return
+        if self.context.arrivals.is_any(self.rg):
+            return
         if self.context.me in self.state.ledgers and not self._has_closed:
             self.speaker.close()
         else:

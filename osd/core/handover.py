@@ -80,5 +80,6 @@ def take_over(group: Group, snapshot: Snapshot) -> None:
     if not (is_new_here and is_silent and is_known) or group.disk.holdings.count:
         return
     group.table.take_over(snapshot)
+    group.context.arrivals.operated(group.rg)
     group.remember()
     group.context.taken_over += 1

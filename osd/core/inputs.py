@@ -165,6 +165,21 @@ class Stage(NamedTuple):
     sha256: bytes
 
 
+class Arriving(NamedTuple):
+    """A large body of that object begins to arrive, as a file."""
+
+    rg: RgId
+    ticket: Ticket
+    name: str
+
+
+class Arrived(NamedTuple):
+    """It is no file without a row any more: it was given in another input, or is gone."""
+
+    rg: RgId
+    ticket: Ticket
+
+
 class Settled(NamedTuple):
     """The fence's process says that its serials under `below` are settled before `next_offset`."""
 
@@ -315,6 +330,8 @@ Input = (
     | Limited
     | Reserve
     | Release
+    | Arriving
+    | Arrived
     | Stage
     | Settled
     | SettleAnswered

@@ -24,6 +24,8 @@ from osd.core.group import Group
 from osd.core.handover import Handover, take_over
 from osd.core.inputs import (
     AppendFailed,
+    Arrived,
+    Arriving,
     Barrier,
     Damaged,
     Decoded,
@@ -194,6 +196,14 @@ class Node:
             self.groups[rg].speaker.want_holdings()
             self._agenda.touch(rg)
 
+    def _arriving(self, given: Arriving) -> None:
+        self.context.arrivals.begin(given.rg, given.ticket, given.name)
+
+    def _arrived(self, given: Arrived) -> None:
+        self.context.arrivals.end(given.rg, given.ticket)
+        if given.rg in self.groups:
+            self._agenda.touch(given.rg)
+
     def _damaged(self, given: Damaged) -> None:
         group = self.groups.get(given.rg)
         if group is not None:
@@ -358,6 +368,8 @@ _HANDLERS: dict[type, Callable[[Node, Any], None]] = {
     Get: lambda node, given: node.reception.ask(given),
     Reserve: lambda node, given: node.reception.ask(given),
     Release: lambda node, given: node.reception.release(given),
+    Arriving: Node._arriving,
+    Arrived: Node._arrived,
     Stage: lambda node, given: node.reception.stage(given),
     Settled: lambda node, given: node.reception.settled(given),
     SettleAnswered: Node._settle_answered,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eventlog.ids import Epoch, RgId, osd_name
+from eventlog.ids import Boot, Epoch, Fence, RgId, Serial, osd_name
 from osd.core.agenda import Agenda
 from osd.core.answers import Elsewhere, Kept, NotNow, UpToDate
 from osd.core.context import MAP_PARTITION, Context
@@ -85,6 +85,15 @@ class Reception:
             group.stagings.take(given)  # which gives the RG nothing to do
         else:
             self._refuse(given, _NOT_PLACED)
+
+    def admit_stage(
+        self, rg: RgId, epoch: Epoch, boot: Boot, fence: Fence, serial: Serial
+    ) -> NotNow | None:
+        """Whether to take a primary's body at all: None, or the answer without it."""
+        if max(epoch, fence.epoch) > self._context.map.epoch:
+            return None  # what the map says of it is not read yet
+        group = self._groups.get(rg)
+        return _NOT_PLACED if group is None else group.stagings.admit(boot, fence, serial)
 
     def settled(self, given: Settled) -> None:
         """A primary says which of its serials are settled."""

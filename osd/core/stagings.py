@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eventlog.ids import Fence, Serial
+from eventlog.ids import Boot, Fence, Serial
 from eventlog.rg_events import ObjectPut
 from osd.core.answers import Answer, Kept, NotNow
 from osd.core.inputs import Settled, Stage
@@ -44,6 +44,19 @@ class Stagings:
             self._group.remember()
         self._context.confirm(stage.ticket, refusal or Kept())
 
+    def admit(self, boot: Boot, fence: Fence, serial: Serial) -> NotNow | None:
+        """Whether to take such a body at all: None, or why not."""
+        claim = self._group.state.claim
+        if boot != self._context.boot:
+            return NotNow(f"this is boot {self._context.boot}, not {boot}")
+        if not self._group.is_placed:
+            return NotNow("the RG is not placed here")
+        if self._is_settled(fence, serial):
+            return NotNow(f"serial {serial} is settled")
+        if claim is not None and is_fenced(fence, claim):
+            return NotNow(f"fenced: the RG was claimed as {claim.fence}")
+        return None
+
     def folded(self, event: ObjectPut) -> None:
         """A put was accepted: if it did not wait for the body here, that is an import now."""
         staged = self._group.disk.staged_as(event.fence, event.serial)
@@ -65,15 +78,8 @@ class Stagings:
         self._context.reply(settled.ticket, NotNow(why))
 
     def _refusal(self, stage: Stage, there: Staged | None) -> Answer | None:
-        claim = self._group.state.claim
-        if stage.boot != self._context.boot:
-            return NotNow(f"this is boot {self._context.boot}, not {stage.boot}")
-        if not self._group.is_placed:
-            return NotNow("the RG is not placed here")
-        if self._is_settled(stage):
-            return NotNow(f"serial {stage.serial} is settled")
-        if claim is not None and is_fenced(stage.fence, claim):
-            return NotNow(f"fenced: the RG was claimed as {claim.fence}")
+        if refusal := self.admit(stage.boot, stage.fence, stage.serial):
+            return refusal
         if there is not None and there.copy.sha256 != stage.sha256:
             return NotNow(f"another body is staged here as {stage.serial} of {stage.fence}")
         return None
@@ -84,11 +90,11 @@ class Stagings:
         if self._settled is None or (fence.rank, below) > (self._settled[0].rank, self._settled[1]):
             self._settled = (fence, below)
 
-    def _is_settled(self, stage: Stage) -> bool:
+    def _is_settled(self, fence: Fence, serial: Serial) -> bool:
         if self._settled is None:
             return False
-        fence, below = self._settled
-        return stage.fence.process == fence.process and stage.serial < below
+        of, below = self._settled
+        return fence.process == of.process and serial < below
 
     def _copy(self, stage: Stage) -> Copy:
         body = self._group.keep_payload(stage.payload)

@@ -91,28 +91,29 @@ class Objects:
         reserved = await self._reserve(target, sender)
         if not isinstance(reserved, Reserved | None):
             return self._answer(request, target, reserved)
-        try:
-            body, staging = await self._uploads.take(request, target.name, reserved, expected)
-        except TooLarge:
-            return self._uploads.too_large()
-        answer = await self._shell.ask(
-            Put(
-                ticket=self._shell.ticket(),
-                rg=target.rg,
-                name=target.name,
-                epoch=sender.epoch,
-                deadline=self._deadline(sender),
-                payload=body.payload,
-                size=body.size,
-                sha256=body.sha256,
-                media_type=media_type,
-                metadata=metadata,
-                request=sender.request,
-                actor=sender.actor,
-                condition=condition,
-                staging=staging,
+        with self._uploads.coming(request, target.rg, target.name):
+            try:
+                body, staging = await self._uploads.take(request, target.name, reserved, expected)
+            except TooLarge:
+                return self._uploads.too_large()
+            answer = await self._shell.ask(
+                Put(
+                    ticket=self._shell.ticket(),
+                    rg=target.rg,
+                    name=target.name,
+                    epoch=sender.epoch,
+                    deadline=self._deadline(sender),
+                    payload=body.payload,
+                    size=body.size,
+                    sha256=body.sha256,
+                    media_type=media_type,
+                    metadata=metadata,
+                    request=sender.request,
+                    actor=sender.actor,
+                    condition=condition,
+                    staging=staging,
+                )
             )
-        )
         return self._answer(request, target, answer)
 
     async def delete(self, request: web.BaseRequest, segment: str) -> web.StreamResponse:

@@ -35,27 +35,31 @@ class Peers:
         fence, epoch = fence_of(request.headers), sender_of(request.headers).epoch
         boot = Boot(number(request.headers, "Osdlog-Boot", 0))
         name = checked_object_name(name)
+        admit = self._shell.node.reception.admit_stage
+        if declined := admit(rg, epoch, boot, fence, serial):
+            return self._no(request, rg, declined)
         if full := self._shell.gauge.refusal(request.content_length or 0):
             return refusal(full, self._shell.node.context.map.epoch)
-        try:
-            body = await self._uploads.receive(request, None)
-        except TooLarge:
-            return self._uploads.too_large()
-        answer = await self._shell.ask(
-            Stage(
-                ticket=self._shell.ticket(),
-                boot=boot,
-                rg=rg,
-                epoch=epoch,
-                deadline=self._shell.now_ms() + STAGE_MS,
-                fence=fence,
-                serial=serial,
-                name=name,
-                payload=body.payload,
-                size=body.size,
-                sha256=body.sha256,
+        with self._uploads.coming(request, rg, name):
+            try:
+                body = await self._uploads.receive(request, None)
+            except TooLarge:
+                return self._uploads.too_large()
+            answer = await self._shell.ask(
+                Stage(
+                    ticket=self._shell.ticket(),
+                    boot=boot,
+                    rg=rg,
+                    epoch=epoch,
+                    deadline=self._shell.now_ms() + STAGE_MS,
+                    fence=fence,
+                    serial=serial,
+                    name=name,
+                    payload=body.payload,
+                    size=body.size,
+                    sha256=body.sha256,
+                )
             )
-        )
         if isinstance(answer, Kept):
             return json_response({"sha256": body.sha256.hex()}, status=201)
         return self._no(request, rg, answer)

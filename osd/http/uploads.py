@@ -6,10 +6,11 @@ has the sum that its sender says. What is not taken leaves nothing behind.
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 
 from aiohttp import StreamReader, web
 
+from eventlog.ids import RgId
 from osd.blobs import SMALL_BODY_BYTES, BlobId
 from osd.bodies import Received, next_chunk, receive, small
 from osd.core.answers import Reserved
@@ -66,6 +67,13 @@ class Uploads:
                 "It was damaged on the way, or the sum is of other bytes: send it again.",
             )
         return body
+
+    def coming(self, request: web.BaseRequest, rg: RgId, name: str) -> AbstractContextManager[None]:
+        """While the body comes, and until the core has taken or refused it."""
+        size = _announced(request)
+        if size is not None and size <= SMALL_BODY_BYTES:
+            return nullcontext()
+        return self._shell.arriving(rg, name)
 
     def too_large(self) -> web.Response:
         """The response to a body over the limit."""

@@ -1,0 +1,97 @@
+"""Bodies that arrive while holdings are stated, or an RG closes."""
+
+import pytest
+
+from eventlog.ids import OsdId, Partition, RgId, Topic
+from eventlog.map_events import ReplicasSet, RgPinned
+from eventlog.rg_events import ExportClosed, HoldingsStated
+from osd.core.inputs import Arrived, Arriving, HoldingsWanted
+from simulation.asking import Asker
+from simulation.cluster import Cluster
+from simulation.stores import Machine
+
+RG = RgId(0)
+BODY = 2
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    """An RG on osd.1; osd.2 is there, and has nothing of it."""
+    cluster = Cluster(rgs=1)
+    for osd in (OsdId(1), OsdId(2)):
+        cluster.add(osd)
+    cluster.world.run(500)
+    cluster.change_map(ReplicasSet(replicas=2, min_replicas=1), RgPinned(rg=RG, osds=(OsdId(1),)))
+    assert cluster.settle()
+    return cluster
+
+
+def said_by(cluster: Cluster, machine: Machine) -> list[HoldingsStated]:
+    events = [decoded.event for decoded in cluster.records((Topic.RG, Partition(0)))]
+    said = [event for event in events if isinstance(event, HoldingsStated)]
+    return [event for event in said if event.store == machine.store]
+
+
+def operate(cluster: Cluster, name: str) -> None:
+    asker = Asker(cluster)
+    asker.put(name, b"one")
+    cluster.world.run(500)
+    asker.delete(name)
+    cluster.world.run(500)
+
+
+def last_stated(cluster: Cluster, machine: Machine) -> HoldingsStated:
+    cluster.feed(machine, HoldingsWanted((RG,)))
+    cluster.world.run(500)
+    return said_by(cluster, machine)[-1]
+
+
+@pytest.mark.parametrize("osd", [1, 2], ids=["primary", "replica"])
+def test_a_body_of_what_was_deleted_meanwhile_is_said_until_it_is_gone(
+    cluster: Cluster, osd: int
+) -> None:
+    machine = cluster.machines[OsdId(osd)]
+    cluster.feed(machine, Arriving(RG, BODY, "a"))
+    operate(cluster, "a")
+    assert last_stated(cluster, machine).staged_from == 0
+    cluster.feed(machine, Arrived(RG, BODY))
+    cluster.world.run(500)
+    assert said_by(cluster, machine)[-1].staged_from is None
+
+
+def test_a_body_of_another_object_or_a_later_one_is_none_of_the_past(cluster: Cluster) -> None:
+    machine = cluster.machines[OsdId(1)]
+    cluster.feed(machine, Arriving(RG, BODY, "b"))
+    operate(cluster, "a")
+    cluster.feed(machine, Arriving(RG, BODY + 2, "a"))
+    assert last_stated(cluster, machine).staged_from is None
+
+
+def test_who_is_asked_of_an_rg_that_it_did_not_follow_knows_what_comes_for_it(
+    cluster: Cluster,
+) -> None:
+    machine = cluster.machines[OsdId(2)]
+    cluster.change_map(ReplicasSet(replicas=1, min_replicas=1))
+    assert cluster.settle()
+    assert machine.node is not None
+    assert RG not in machine.node.groups
+    cluster.feed(machine, Arriving(RG, BODY, "a"))
+    operate(cluster, "a")
+    assert last_stated(cluster, machine).staged_from == 0
+
+
+def test_nothing_is_left_is_not_said_while_something_comes(cluster: Cluster) -> None:
+    machine = cluster.machines[OsdId(2)]
+    operate(cluster, "a")
+    cluster.feed(machine, Arriving(RG, BODY, "b"))
+    cluster.change_map(ReplicasSet(replicas=1, min_replicas=1))
+    cluster.world.run(3_000)
+    assert not has_closed(cluster)
+    cluster.feed(machine, Arrived(RG, BODY))
+    assert cluster.settle()
+    assert has_closed(cluster)
+
+
+def has_closed(cluster: Cluster) -> bool:
+    events = (decoded.event for decoded in cluster.records((Topic.RG, Partition(0))))
+    return any(isinstance(event, ExportClosed) for event in events)
