@@ -2,13 +2,24 @@
 
 Rule: it is written under another name beside its own, and renamed at the end;
 what is there already stays until then. A device or a FIFO is written into.
+What was killed leaves its draft: by its name everybody knows that it is none
+of anybody's data. Nobody else removes it, for who writes it may still live.
 """
 
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_DRAFT = re.compile(r"\.osdlog-[0-9a-f]{16}\.part(-[a-z]+)?")
+"""SQLite and its users put files of their own beside a draft."""
+
+
+def is_draft(name: str) -> bool:
+    """Whether a file or folder of that name is a draft, finished by nobody or not yet."""
+    return _DRAFT.fullmatch(name) is not None
 
 
 def draft_of(path: Path) -> Path:

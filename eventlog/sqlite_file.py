@@ -23,6 +23,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote
 
+from eventlog.drafts import draft_of
 from eventlog.errors import LogCorrupt, LogMissing, LogUnavailable, WrongLog
 from eventlog.log import LogIdentity
 from eventlog.places import all_places
@@ -118,9 +119,8 @@ def create_file(path: Path, identity: LogIdentity) -> None:
             f"no log can be made at {path}: there is no such directory",
             "Make the directory first, or name a file in one that exists.",
         )
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    draft = draft_of(path)
     try:
-        draft.unlink(missing_ok=True)
         _fill(draft, identity)
         os.link(draft, path)
         _sync_directory(path.parent)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from eventlog.copying import copy_log, plan_copy
+from eventlog.drafts import draft_of
 from eventlog.errors import LogReadOnly, LogUnavailable, WrongLog
 from eventlog.ids import Position
 from eventlog.log import Entry, Log
@@ -78,7 +79,7 @@ def export(
     """
     if path.exists():
         raise _exists(path)
-    draft = path.absolute().with_name(f".{path.name}.{os.getpid()}.new")
+    draft = draft_of(path.absolute())
     try:
         draft.touch(exist_ok=False)  # where nothing can be written, it is the export that cannot
         draft.unlink()

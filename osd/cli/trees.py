@@ -15,7 +15,7 @@ from osd.cli import options
 from osd.config import DEADLINE_S
 
 if TYPE_CHECKING:
-    from osd.client.trees import Step
+    from osd.client.trees import Source, Step
 
 JOBS = 16
 FAILED = 3
@@ -49,7 +49,7 @@ def import_(
         return await _watch("importing", number, size, steps)
 
     tally = with_client(log, work, deadline)
-    _say_left_out(source.left_out)
+    _say_left_out(source)
     _report("imported", tally, json=json)
 
 
@@ -81,14 +81,20 @@ def export(
     _report("exported", with_client(log, work, deadline), json=json)
 
 
-def _say_left_out(paths: list[Path]) -> None:
+def _say_left_out(source: "Source") -> None:
     from osd.cli.output import count, note
 
-    if paths:
-        named = ", ".join(map(str, paths[:SHOWN_LEFT_OUT]))
-        more = ", ..." if len(paths) > SHOWN_LEFT_OUT else ""
+    if paths := source.left_out:
         what = count(len(paths), "link or special file", "links and special files")
-        note(f"left out: {what}, which no object can be: {named}{more}")
+        note(f"left out: {what}, which no object can be: {_named(paths)}")
+    if paths := source.drafts:
+        what = count(len(paths), "draft")
+        note(f"left out: {what} of commands that were killed, or still run: {_named(paths)}")
+
+
+def _named(paths: list[Path]) -> str:
+    more = ", ..." if len(paths) > SHOWN_LEFT_OUT else ""
+    return ", ".join(map(str, paths[:SHOWN_LEFT_OUT])) + more
 
 
 class _Tally:

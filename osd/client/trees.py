@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, NoReturn
 
+from eventlog.drafts import is_draft
 from eventlog.errors import BadName, OsdlogError
 from osd.client.answers import Listed
 from osd.client.async_client import AsyncClient
@@ -60,6 +61,8 @@ class Source(NamedTuple):
     """What is neither a regular file nor a folder that is gone through."""
     unread: dict[str, DiskFailed]
     """What could not be looked at, by the name it would have; of a folder, with all in it."""
+    drafts: list[Path]
+    """What commands that were killed, or still run, have left half written."""
 
 
 def within(prefix: str) -> str:
@@ -71,9 +74,12 @@ def source_in(folder: Path, prefix: str, skip: frozenset[str] = frozenset()) -> 
     """All that is below a folder, but for folders of the names in `skip`."""
     if not os.path.isdir(folder):  # noqa: PTH112 - `is_dir` raises where nobody may look
         raise BadName(f"{folder} is not a folder", "Name the folder whose files go in.")
-    source, waiting = Source([], [], {}), [folder]
+    source, waiting = Source([], [], {}, []), [folder]
     while waiting:
         path = waiting.pop()
+        if path is not folder and is_draft(path.name):
+            source.drafts.append(path)
+            continue
         name = within(prefix) + path.relative_to(folder).as_posix()
         try:
             found = path.stat(follow_symlinks=path is folder)

@@ -25,12 +25,12 @@ def files_of(path: Path | None) -> tuple[Path, list[SourceFile]]:
     """The folder and its files, named after it. Raises `BadName`, `DiskFailed`, `Refused`."""
     folder = path or Path(sysconfig.get_path("stdlib"))
     skip = frozenset[str]() if path else NOT_LIBRARY
-    files, _, unread = source_in(folder, folder.resolve().name, skip)
-    if unread:
-        raise next(iter(unread.values()))
-    if not files:
+    source = source_in(folder, folder.resolve().name, skip)
+    if source.unread:
+        raise next(iter(source.unread.values()))
+    if not source.files:
         raise Refused(f"{folder} has no files", "Name a folder with files in it.")
-    return folder, files
+    return folder, source.files
 
 
 async def put_all(stage: Stage, files: list[SourceFile]) -> AsyncGenerator[SourceFile, None]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Cluster
+from eventlog.drafts import draft_of
 
 
 def test_put_get_rm(cluster: Cluster, tmp_path: Path) -> None:
@@ -99,12 +100,15 @@ def test_import_and_export(cluster: Cluster, tmp_path: Path) -> None:
     files = make_tree(tmp_path / "in")
     (tmp_path / "in" / "link").symlink_to("/etc/passwd")
     os.mkfifo(tmp_path / "in" / "pipe")
+    draft = draft_of(tmp_path / "in" / "a.txt")
+    draft.write_bytes(b"half")
     left_out = f"{tmp_path / 'in' / 'link'}, {tmp_path / 'in' / 'pipe'}"
     done = cluster.run("import", tmp_path / "in", "tree/")
     assert (done.code, done.err.splitlines()) == (
         0,
         [
             f"left out: 2 links and special files, which no object can be: {left_out}",
+            f"left out: 1 draft of commands that were killed, or still run: {draft}",
             "imported 3 files, 100 kB",
         ],
     )

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from eventlog.drafts import draft_of
 from eventlog.errors import BadName
 from osd.client.trees import source_in
 from osd.demo.source import files_of
@@ -78,3 +79,17 @@ def test_files_links_and_folders(tmp_path: Path) -> None:
     assert [(file.name, file.size) for file in source.files] == [("a/b", 3), ("a.txt", 5), ("b", 1)]
     assert source.left_out == [tmp_path / "a" / "pipe", tmp_path / "link"]
     assert not source.unread
+
+
+def test_what_a_killed_command_left_half_written_is_no_file_of_anybody(tmp_path: Path) -> None:
+    log = draft_of(tmp_path / "log")
+    drafts = [draft_of(tmp_path / "a"), log, log.with_name(f"{log.name}-wal")]
+    for path in (*drafts, tmp_path / ".osdlog-notes.part"):
+        path.write_bytes(b"half")
+    folder = draft_of(tmp_path / "lake")
+    folder.mkdir()
+    (folder / "part-0").write_bytes(b"half")
+    source = source_in(tmp_path, "")
+    assert [file.name for file in source.files] == [".osdlog-notes.part"]
+    assert source.drafts == sorted([*drafts, folder])
+    assert source_in(folder, "").files  # whoever names it means it
