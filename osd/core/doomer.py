@@ -5,7 +5,8 @@ copy counts; the fold judges it again at the record's own place. This store's
 own copies count by the fold also when its disk has lost them: so nothing is
 named before that is known and said. Nothing is erased here: the holder does
 that, and says so. Under a claim also the map's retirements are repeated, so
-that they have a place in the RG's order.
+that they have a place in the RG's order. Stores are doomed one after the other,
+by number: what is doomed of each is bounded by what it has.
 """
 
 from __future__ import annotations
@@ -127,18 +128,24 @@ class Doomer:
         )
 
     def _retire(self, fence: Fence) -> bool:
+        """In the order of the map, so that who had the last copies is the same here as there."""
         state, retired = self._group.state, self._context.map.retired
-        for store in sorted(state.ledgers):
-            if store in retired and store not in state.retired:
-                self._under_way = self._context.append(
-                    StoreRetired(
-                        rg=self._group.rg,
-                        time=self._context.clock.micros,
-                        fence=fence,
-                        store=store,
-                        epoch=retired[store].epoch,
-                        why=retired[store].why,
-                    )
-                )
-                return True
-        return False
+        unsaid = [
+            (retired[store].epoch, store)
+            for store in state.ledgers
+            if store in retired and store not in state.retired
+        ]
+        if not unsaid:
+            return False
+        _, store = min(unsaid)
+        self._under_way = self._context.append(
+            StoreRetired(
+                rg=self._group.rg,
+                time=self._context.clock.micros,
+                fence=fence,
+                store=store,
+                epoch=retired[store].epoch,
+                why=retired[store].why,
+            )
+        )
+        return True
