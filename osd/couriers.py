@@ -227,7 +227,7 @@ class _Courier:
 def _broken(message: aiohttp.WSMessage) -> aiohttp.ClientError:
     match message.type:
         case aiohttp.WSMsgType.ERROR:
-            return aiohttp.ClientError(f"the connection broke: {message.data}")
+            return aiohttp.ClientError("the connection broke")
         case aiohttp.WSMsgType.TEXT:
             return aiohttp.ClientError("it does not answer as an OSD does")
         case _:

@@ -17,6 +17,7 @@ from yarl import URL
 from eventlog.ids import RgId, Store, Version
 from osd.blobs import BlobFiles, BlobId
 from osd.bodies import Gauge, Received, next_chunk, receive, small
+from osd.broken_connections import why_broken
 from osd.core.effects import Fetch, Hint, Lacked
 from osd.core.inputs import Fetched, Got, Payload
 from osd.couriers import FAILED
@@ -70,6 +71,8 @@ class Fetcher:
                 good, why = await self._fetch_from(fetch.rg, tuple(left.values()), address)
             except DiskError as error:
                 return Fetched(fetch.ticket, tuple(got), error.what, is_own_disk=True)
+            except FAILED as error:
+                good, why = {}, why_broken(error)
             except Exception as error:  # noqa: BLE001 - an import place must not stay taken
                 good, why = {}, f"{type(error).__name__} {error}"
             got += [Got(version, payload, store) for version, payload in good.items()]

@@ -12,7 +12,6 @@ What is not here: what becomes of the bodies (see `osd.core.reservations` and
 """
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
 from typing import Self
@@ -24,6 +23,7 @@ from yarl import URL
 
 from eventlog.ids import Epoch, write_fence
 from osd.bodies import Received
+from osd.broken_connections import why_broken
 from osd.core.answers import Peer, Reserved
 from osd.core.inputs import Staging
 from osd.couriers import PATIENCE_SECONDS, Couriers, Declined, NoRoom, Parcel
@@ -200,9 +200,11 @@ def _declined(status: int, content: bytes) -> Declined:
 
 def _reason(error: BaseException) -> str:
     match error:
-        case OSError(errno=int(number)):
-            return f"it does not answer: {os.strerror(number)}"
+        case Declined():
+            return str(error)
         case TimeoutError():
             return "it does not answer in time"
+        case OSError():
+            return f"it does not answer: {why_broken(error)}"
         case _:
-            return str(error) or "the connection broke"
+            return why_broken(error)

@@ -8,7 +8,6 @@ What is not here: whom to ask, and when again (see `osd.client.retries`).
 """
 
 import asyncio
-import os
 from collections.abc import Mapping
 from typing import TypeVar
 from urllib.parse import quote
@@ -19,6 +18,7 @@ from yarl import URL
 
 from eventlog.errors import OsdlogError
 from eventlog.ids import Epoch, osd_name
+from osd.broken_connections import why_broken
 from osd.client.errors import ConditionFailed, NotThere
 from osd.client.retries import Again
 from osd.errors import DiskFull, Refused, Unavailable
@@ -154,19 +154,9 @@ def not_an_osd(osd: Osd, error: Exception) -> Again:
 
 def unreachable(osd: Osd, error: BaseException) -> Again:
     """The OSD did not answer to the end; only what was never sent surely did nothing."""
-    what = f"{osd_name(osd.osd)} at {osd.address} does not answer: {_reason(error)}"
+    what = f"{osd_name(osd.osd)} at {osd.address} does not answer: {why_broken(error)}"
     is_unsent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
     return Again(Unavailable(what, _HINT), is_unknown=not is_unsent)
-
-
-def _reason(error: BaseException) -> str:
-    match error:
-        case TimeoutError():
-            return "it takes too long"
-        case OSError(errno=int(number)):
-            return os.strerror(number)
-        case _:
-            return str(error) or type(error).__name__
 
 
 def no_answer(

@@ -55,7 +55,8 @@ class Monitor:
     async def run(self) -> None:
         """Until cancelled; raises what makes the log useless for good."""
         timeout = aiohttp.ClientTimeout(total=self._patience.probe_s)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
+        meant = {"Osdlog-Cluster": self._log.identity.cluster}
+        async with aiohttp.ClientSession(timeout=timeout, headers=meant) as session:
             while True:
                 began = time.monotonic()
                 try:

@@ -101,3 +101,5 @@ async def test_who_answers_that_it_can_do_nothing_is_marked_down(tmp_path: Path)
             reader.refresh()
         osds = reader.map.osds
         assert (osds[OsdId(0)].is_up, osds[OsdId(1)].is_up) == (False, True)
+        meant = {asked.headers.get("Osdlog-Cluster") for asked in (*stuck.asked, *well.asked)}
+        assert meant == {reader.map.cluster}
