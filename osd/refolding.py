@@ -3,8 +3,10 @@
 Rule: an RG whose rows have another stamp than this program's folds is never
 read, nor is its disk judged by it: its rows are thrown away and made again from
 the log, exactly as far as they reached, so that they fit what this disk has.
-Until all of an RG is made, its header says that it is not. How far it reached
-is the one thing that every header tells, whichever program wrote it.
+Before the first goes, until all are made, its header says that they are not:
+to every program, also to the one that wrote them. How far it reached is the one
+thing that every header tells. An RG is not folded past a claim under a rule set
+that this program does not know.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,10 +20,10 @@ from eventlog.log import Log, Record
 from eventlog.map_events import MapChanged
 from osd import keys
 from osd.overlay import Overlay
-from osd.rg_table import Place, RgTable, read_header, read_place
+from osd.rg_table import Place, RgTable, header_of_none, read_header, read_place
 from osd.rows import Rows
 from projections.map_fold import skipped_records
-from projections.replica_group import fold
+from projections.replica_group import fold, has_unknown_rules, unknown_rules
 
 FOLDED_KINDS = b"EVFQR"
 """Rows that say what the log says; see `osd.keys`."""
@@ -51,7 +53,7 @@ def refold_foreign(rows: Rows, log: Log) -> list[RgId]:
 def _refold(
     rows: Rows, log: Log, rg: RgId, place: Place, skipped: Mapping[Position, bytes]
 ) -> None:
-    _forget(rows, rg)
+    _forget(rows, rg, place)
     overlay, decoder = Overlay(rows), Decoder(log)
     table = RgTable(overlay, rg, is_anew=True)
     for record in _records(log, rg, place.next_offset):
@@ -61,6 +63,8 @@ def _refold(
         assert not isinstance(event, MapChanged), "the map's events are in their own topic"
         if event.rg != rg:
             continue
+        if has_unknown_rules(event):
+            raise unknown_rules(record.position, event.rules)
         folded = fold(table.state, table, event, record.offset)
         digest = record_digest(record.value)
         table.keep(
@@ -78,7 +82,8 @@ def _refold(
     rows.sync()
 
 
-def _forget(rows: Rows, rg: RgId) -> None:
+def _forget(rows: Rows, rg: RgId, place: Place) -> None:
+    rows.apply({keys.prefix(b"H", rg): header_of_none(place)})
     for kind in FOLDED_KINDS:
         rows.apply({key: None for key, _ in rows.scan(keys.prefix(bytes([kind]), rg))})
 

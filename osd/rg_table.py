@@ -77,6 +77,11 @@ def fold_stamp() -> str:
     return f"format {FOLD_FORMAT}, rules {RULE_SET}, schemas {schemas}"
 
 
+def header_of_none(place: Place) -> bytes:
+    """An H row of an RG that reaches so far, and whose other rows no fold may take for its own."""
+    return _encode(_Begin("folded anew", place))
+
+
 def read_header(data: bytes) -> tuple[Place, RgState] | None:
     """An H row's content; None where another fold wrote it."""
     try:

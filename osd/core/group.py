@@ -191,6 +191,8 @@ class Group:
         self.operations.advance()
         self.reservations.advance()
         self.readers.advance()
+        if self.stuck is not None:
+            return  # what may go, and what is to be said, is not known by other rules
         self.custody.advance()
         self.importer.advance()
         self.speaker.advance()

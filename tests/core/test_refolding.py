@@ -2,15 +2,20 @@
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from core.test_handover import busy_cluster
-from eventlog.errors import BadRecord, LogReplaced
-from eventlog.ids import OsdId
+from eventlog.codec import Decoder, Event, encode
+from eventlog.digest import record_digest
+from eventlog.errors import BadRecord, LogReplaced, UnknownSchema
+from eventlog.ids import Epoch, Offset, OsdId, Partition, RgId, Topic, rg_key
+from eventlog.log import Entry, Record
+from eventlog.rg_events import RgClaimed
 from osd import keys
 from osd.memory_rows import MemoryRows
 from osd.overlay import Overlay
 from osd.refolding import refold_foreign
-from osd.rg_table import RgTable, read_header
+from osd.rg_table import Place, RgTable, header_of_none, read_header
 
 
 def make_foreign(rows: MemoryRows) -> list[bytes]:
@@ -90,3 +95,46 @@ def test_a_refold_that_was_cut_off_begins_again() -> None:
     refold_foreign(rows, cluster.log)
     assert folded(rows) == before
     assert all(RgTable(Overlay(rows), keys.rg_of_key(key)).state for key, _ in rows.scan(b"H"))
+
+
+def test_nothing_is_folded_past_a_claim_under_unknown_rules() -> None:
+    """What another program made of what follows is not for this one to say."""
+    cluster = busy_cluster(rgs=1)
+    cluster.kill(OsdId(1), None)
+    rows = cluster.machines[OsdId(1)].rows
+    make_foreign(rows)
+    claims = [told.event for told in cluster.told if isinstance(told.event, RgClaimed)]
+    fence = replace(claims[-1].fence, epoch=Epoch(999))
+    entry = Entry(
+        Topic.RG, Partition(0), rg_key(RgId(0)), encode(replace(claims[-1], fence=fence, rules=2))
+    )
+    (position,) = cluster.log.append([entry])
+    header = keys.prefix(b"H", RgId(0))
+    place = Place(Offset(position.offset + 1), record_digest(entry.value), position.offset)
+    rows.apply({header: header_of_none(place)})
+    with pytest.raises(BadRecord, match="under rule set 2, unknown to this program"):
+        refold_foreign(rows, cluster.log)
+
+
+def test_who_goes_back_to_the_program_that_folded_them_folds_anew_what_was_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where an older program was tried, and cannot read what the newer one wrote."""
+    cluster = busy_cluster()
+    cluster.kill(OsdId(1), None)
+    rows = cluster.machines[OsdId(1)].rows
+    before = folded(rows)
+    known = Decoder.decode
+
+    def decode(self: Decoder, record: Record) -> Event:
+        if record.topic is Topic.RG and record.offset > 5:
+            raise UnknownSchema("a newer program wrote it", "Install that version.")
+        return known(self, record)
+
+    with monkeypatch.context() as older:
+        older.setattr("osd.rg_table.fold_stamp", lambda: "an older program")
+        older.setattr(Decoder, "decode", decode)
+        with pytest.raises(UnknownSchema):
+            refold_foreign(rows, cluster.log)
+    refold_foreign(rows, cluster.log)
+    assert folded(rows) == before
