@@ -2,11 +2,13 @@
 
 Rule: a body is taken only where the map places the RG, and only under a fence
 that is not older than the claim folded here. It is confirmed once it is
-durable. What is settled is not taken again, however late or often it comes; of
-an earlier process that is not known any more, so a body names the process that
-it is meant for. A put that names it makes it a copy (see `osd.core.custody`);
-one that was appended without waiting for this store makes it an import, which
-this store says. What no put names leaves by the rules of custody.
+durable. What is settled, or has its put in the log as it is folded here, is not
+taken again, however late or often it comes: its object may be deleted by then,
+and this store may have said that nothing of it is here. Of an earlier process
+that is not known any more, so a body names the process that it is meant for. A
+put that names it makes it a copy (see `osd.core.custody`); one that was appended
+without waiting for this store makes it an import, which this store says.
+What no put names leaves by the rules of custody.
 """
 
 from __future__ import annotations
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from osd.core.group import Group
 
 
+PUTS = 1_000
+"""So many are remembered; of older ones their highest serial."""
+
+
 class Stagings:
     """Those of one RG."""
 
@@ -32,6 +38,11 @@ class Stagings:
         self._context = group.context
         self._settled: tuple[Fence, Serial] | None = None
         """What was heard of serials that no body is taken for any more."""
+        self._put: set[Serial] = set()
+        """Serials whose puts were accepted under the fence that stood last."""
+        self._put_under: Fence | None = None
+        self._forgotten = Serial(0)
+        """The highest of those that are remembered no more."""
 
     def take(self, stage: Stage) -> None:
         """Keep the body and confirm it when it is durable, or say why not."""
@@ -53,12 +64,15 @@ class Stagings:
             return NotNow("the RG is not placed here")
         if self._is_settled(fence, serial):
             return NotNow(f"serial {serial} is settled")
+        if self._has_put(fence, serial):
+            return NotNow(f"the put of serial {serial} is in the log already")
         if claim is not None and is_fenced(fence, claim):
             return NotNow(f"fenced: the RG was claimed as {claim.fence}")
         return None
 
     def folded(self, event: ObjectPut) -> None:
         """A put was accepted: if it did not wait for the body here, that is an import now."""
+        self._remember(event.fence, event.serial)
         staged = self._group.disk.staged_as(event.fence, event.serial)
         if staged is not None:
             self._group.custody.keep_or_drop(staged)
@@ -83,6 +97,21 @@ class Stagings:
         if there is not None and there.copy.sha256 != stage.sha256:
             return NotNow(f"another body is staged here as {stage.serial} of {stage.fence}")
         return None
+
+    def _remember(self, fence: Fence, serial: Serial) -> None:
+        if fence.store == self._group.context.me:
+            return  # nobody stages anything here under it
+        if fence != self._put_under:
+            self._put_under, self._put, self._forgotten = fence, set(), Serial(0)
+        self._put.add(serial)
+        if len(self._put) > PUTS:
+            in_order = sorted(self._put)
+            self._forgotten = in_order[PUTS // 2]
+            self._put = set(in_order[PUTS // 2 + 1 :])
+
+    def _has_put(self, fence: Fence, serial: Serial) -> bool:
+        is_known = serial in self._put or serial <= self._forgotten
+        return fence == self._put_under and is_known
 
     def _note(self, settled: Settled) -> None:
         """Keep what says most: of the newest fence, the highest serial."""

@@ -1,11 +1,14 @@
 """Bodies that arrive while holdings are stated, or an RG closes."""
 
 import pytest
+from msgspec.structs import replace
 
-from eventlog.ids import OsdId, Partition, RgId, Topic
+from eventlog.ids import OsdId, Partition, RgId, Serial, Topic
 from eventlog.map_events import ReplicasSet, RgPinned
-from eventlog.rg_events import ExportClosed, HoldingsStated
+from eventlog.rg_events import ExportClosed, HoldingsStated, ObjectPut
+from osd.core.answers import NotNow
 from osd.core.inputs import Arrived, Arriving, HoldingsWanted
+from osd.core.stagings import PUTS
 from simulation.asking import Asker
 from simulation.cluster import Cluster
 from simulation.stores import Machine
@@ -90,6 +93,24 @@ def test_nothing_is_left_is_not_said_while_something_comes(cluster: Cluster) -> 
     cluster.feed(machine, Arrived(RG, BODY))
     assert cluster.settle()
     assert has_closed(cluster)
+
+
+def test_a_body_whose_put_is_folded_is_refused_be_it_long_ago(cluster: Cluster) -> None:
+    """However many there were: of very old ones only that they were is remembered."""
+    operate(cluster, "a")
+    machine = cluster.machines[OsdId(2)]
+    cluster.change_map(RgPinned(rg=RG, osds=(OsdId(1), OsdId(2))))
+    operate(cluster, "b")
+    assert machine.node is not None
+    stagings, events = machine.node.groups[RG].stagings, cluster.records((Topic.RG, Partition(0)))
+    put = [it.event for it in events if isinstance(it.event, ObjectPut)][-1]
+    for serial in range(1, 3 * PUTS, 2):
+        stagings.folded(replace(put, serial=Serial(serial)))
+    refused = NotNow("the put of serial 5 is in the log already")
+    assert stagings.admit(machine.boot, put.fence, Serial(5)) == refused
+    assert stagings.admit(machine.boot, put.fence, Serial(3 * PUTS - 1)) is not None
+    assert stagings.admit(machine.boot, put.fence, Serial(3 * PUTS - 2)) is None
+    assert stagings.admit(machine.boot, put.fence, Serial(3 * PUTS)) is None
 
 
 def has_closed(cluster: Cluster) -> bool:

@@ -148,7 +148,12 @@ def _body_of_any_boot(patch: MonkeyPatch) -> None:
 
 def _body_of_settled(patch: MonkeyPatch) -> None:
     """A body is taken also when its serial is settled."""
-    patch.setattr(stagings.Stagings, "_is_settled", lambda _self, _stage: False)
+    patch.setattr(stagings.Stagings, "_is_settled", lambda _self, _fence, _serial: False)
+
+
+def _body_of_put(patch: MonkeyPatch) -> None:
+    """A body is taken also when its put was folded before it came."""
+    patch.setattr(stagings.Stagings, "_has_put", lambda _self, _fence, _serial: False)
 
 
 def _settled_unread(patch: MonkeyPatch) -> None:
@@ -278,6 +283,7 @@ COPY_ABLATIONS: dict[str, Ablation] = {
     "fence-of-put": _fenceless_staging,
     "fence-of-body": _unfenced_body,
     "boot-of-body": _body_of_any_boot,
+    "put-is-refused": _body_of_put,
     "settled-is-refused": _body_of_settled,
     "read-before-settled": _settled_unread,
     "settled-by-serial": _settled_early,

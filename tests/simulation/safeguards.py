@@ -108,7 +108,7 @@ MISSED_IN: dict[str, tuple[str, str]] = {
     ),
     "fence-of-body": (
         "transcripts/late_body_fenced",
-        "osd.2 replica, copies none, 1 staged, 0 imported and not logged",
+        "osd.2 replica, copies v3, 1 staged, 0 imported and not logged",
     ),
     "boot-of-body": (
         "transcripts/late_body_to_next_process",
@@ -116,6 +116,10 @@ MISSED_IN: dict[str, tuple[str, str]] = {
     ),
     "settled-is-refused": (
         "transcripts/late_body_settled",
+        "osd.2 replica, copies v1, 1 staged, 0 imported and not logged",
+    ),
+    "put-is-refused": (
+        "transcripts/late_body_after_proof",
         "osd.2 replica, copies none, 1 staged, 0 imported and not logged",
     ),
     "retired-are-silent": (
