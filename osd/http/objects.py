@@ -31,7 +31,7 @@ from osd.core.answers import (
     OutcomeUnknown,
     Reserved,
 )
-from osd.core.inputs import Condition, Damaged, Delete, Get, Put, Reserve
+from osd.core.inputs import Condition, Damaged, Delete, Get, Put, Release, Reserve
 from osd.disk import Body, Copy
 from osd.errors import BytesDamaged, DiskFailed
 from osd.http.answers import (
@@ -54,7 +54,7 @@ from osd.http.requests import (
     sender_of,
     sum_of,
 )
-from osd.http.uploads import SILENCE_SECONDS, Uploads, whole
+from osd.http.uploads import SILENCE_SECONDS, Uploads, is_small, whole
 from osd.packing import pack
 from osd.reports import with_stall
 from osd.shell import Served, Shell
@@ -88,7 +88,7 @@ class Objects:
         declined = self._decline(request, target, sender)
         if declined is not None:
             return declined
-        reserved = await self._reserve(target, sender)
+        reserved = await self._reserve(request, target, sender)
         if not isinstance(reserved, Reserved | None):
             return self._answer(request, target, reserved)
         with self._uploads.coming(request, target.rg, target.name):
@@ -232,12 +232,22 @@ class Objects:
         full = self._shell.gauge.refusal(size or 0)
         return refusal(full, self._shell.node.context.map.epoch) if full else None
 
-    async def _reserve(self, target: Target, sender: Sender) -> Answer | Served | None:
-        """Where the body may be staged beside here; None where one copy is kept."""
-        if self._shell.node.context.map.replicas == 1:
+    async def _reserve(
+        self, request: web.BaseRequest, target: Target, sender: Sender
+    ) -> Answer | Served | None:
+        """Where the body may be staged beside here; None where one copy is kept.
+
+        A large one waits even then: proofs of deletion ask only the stores that claims name.
+        """
+        is_alone = self._shell.node.context.map.replicas == 1
+        if is_alone and is_small(request):
             return None
         reserve = Reserve(self._shell.ticket(), target.rg, sender.epoch, self._deadline(sender))
-        return await self._shell.ask(reserve)
+        answer = await self._shell.ask(reserve)
+        if is_alone and isinstance(answer, Reserved):
+            self._shell.feed(Release(answer.rg, answer.serial))
+            return None
+        return answer
 
     async def _serve(
         self, request: web.BaseRequest, target: Target, served: Served, condition: Condition

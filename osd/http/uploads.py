@@ -54,8 +54,7 @@ class Uploads:
         if "Expect" in request.headers:
             await request.writer.write(_CONTINUE)
             request.writer.output_size = 0
-        size = _announced(request)
-        if size is not None and size <= SMALL_BODY_BYTES:
+        if is_small(request):
             body = small(await whole(request))
         else:
             async with aclosing(_patient_chunks(request.content, outgoing)) as chunks:
@@ -70,10 +69,7 @@ class Uploads:
 
     def coming(self, request: web.BaseRequest, rg: RgId, name: str) -> AbstractContextManager[None]:
         """While the body comes, and until the core has taken or refused it."""
-        size = _announced(request)
-        if size is not None and size <= SMALL_BODY_BYTES:
-            return nullcontext()
-        return self._shell.arriving(rg, name)
+        return nullcontext() if is_small(request) else self._shell.arriving(rg, name)
 
     def too_large(self) -> web.Response:
         """The response to a body over the limit."""
@@ -89,6 +85,12 @@ class Uploads:
         if isinstance(body.payload, str):
             unlink, blob = self._shell.blobs.unlink, BlobId(body.payload)
             await asyncio.get_running_loop().run_in_executor(None, unlink, [blob])
+
+
+def is_small(request: web.BaseRequest) -> bool:
+    """Whether its body is known to be small, so that it is never a file."""
+    size = _announced(request)
+    return size is not None and size <= SMALL_BODY_BYTES
 
 
 def _announced(request: web.BaseRequest) -> int | None:

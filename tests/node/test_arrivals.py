@@ -74,6 +74,12 @@ def half_sent(osd: OsdProcess, path: str, headers: dict[str, str]) -> Iterator[s
         yield line
 
 
+def test_nobody_gets_a_body_before_a_claim_names_it(cluster: Cluster) -> None:
+    """Or no proof would ever ask this disk, should the process die here."""
+    with cluster.osd(0, settings=SETTINGS) as osd, half_sent(osd, "/objects/a", {}):
+        assert fence(cluster).store == cluster.map().osds[OsdId(0)].store
+
+
 def deleted(primary: OsdProcess, name: str) -> Version:
     """Of an object that was put and is no more."""
     assert primary.put(name, b"bytes").status == 201
