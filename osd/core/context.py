@@ -84,6 +84,8 @@ class Context:
         self.arrivals = Arrivals()
         self.claimed: dict[RgId, Fence] = {}
         """The fence of the last claim that this process sent for each RG."""
+        self.left: dict[RgId, Fence] = {}
+        """The fence of the last claim that was folded of each RG that was forgotten."""
         self.taken_over = 0
         """RGs that went on from another store's snapshot."""
         self._tickets = 0

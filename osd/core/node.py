@@ -299,6 +299,8 @@ class Node:
         for kind in keys.RG_KINDS:
             for key, _ in list(self.context.overlay.scan(keys.prefix(bytes([kind]), group.rg))):
                 self.context.overlay.delete(key)
+        if group.state.claim is not None:
+            self.context.left[group.rg] = group.state.claim.fence
         del self.groups[group.rg]
         self._handover.is_awaited(group.rg)
         self._agenda.forget(group.rg)

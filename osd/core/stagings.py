@@ -57,7 +57,6 @@ class Stagings:
 
     def admit(self, boot: Boot, fence: Fence, serial: Serial) -> NotNow | None:
         """Whether to take such a body at all: None, or why not."""
-        claim = self._group.state.claim
         if boot != self._context.boot:
             return NotNow(f"this is boot {self._context.boot}, not {boot}")
         if not self._group.is_placed:
@@ -66,8 +65,11 @@ class Stagings:
             return NotNow(f"serial {serial} is settled")
         if self._has_put(fence, serial):
             return NotNow(f"the put of serial {serial} is in the log already")
+        claim, left = self._group.state.claim, self._context.left.get(self._group.rg)
         if claim is not None and is_fenced(fence, claim):
             return NotNow(f"fenced: the RG was claimed as {claim.fence}")
+        if left is not None and fence.rank <= left.rank and not self._group.is_caught_up:
+            return NotNow("the RG was left since that claim, and is not read again yet")
         return None
 
     def folded(self, event: ObjectPut) -> None:
