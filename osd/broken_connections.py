@@ -25,7 +25,7 @@ def why_broken(error: BaseException) -> str:
             return "nobody can be asked at such an address"
         case aiohttp.WSServerHandshakeError():
             return f"it answered {error.status}"
-        case aiohttp.ClientResponseError() | msgspec.MsgspecError():
+        case aiohttp.ClientResponseError() | aiohttp.WebSocketError() | msgspec.MsgspecError():
             return "what answers there does not speak as an OSD does"
         case aiohttp.ClientError() if type(error) is aiohttp.ClientError and str(error):
             return str(error)

@@ -18,6 +18,7 @@ import aiohttp
 import msgspec
 
 from eventlog.ids import Boot, Epoch, Fence, Offset, RgId, Serial
+from osd.broken_connections import why_broken
 
 TOGETHER_BYTES = 512 * 1024
 """In one message."""
@@ -227,7 +228,7 @@ class _Courier:
 def _broken(message: aiohttp.WSMessage) -> aiohttp.ClientError:
     match message.type:
         case aiohttp.WSMsgType.ERROR:
-            return aiohttp.ClientError("the connection broke")
+            return aiohttp.ClientError(why_broken(message.data))
         case aiohttp.WSMsgType.TEXT:
             return aiohttp.ClientError("it does not answer as an OSD does")
         case _:

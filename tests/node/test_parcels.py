@@ -159,7 +159,7 @@ def test_what_makes_no_sense_breaks_the_connection_and_the_next_body_makes_anoth
     ("said", "why"),
     [
         ("text", "it does not answer as an OSD does"),
-        (bytes(MESSAGE_BYTES + 1), r"the connection broke: Message size \d+ exceeds limit \d+"),
+        (bytes(MESSAGE_BYTES + 1), "what answers there does not speak as an OSD does"),
     ],
     ids=["text", "too much"],
 )
@@ -181,7 +181,7 @@ def test_a_peer_that_falls_silent_fails_what_is_under_way(monkeypatch: pytest.Mo
 
     async def run() -> None:
         async with sent_to(answer, is_deaf=True) as (couriers, address):
-            with pytest.raises(aiohttp.ClientError, match="broke: No PONG received"):
+            with pytest.raises(aiohttp.ClientError, match="it takes too long"):
                 await couriers.send(address, parcel(1))
 
     asyncio.run(run())
