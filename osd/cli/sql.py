@@ -4,6 +4,7 @@ Rule: a question is asked of the audit database, which follows the log and is
 brought up to its end first; where another process holds the database, what it
 has is asked, and that is said. Without a question there is a shell, with history.
 A table shows the first rows and says that there are more; it is drawn in memory.
+A question that cannot be stopped when its time is over ends the program.
 """
 
 import sys
@@ -58,12 +59,25 @@ def sql(  # noqa: PLR0913, PLR0917 - its options
 
     with followed(log, db, sync=sync) as audit:
         limits = Limits(seconds, memory)
-        with asking(audit.path, audit.identity, limits) as asker:
+        with asking(audit.path, audit.identity, limits, _give_up) as asker:
             show = _Output(json=json, csv=csv, parquet=parquet)
             if query is not None:
                 show.answer(asker, query)
             else:
                 _shell(asker, show)
+
+
+def _give_up() -> None:
+    """End the process: its question hears of nothing, and neither does whoever waits for it."""
+    from os import _exit
+
+    from osd.cli.app import exit_code
+    from osd.cli.output import complain
+    from projections.audit.queries import too_long
+
+    error = too_long()
+    complain(error)
+    _exit(exit_code(error))
 
 
 class _Output:

@@ -20,7 +20,7 @@ import pyarrow as pa
 from eventlog.ids import Offset, Partition, Topic
 from eventlog.log import LogIdentity, TopicPartition
 from projections.audit.errors import AuditBusy, AuditError, AuditForeign
-from projections.audit.interrupts import heeding, interruptible
+from projections.audit.interrupts import heeding, interruptible, interruption
 from projections.audit.loading import make_tables
 from projections.audit.scripts import script
 from projections.voids import Void
@@ -168,7 +168,7 @@ def _translated(path: Path) -> Iterator[None]:
         with interruptible():
             yield
     except duckdb.InterruptException as error:  # whose time is limited tells of that itself
-        raise KeyboardInterrupt from error
+        raise interruption() from error
     except duckdb.OutOfMemoryException as error:
         raise AuditError(
             f"the audit database {path} needs more memory than it has: {_first_line(error)}",

@@ -3,12 +3,12 @@
 Rule: a question reads the audit database and nothing else, for so long and in
 so much memory and on so much disk as it is given. DuckDB itself sees to it: the
 file is opened read-only, access to all other files, databases and extensions is
-off, and so is changing any of these settings.
+off, and so is changing any of these settings. What DuckDB does not see to is in
+`audit.bounds`.
 """
 
 import shutil
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from eventlog.drafts import drafted
 from eventlog.log import LogIdentity
+from projections.audit.bounds import bounded_memory, bounded_time
 from projections.audit.database import Connection, reading
 from projections.audit.errors import AuditError, QueryRefused
 from projections.audit.interrupts import interruptible
@@ -64,9 +65,16 @@ class Answer:
 class Asker:
     """Answers questions from one audit database, one at a time."""
 
-    def __init__(self, connection: Connection, limits: Limits, spill_bytes: int) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        limits: Limits,
+        spill_bytes: int,
+        give_up: Callable[[], None] | None = None,
+    ) -> None:
         self._connection = connection
         self._limits = limits
+        self._give_up = give_up
         _limit_memory(connection, limits.memory)
         connection.execute("SET max_temp_directory_size = ?", [f"{spill_bytes}B"])
         for setting in _SETTINGS:
@@ -88,7 +96,7 @@ class Asker:
         Where it does not come to its end, no file is made, and none is replaced.
         """
         question, count = _one_question(sql), 0
-        with drafted(path) as draft, self._limited(), _explained():
+        with drafted(path) as draft, self._limited(draft), _explained():
             reader = self._connection.sql(question).to_arrow_reader(_BATCH_ROWS)
             schema = _named_apart(reader.schema)
             with reader, pq.ParquetWriter(draft, schema, compression="zstd") as writer:
@@ -97,14 +105,22 @@ class Asker:
                     count += batch.num_rows
         return count
 
+    @property
+    def memory(self) -> str:
+        """What DuckDB itself may use, as it writes it."""
+        [(found,)] = self._connection.execute("SELECT current_setting('memory_limit')").fetchall()
+        return str(found)
+
     @contextmanager
-    def _limited(self) -> Iterator[None]:
-        timer = threading.Timer(self._limits.seconds, self._connection.interrupt)
-        timer.start()
-        try:
+    def _limited(self, draft: Path | None = None) -> Iterator[None]:
+        def give_up() -> None:
+            if self._give_up is not None:
+                if draft is not None:
+                    draft.unlink(missing_ok=True)
+                self._give_up()
+
+        with bounded_time(self._limits.seconds, self._connection.interrupt, give_up):
             yield
-        finally:
-            timer.cancel()
 
 
 def _limit_memory(connection: Connection, size: str) -> None:
@@ -118,12 +134,28 @@ def _limit_memory(connection: Connection, size: str) -> None:
 
 @contextmanager
 def asking(
-    path: Path, identity: LogIdentity | None = None, limits: Limits | None = None
+    path: Path,
+    identity: LogIdentity | None = None,
+    limits: Limits | None = None,
+    give_up: Callable[[], None] | None = None,
 ) -> Iterator[Asker]:
-    """An audit database that may be asked anything. Raises as `reading` does."""
+    """An audit database that may be asked anything. Raises as `reading` does.
+
+    `give_up` is called, in another thread, where a question does not end though its time is over;
+    without it such a question goes on.
+    """
     with reading(path, identity) as connection:
         spill_bytes = min(SPILL_BYTES, shutil.disk_usage(path.parent).free // SPILL_PART)
-        yield Asker(connection, limits or Limits(), spill_bytes)
+        asker = Asker(connection, limits or Limits(), spill_bytes, give_up)
+        with bounded_memory(asker.memory):
+            yield asker
+
+
+def too_long() -> QueryRefused:
+    """What is said of a question whose time is over."""
+    return QueryRefused(
+        "the query took longer than it may", "Ask for less, or give it more time with --seconds."
+    )
 
 
 def names_apart(names: Sequence[str]) -> list[str]:
@@ -173,7 +205,7 @@ def _explained() -> Iterator[None]:
             f"the query may read the audit database only: {_first_line(error)}",
             "Write what it finds to a file with --csv or --parquet instead.",
         ) from error
-    except (duckdb.Error, pa.ArrowException, OSError) as error:
+    except (duckdb.Error, pa.ArrowException, OSError, MemoryError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise _refused(error) from error
@@ -184,11 +216,8 @@ def _refused(error: Exception) -> AuditError:
     said = str(error).strip()
     kind = said.partition(" Error")[0]
     if kind == "INTERRUPT":
-        return QueryRefused(
-            "the query took longer than it may",
-            "Ask for less, or give it more time with --seconds.",
-        )
-    if kind == "Out of Memory":
+        return too_long()
+    if kind == "Out of Memory" or isinstance(error, MemoryError):
         return QueryRefused(
             "the query needs more memory than it may have",
             "Ask for less, or give it more with --memory, as in --memory 4GiB.",

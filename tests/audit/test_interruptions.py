@@ -41,7 +41,7 @@ main()
 """A command that is killed at one place of its own code."""
 
 STRUCK_QUESTION = """
-import os, signal
+import os, sys
 from threading import Timer
 from projections.audit import queries
 
@@ -49,14 +49,23 @@ asked = queries._one_question
 
 def struck(sql):
     if "range" in sql:
-        Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        Timer(0.3, os.kill, (os.getpid(), number)).start()
     return asked(sql)
 
+number = int(sys.argv.pop(1))
 queries._one_question = struck
 from osd.cli import main
 main()
 """
-"""A command whose long question is interrupted."""
+"""A command whose long question is interrupted by a signal."""
+
+DEAF_QUESTION = """
+from projections.audit import bounds
+bounds.GRACE_S = 0.5
+from osd.cli import main
+main()
+"""
+"""A command that gives up soon."""
 
 CREATE, SYNC, DERIVE = ("database", "make_tables"), ("sync", "note"), ("deriving", "_note")
 
@@ -164,7 +173,7 @@ def test_memory_that_does_not_suffice_is_said(path: Path) -> None:
 def test_ctrl_c_ends_a_question_and_not_the_shell(log: SqliteLog) -> None:
     words = f"SELECT 7 AS m;\n{ENDLESS};\nSELECT 8 AS m;\n"
     done = subprocess.run(
-        [sys.executable, "-c", STRUCK_QUESTION, "sql", "--csv", "--seconds", str(PATIENCE_S)],
+        [*struck_by(signal.SIGINT), "--csv", "--seconds", str(PATIENCE_S)],
         input=words.encode(),
         capture_output=True,
         env=environment(log.url),
@@ -183,14 +192,51 @@ def test_an_answer_may_have_a_name_as_long_as_any(tmp_path: Path, name: str) -> 
     assert (tmp_path / name).read_bytes() == b"whole"
 
 
-def test_ctrl_c_ends_the_only_question_with_130(log: SqliteLog, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_only_question_with_its_number(
+    number: signal.Signals, log: SqliteLog, tmp_path: Path
+) -> None:
     for form in ((), ("--parquet", str(tmp_path / "out.parquet"))):
         done = subprocess.run(
-            [sys.executable, "-c", STRUCK_QUESTION, "sql", *form, ENDLESS],
+            [*struck_by(number), *form, ENDLESS],
             capture_output=True,
             env=environment(log.url),
             timeout=PATIENCE_S,
             check=False,
         )
-        assert (done.returncode, b"Traceback" in done.stderr) == (130, False), done.stderr
+        assert (done.returncode, done.stderr) == (128 + number, b"")
+    assert not list(tmp_path.glob("*.parquet")) + list(tmp_path.glob(".*.part"))
+
+
+def test_a_signal_to_end_ends_the_shell_too(log: SqliteLog) -> None:
+    done = subprocess.run(
+        [*struck_by(signal.SIGTERM), "--csv"],
+        input=f"{ENDLESS};\nSELECT 8 AS m;\n".encode(),
+        capture_output=True,
+        env=environment(log.url),
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (143, b"", b"")
+
+
+def struck_by(number: signal.Signals) -> list[str]:
+    """`osdlog sql`, struck by this signal at a long question."""
+    return [sys.executable, "-c", STRUCK_QUESTION, str(int(number)), "sql"]
+
+
+def test_a_question_that_hears_of_nothing_is_given_up(log: SqliteLog, tmp_path: Path) -> None:
+    """DuckDB is interrupted between pieces of its work, and this is one piece."""
+    deaf = "SELECT list_reduce(range(100000000), lambda x, y: x + y) AS n"
+    form = ("--seconds", "0.5", "--parquet", str(tmp_path / "out.parquet"))
+    done = subprocess.run(
+        [sys.executable, "-c", DEAF_QUESTION, "sql", "--memory", "2GiB", *form, deaf],
+        capture_output=True,
+        text=True,
+        env=environment(log.url),
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "error: the query took longer than it may"
     assert not list(tmp_path.glob("*.parquet")) + list(tmp_path.glob(".*.part"))

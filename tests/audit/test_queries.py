@@ -62,6 +62,15 @@ def test_questions_are_answered(path: Path, query: str) -> None:
         ("COPY copies TO '{0}/out.csv'", "this is COPY"),
         ("INSTALL httpfs", "this is LOAD"),
         ("SET enable_external_access = true", "this is SET"),
+        ("RESET memory_limit", "this is SET"),
+        ("PRAGMA database_list", "this is PRAGMA"),
+        ("EXPORT DATABASE '{0}/all'", "this is EXPORT"),
+        ("CHECKPOINT", "a query may only ask"),
+        ("WITH d AS (DELETE FROM kept.facts RETURNING *) FROM d", "the query is wrong"),
+        ("FROM query('DELETE FROM kept.facts')", "the query is wrong"),
+        ("SELECT getenv('HOME')", "the query is wrong"),
+        ("FROM 'http://127.0.0.1:9/x.csv'", "may read the audit database only"),
+        ("FROM duckdb_secrets()", "may read the audit database only"),
         ("EXPLAIN ANALYZE DELETE FROM kept.facts", "the query is wrong"),
         ("FROM '{0}/secret.csv'", "may read the audit database only"),
         ("FROM read_csv('{0}/secret.csv')", "may read the audit database only"),
@@ -87,8 +96,16 @@ def test_a_query_that_never_ends_is_ended(path: Path) -> None:
         ask(path, endless, Limits(seconds=0.5))
 
 
-def test_a_query_that_wants_all_memory_is_ended(path: Path) -> None:
-    large = "SELECT len(list(i)) FROM range(200000000) t(i)"
+@pytest.mark.parametrize(
+    "large",
+    [
+        "SELECT len(list(i)) FROM range(200000000) t(i)",
+        "SELECT len(range(1000000000))",
+        "SELECT len(repeat('x', 4000000000))",
+    ],
+)
+def test_a_query_that_wants_all_memory_is_ended(path: Path, large: str) -> None:
+    """Also where DuckDB does not count it: one value as long as a disk."""
     with pytest.raises(QueryRefused, match="more memory than it may"):
         ask(path, large, Limits(memory="100MiB"))
 
