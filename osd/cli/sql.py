@@ -201,7 +201,7 @@ def _shell(asker: "Asker", show: _Output) -> None:
 
 
 def _questions() -> Iterator[str]:
-    with _history():
+    with _history() as history:
         lines: list[str] = []
         while True:
             try:
@@ -217,6 +217,7 @@ def _questions() -> Iterator[str]:
                 continue
             lines.append(line)
             if line.rstrip().endswith(";"):
+                history.keep()
                 yield "\n".join(lines)
                 lines = []
         if lines:
@@ -228,27 +229,30 @@ def _prompt(text: str) -> str:
 
 
 class _history:  # noqa: N801 - a context manager reads as a word
-    """Lines of earlier shells, on a terminal only."""
+    """Lines of earlier shells, on a terminal only; kept also where a question ends the program."""
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> "_history":
         self._path = Path.home() / HISTORY
-        if not sys.stdin.isatty():
-            return
-        import readline
-        from contextlib import suppress
+        if sys.stdin.isatty():
+            import readline
+            from contextlib import suppress
 
-        readline.set_history_length(HISTORY_LINES)
-        with suppress(OSError):
-            readline.read_history_file(self._path)
+            readline.set_history_length(HISTORY_LINES)
+            with suppress(OSError):
+                readline.read_history_file(self._path)
+        return self
+
+    def keep(self) -> None:
+        """Write them down."""
+        if sys.stdin.isatty():
+            import readline
+            from contextlib import suppress
+
+            with suppress(OSError):
+                readline.write_history_file(self._path)
 
     def __exit__(self, *_: object) -> None:
-        if not sys.stdin.isatty():
-            return
-        import readline
-        from contextlib import suppress
-
-        with suppress(OSError):
-            readline.write_history_file(self._path)
+        self.keep()
 
 
 def add_to(app: typer.Typer) -> None:

@@ -30,6 +30,9 @@ FORMAT = 7
 
 MEMORY = "1GiB"
 
+READ_BY = "v1.4.0"
+"""The oldest duckdb program that opens the file. So views keep to its words: it has no `if`."""
+
 _LOCKED = "IO Error: Could not set lock on file"
 
 Connection = duckdb.DuckDBPyConnection
@@ -234,6 +237,7 @@ def _open(path: Path, *, read_only: bool) -> Connection:
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": MEMORY,
         "preserve_insertion_order": "false",
+        "storage_compatibility_version": READ_BY,
     }
     return duckdb.connect(path, read_only=read_only, config=settings)
 

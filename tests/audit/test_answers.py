@@ -3,13 +3,16 @@
 import csv
 import io
 import json
+import os
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from audit.test_two_truths import IDENTITY
-from cli.programs import Done, osdlog
+from cli.programs import COMMAND, PATIENCE_S, Done, environment, osdlog
 from eventlog.memory import MemoryLog
 from eventlog.sqlite import SqliteLog
 from osd.cli.sql import SHOWN_ROWS
@@ -146,6 +149,36 @@ def test_a_table_shows_the_first_rows_and_says_that_there_are_more(log: str) -> 
     assert many.err == (
         "these are the first 1,000 rows; --csv, --json and --parquet FILE have all\n"
     )
+
+
+def at_a_terminal(typed: str, log: str, home: Path) -> str:
+    """What a shell shows to whoever types this."""
+    mine, its = os.openpty()
+    with subprocess.Popen(
+        [*COMMAND, "sql"],
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        env=environment(log) | {"HOME": str(home), "TERM": "dumb"},
+        start_new_session=True,
+    ) as shell:
+        os.close(its)
+        os.write(mine, typed.encode())
+        shown = b""
+        with suppress(OSError):  # so a terminal says that nobody is left at its other end
+            while piece := os.read(mine, 65_536):
+                shown += piece
+        os.close(mine)
+        assert shell.wait(PATIENCE_S) == 0
+    return shown.decode()
+
+
+def test_a_shell_knows_the_questions_of_the_one_before(log: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    assert "\n7\r" in at_a_terminal("SELECT 3 + 4 AS n;\nexit\n", log, home)
+    up = "\x1b[A"
+    assert "\n7\r" in at_a_terminal(f"{up}{up}\nexit\n", log, home)
 
 
 def test_what_a_question_puts_on_the_disk_is_bounded(path: Path) -> None:

@@ -1,6 +1,7 @@
 """What queries may and may not do, what the commands show, what the database stands up to."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from eventlog.errors import LogReplaced
 from eventlog.memory import MemoryLog
 from eventlog.sqlite import SqliteLog
 from folds.mapping import CREATED, added
-from projections.audit.database import discard, reached, reading, writing
+from projections.audit.database import READ_BY, discard, reached, reading, writing
 from projections.audit.errors import AuditBusy, AuditForeign, QueryRefused
 from projections.audit.queries import Limits, asking
 from projections.audit.sync import sync
@@ -124,6 +125,15 @@ def test_every_view_has_a_comment_and_can_be_read(path: Path) -> None:
     for name, comment in views:
         assert comment, name
         ask(path, f"FROM {name}")
+
+
+def test_an_older_duckdb_can_open_it(path: Path) -> None:
+    """That of `READ_BY`, which knows no function `if`; nobody may install it here to see."""
+    [(tags,)] = ask(path, "SELECT tags FROM duckdb_databases() WHERE NOT internal")
+    assert tags == {"storage_version": f"{READ_BY}+"}
+    texts = ask(path, "SELECT sql FROM duckdb_views() WHERE NOT internal")
+    assert len(texts) >= 15
+    assert not [text for (text,) in texts if re.search(r'"?\bif"?\(', str(text))]
 
 
 def test_several_may_read_and_nobody_while_it_is_written(path: Path) -> None:

@@ -1,11 +1,14 @@
-"""Stores that the map has retired, and no primary was up to say so to their RGs: nothing counts."""
+"""What went with its disk: on stores that the map has retired nothing counts, told or not."""
 
 from pathlib import Path
 
 import pytest
 
+from audit.test_reports import RIGHT, asked, found
 from eventlog.ids import Incarnation, OsdId, Store
 from eventlog.map_events import StoreWrittenOff
+from eventlog.rg_events import RgEvent
+from folds.building import A, erased, lost
 from osd.client.losses import Losses, find_losses
 from projections.audit.database import reading
 from projections.audit.reports import report
@@ -65,10 +68,10 @@ def test_what_only_retired_stores_have_is_lost_and_the_last_of_them_is_named(
 ) -> None:
     retire(cluster, SECOND)
     retire(cluster, FIRST)
-    found = losses(cluster)
-    assert found.would_be == ()
-    [lost] = found.lost
-    assert (lost.name, lost.version, lost.holders, lost.position) == ("a", 1, (FIRST,), None)
+    gone = losses(cluster)
+    assert gone.would_be == ()
+    [one] = gone.lost
+    assert (one.name, one.version, one.holders, one.position) == ("a", 1, (FIRST,), None)
 
 
 def test_reports_do_not_count_copies_on_retired_stores(cluster: Cluster, tmp_path: Path) -> None:
@@ -79,11 +82,24 @@ def test_reports_do_not_count_copies_on_retired_stores(cluster: Cluster, tmp_pat
     retire(cluster, SECOND)
     sync(tmp_path / "audit", cluster.log)
     with reading(tmp_path / "audit") as connection:
-        for name in ("lost", "integrity"):
+        for name, title in (("lost", "live objects"), ("integrity", "lost with their disks")):
             said = report(connection, name)
-            assert not said.verdict, name
-            [rows] = [t.rows for t in said.tables if t.title.startswith("live objects") and t.rows]
-            assert [row[0] for row in rows] == ["a"]
-            assert rows[0][-1] == [f"{FIRST} retired", f"{SECOND} retired"]
+            assert said.verdict is (name == "integrity")
+            [row] = found(said, title)
+            assert row["object"] == "a"
+            assert row["copies"] == [f"{FIRST} retired", f"{SECOND} retired"]
         counted = connection.execute("SELECT copies, counted FROM objects").fetchall()
         assert counted == [(2, 0)]
+
+
+@pytest.mark.parametrize(("end", "faults"), [(lost(A, 1, 1), []), (erased(A, 1, 1), ["a"])])
+def test_what_a_disk_lost_breaks_no_rule_and_what_was_erased_does(
+    end: RgEvent, faults: list[str], tmp_path: Path
+) -> None:
+    said = asked(tmp_path, [*RIGHT[:3], end], "integrity")
+    [row] = found(said, "lost with their disks")
+    assert row["object"] == "a"
+    assert [row["object"] for row in found(said, "copies that left")] == faults
+    blamed = [table.title for table in said.tables if table.is_fault and table.rows]
+    assert ("copies that left while they counted" in blamed) == bool(faults)
+    assert not any(title.startswith("lost") for title in blamed)

@@ -107,7 +107,7 @@ answered AS (
     SELECT t.rg, list({
         'name': s.name,
         'placed_until': t.placed_until,
-        'up_to': if(t.is_closed, 9223372036854775807, coalesce(t.clean_version, -1)),
+        'up_to': CASE WHEN t.is_closed THEN 9223372036854775807 ELSE coalesce(t.clean_version, -1) END,
         'is_retired': t.retired_at IS NOT NULL
     } ORDER BY s.name) AS stores
     FROM standings t JOIN kept.stores s ON s.store = t.store GROUP BY t.rg
@@ -130,7 +130,7 @@ SELECT
     d.object, d.rg, d.version, d.kind AS operation, d.actor, d.request,
     d."time", position_of(d.rg, d."offset") AS position,
     d.stores_then, d.outstanding,
-    position_of(d.rg, if(d.outstanding = [], coalesce(d.gone_at, d."offset"), NULL)) AS confirmed,
+    position_of(d.rg, CASE WHEN d.outstanding = [] THEN coalesce(d.gone_at, d."offset") END) AS confirmed,
     d.silent, d.retired,
     CASE
         WHEN d.outstanding <> [] THEN 'outstanding'

@@ -32,7 +32,7 @@ WITH said AS (
     UNION ALL SELECT rg, "offset", "timestamp", 'import', store, versions FROM said.ObjectsImported
     UNION ALL SELECT rg, "offset", "timestamp", 'erase', store, versions FROM said.CopiesErased
     UNION ALL
-    SELECT rg, "offset", "timestamp", if(gone, 'gone', 'lose'), store, versions FROM said.CopiesLost
+    SELECT rg, "offset", "timestamp", CASE WHEN gone THEN 'gone' ELSE 'lose' END, store, versions FROM said.CopiesLost
 ),
 accepted AS (
     SELECT rg, "offset" FROM kept.statements WHERE void IS NULL
@@ -284,7 +284,7 @@ SELECT 'rg', partition, "offset", moment("timestamp"), NULL, type, rg, NULL, NUL
     'MISPLACED' FROM kept.misplaced
 UNION ALL
 SELECT 'map', 0, "offset", moment("timestamp"), moment("time"), 'MapChanged', NULL, NULL, NULL,
-    NULL, author, if(void IS NULL, NULL, 'REFUSED') FROM kept.map_events;
+    NULL, author, CASE WHEN void IS NOT NULL THEN 'REFUSED' END FROM kept.map_events;
 COMMENT ON VIEW events IS
 'Every event of the log in one list. timestamp is the log''s own clock, time the appender''s; store
 is the one that speaks or is spoken about; version an operation''s, or the one that holdings were
