@@ -18,7 +18,9 @@ sets aside half of it, used or not."""
 GRACE_S = 5.0
 """A question that goes on for so long after it was told to end hears of nothing."""
 
-_UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
+_MOST = 1 << 60
+"""More than this is no bound."""
 _STATM = Path("/proc/self/statm")
 _DATA = 5
 """The field of `statm` that says how many pages are the process's own."""
@@ -36,7 +38,7 @@ def bounded_memory(limit: str) -> Iterator[None]:
     if is_counted:
         pages = int(_STATM.read_text("ascii").split()[_DATA])
         most = pages * resource.getpagesize() + _in_bytes(limit) + ROOM_BYTES
-        if hard == unlimited or most < hard:
+        if most < _MOST and (hard == unlimited or most < hard):
             resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
     try:
         yield
@@ -62,4 +64,4 @@ def bounded_time(
 
 def _in_bytes(limit: str) -> int:
     number, unit = limit.split()
-    return int(float(number) * _UNITS[unit])
+    return int(float(number) * 1024 ** _UNITS.index(unit))

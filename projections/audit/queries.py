@@ -108,7 +108,9 @@ class Asker:
     @property
     def memory(self) -> str:
         """What DuckDB itself may use, as it writes it."""
-        [(found,)] = self._connection.execute("SELECT current_setting('memory_limit')").fetchall()
+        with _explained():
+            asked = self._connection.execute("SELECT current_setting('memory_limit')")
+            [(found,)] = asked.fetchall()
         return str(found)
 
     @contextmanager
