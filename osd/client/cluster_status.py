@@ -113,7 +113,7 @@ def put_together(
     rgs = [*_worst(said), *_leaderless(leaderless)]
     named = {name for one in rgs for name in one.who_acts}
     absent = _absent(cluster_map, [one for one in osds if osd_name(one.osd.osd) not in named])
-    lesser = [*_nearly_full(osds), *_flapping(starts), *absent, *rgs]
+    lesser = [*_nearly_full(osds), *_flapping(cluster_map, starts), *absent, *rgs]
     lesser.sort(key=lambda one: (one.reason.rank, one.rg or 0))
     worst = [*_silent(osds), *full, *late, *lesser]
     return ClusterStatus(
@@ -196,12 +196,12 @@ def _nearly_full(osds: Sequence[OsdStatus]) -> Iterator[Worst]:
         yield Worst(None, Reason.NEARLY_FULL, why, (OPERATOR,))
 
 
-def _flapping(starts: Mapping[OsdId, int]) -> Iterator[Worst]:
+def _flapping(cluster_map: ClusterMap, starts: Mapping[OsdId, int]) -> Iterator[Worst]:
     for osd, times in starts.items():
-        why = (
-            f"{osd_name(osd)} started {times} times in {LATELY_S / 60:.0f} min: why it ends is told"
-            f" where it runs. `osdlog map apply --out {osd}` moves its part to others."
-        )
+        often = f"started {times} times in {LATELY_S / 60:.0f} min"
+        why = f"{osd_name(osd)} {often}: why it ends is told where it runs."
+        if cluster_map.osds[osd].is_candidate:
+            why += f" `osdlog map apply --out {osd}` moves its part to others."
         yield Worst(None, Reason.FLAPPING, why, (OPERATOR,))
 
 

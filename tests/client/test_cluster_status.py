@@ -153,7 +153,8 @@ def test_one_that_is_down_is_told_once() -> None:
 
 
 def test_one_that_starts_again_and_again_is_told_though_all_is_well() -> None:
-    found = put_together(MAP, [says(1), says(2)], {}, {}, {OsdId(2): 4})
+    said, known = [says(1), says(2)], {OsdId(2): osd(2)}
+    found = put_together(replace(MAP, osds=known), said, {}, {}, {OsdId(2): 4})
     assert found.is_healthy
     assert words(found)[-2:] == [
         "worst:",
@@ -162,6 +163,9 @@ def test_one_that_starts_again_and_again_is_told_though_all_is_well() -> None:
             " apply --out 2` moves its part to others."
         ),
     ]
+    known = {OsdId(2): replace(osd(2), is_in=False)}
+    (worst,) = put_together(replace(MAP, osds=known), said, {}, {}, {OsdId(2): 4}).worst
+    assert worst.sentence == "osd.2 started 4 times in 10 min: why it ends is told where it runs."
 
 
 def test_the_worst_come_first() -> None:
