@@ -192,7 +192,8 @@ def _say_change(
     if not candidates(after) and not is_awaited:
         note(
             f"caution: {count(after.rg_count, 'RG')} are placed nowhere, no OSD is in: nothing"
-            " can be stored, and none becomes clean. `osdlog map apply --in ID` puts one in"
+            " can be stored, and none becomes clean. `osdlog map apply --in ID` puts one in,"
+            " `--add ID` one that is leaving"
         )
 
 

@@ -40,6 +40,11 @@ class Placing:
         """Of that map."""
         return self.map.epoch
 
+    @property
+    def is_anywhere(self) -> bool:
+        """Whether there is any OSD that RGs are placed on."""
+        return bool(self._now().candidates)
+
     def rg_of(self, name: str) -> RgId:
         """The RG an object belongs to."""
         return rg_of(name, self.map.rg_count)

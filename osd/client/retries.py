@@ -98,7 +98,7 @@ async def until_served(
     while True:
         epoch, osd = placing.epoch, placing.primary(rg)
         try:
-            answer = await attempt(osd) if osd is not None else _nobody(rg, epoch)
+            answer = await attempt(osd) if osd is not None else _nobody(rg, placing)
         except DiskFull as error:
             if not is_unknown:
                 raise
@@ -118,13 +118,17 @@ async def until_served(
             raise given_up(answer.error, deadline, is_unknown=is_unknown)
 
 
-def _nobody(rg: RgId, epoch: Epoch) -> Again:
-    return Again(
-        Unavailable(
-            f"no OSD of {rg_name(rg)} is up at epoch {epoch}",
-            "Start the OSDs, with `osdlog up` or `osdlog osd`; `osdlog status` lists them.",
+def _nobody(rg: RgId, placing: Placing) -> Again:
+    at = f"at epoch {placing.epoch}"
+    if placing.is_anywhere:
+        what = f"no OSD of {rg_name(rg)} is up {at}"
+        hint = "Start the OSDs, with `osdlog up` or `osdlog osd`; `osdlog status` lists them."
+    else:
+        what = f"{rg_name(rg)} is placed nowhere {at}: no OSD is in, has booted and has a weight"
+        hint = (
+            "Start one, or put one in: `osdlog map apply --in ID`, or `--add ID` if it is leaving."
         )
-    )
+    return Again(Unavailable(what, hint))
 
 
 def _perhaps_by_this(error: NotThere) -> OutcomeUnknown:

@@ -126,7 +126,8 @@ class Reservations:
         others = [store for store in group.acting if store != self._context.me]
         peers = tuple(peer for store in others if (peer := self._peer(store)) is not None)
         if len(peers) + 1 < wanted:
-            return too_few([self._context.me, *(peer.store for peer in peers)], wanted, "up")
+            up = "are up" if peers else "is up"
+            return too_few([self._context.me, *(peer.store for peer in peers)], wanted, up)
         serial = self._context.serial()
         self._open[serial] = tuple(peer.store for peer in peers)
         return Reserved(group.rg, fence, serial, peers)

@@ -142,8 +142,11 @@ async def test_an_osd_that_starts_late_is_found(tmp_path: Path) -> None:
     url = made_cluster(tmp_path, [0])
     osd = FakeOsd(0)
     async with AsyncClient(url, deadline_s=SHORT_S) as client:
-        with pytest.raises(Unavailable, match=r"no OSD of rg . is up at epoch 1"):
+        with pytest.raises(
+            Unavailable, match=r"rg . is placed nowhere at epoch 1: no OSD is in"
+        ) as no:
             await client.get("a")
+        assert no.value.hint.startswith("Start one, or put one in: `osdlog map apply --in ID`")
         async with osd.listening():
             boot(url, osd)
             osd.script["GET"] = [served(b"late")]

@@ -107,7 +107,7 @@ def test_below_min_replicas_nothing_is_appended(trio: Trio, cluster: Cluster) ->
     assert no.error.startswith("min_replicas is 2, and only osd.0 got the body: osd.1/")
     mark_down(cluster, 1)
     mark_down(cluster, 2)
-    until(lambda: "only osd.0 up" in trio[0].put("a", SMALL).error)
+    until(lambda: "only osd.0 is up" in trio[0].put("a", SMALL).error)
     assert trio[0].get("a").status == 404
     assert trio[0].get("first").body == SMALL
     assert trio[0].delete("first").status == 200
