@@ -19,7 +19,8 @@ import socket
 import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -27,7 +28,7 @@ import uvloop
 
 from eventlog import catalogue
 from eventlog.codec import Decoder
-from eventlog.errors import OsdlogError, WrongLog
+from eventlog.errors import BadName, OsdlogError, WrongLog
 from eventlog.ids import Offset, OsdId, Partition, Topic, osd_name
 from eventlog.log import Log
 from eventlog.map_events import ClusterCreated, MapChanged
@@ -146,6 +147,7 @@ async def run_osd(
     signals = (signal.SIGINT, signal.SIGTERM) if stopping is None else ()
     stopping = stopping or asyncio.Event()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(WORKERS))
+    told = _told_host(config)
     with ExitStack() as opened:
         log = open_log(config.log)
         opened.callback(log.close)
@@ -167,7 +169,7 @@ async def run_osd(
         gc.freeze()
         purger = Purger(rows) if config.purges else None
         shell = Shell(node, rows, blobs, log, Gauge(directory.path), cluster, purger)
-        address = address_of(config.advertise or config.host, sock.getsockname()[1])
+        address = address_of(told, sock.getsockname()[1])
         ready = Ready(config.osd, address, str(directory.store), boot, log.caution)
         scrubber = Scrubber(shell, directory.scrub, config.rhythm)
         running = _Running(config, shell, scrubber, stopping, signals)
@@ -270,6 +272,18 @@ def _directory(config: OsdConfig, cluster: str) -> DataDir:
     return DataDir.create(config.data, cluster, config.osd)
 
 
+def _told_host(config: OsdConfig) -> str:
+    """The host that others find in the map; raises `BadName` where each would reach itself."""
+    host = config.advertise or config.host
+    with suppress(ValueError):
+        if ip_address(_bare(host)).is_unspecified:
+            raise BadName(
+                f"nobody can reach {osd_name(config.osd)} at {host}, which is every address",
+                "Say with --advertise HOST how others reach it.",
+            )
+    return host
+
+
 def address_of(host: str, port: int) -> str:
     """`host:port` as it stands in an URL: an IPv6 address in brackets, given so or not."""
     bare = _bare(host)
@@ -288,7 +302,7 @@ def _bound(config: OsdConfig) -> socket.socket:
     except OSError as error:
         raise OsdlogError(
             f"{osd_name(config.osd)} cannot answer at {address_of(host, config.port)}: "
-            f"{os.strerror(error.errno) if error.errno else error}",
+            f"{error.strerror or error}",
             "Another program has that port, or the host is not this machine's: give another.",
         ) from error
 

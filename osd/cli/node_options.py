@@ -4,7 +4,9 @@ Rule: they are written down once, and so is the command that starts an OSD
 again as it was started.
 """
 
+import re
 import shlex
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +20,23 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 
+_NAME = re.compile(r"[\w.-]{1,253}")
+
+
+def host_said(text: str) -> str:
+    """A name, or an address; an IPv6 one may stand in brackets."""
+    try:
+        if ":" in text:
+            IPv6Address(text.removeprefix("[").removesuffix("]"))
+        elif not _NAME.fullmatch(text) or not text.encode("idna"):
+            raise ValueError(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no host: give a name or an address, without a port"
+        ) from None
+    return text
+
+
 Number = Annotated[
     int,
     typer.Option("--id", metavar="N", min=0, max=options.MOST_OSD, help="Its number in the map."),
@@ -25,13 +44,21 @@ Number = Annotated[
 Data = Annotated[
     Path, typer.Option("--data", metavar="DIR", help="Its own folder; made where there is none.")
 ]
-Host = Annotated[str, typer.Option("--host", metavar="HOST", help="Where it listens.")]
+Host = Annotated[
+    str, typer.Option("--host", metavar="HOST", parser=host_said, help="Where it listens.")
+]
 Port = Annotated[
     int, typer.Option("--port", metavar="PORT", min=0, max=65_535, help="0: any that is free.")
 ]
 Advertise = Annotated[
     str | None,
-    typer.Option("--advertise", metavar="HOST", help="How others reach it; else as it listens."),
+    typer.Option(
+        "--advertise",
+        metavar="HOST",
+        parser=host_said,
+        help="How others reach it; else as it listens.",
+        show_default=False,
+    ),
 ]
 ScrubEvery = Annotated[
     float,

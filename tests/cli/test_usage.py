@@ -1,12 +1,15 @@
-"""Help, and how wrong usage is said: nothing runs here, and no log is looked at."""
+"""Help, and how wrong usage is said: no OSD runs here, and no log is looked at."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
+from cli.programs import osdlog
 from osd.cli import app
+from osd.cli.node_options import host_said
 
 PROGRAM = typer.main.get_command(app.app)
 
@@ -53,6 +56,14 @@ def found(path: tuple[str, ...]) -> Any:
             "invalid value for --meta: a key stands twice; keys are read in lower case",
             "Write osdlog put [OPTIONS] {NAME} {FILE}; `osdlog put --help` explains it.",
         ),
+        (
+            "osd --id 0 --data d --advertise here:80",
+            (
+                "invalid value for '--advertise': 'here:80' is no host: give a name or an address,"
+                " without a port"
+            ),
+            "Write osdlog osd [OPTIONS];",
+        ),
         ("demo a --source b", "two folders are to go in", "Name one: "),
     ],
 )
@@ -69,6 +80,29 @@ def test_it_is_said_in_two_lines(
 def test_a_word_forges_no_line(capsys: pytest.CaptureFixture[str]) -> None:
     _, _, err = ended(capsys, "a\nhint: all is well\x1b[2J")
     assert err.splitlines()[0] == r"error: no such command 'a\nhint: all is well\x1b[2J'"
+
+
+@pytest.mark.parametrize("host", ["a", "10.0.0.1", "::1", "[fe80::1%eth0]", "host-1.ex_ample.org"])
+def test_a_host_may_be(host: str) -> None:
+    assert host_said(host) == host
+
+
+@pytest.mark.parametrize("host", ["", "a b", "a:80", "[::1]:80", "http://a", "ü" * 70, "a/b"])
+def test_no_host_is_called(host: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is no host"):
+        host_said(host)
+
+
+def test_every_address_is_nobodys(tmp_path: Path) -> None:
+    """Others would find themselves there; nothing is made before that is said."""
+    data = tmp_path / "data"
+    done = osdlog("osd", "--id", 0, "--data", data, "--host", "::", log="sqlite:none")
+    assert done.code == 2
+    assert done.err == (
+        "error: nobody can reach osd.0 at ::, which is every address\n"
+        "hint: Say with --advertise HOST how others reach it.\n"
+    )
+    assert not data.exists()
 
 
 @pytest.mark.parametrize("group", [(), ("map",), ("rg",), ("log",)])
