@@ -6,6 +6,8 @@ What was killed leaves its draft: by its name everybody knows that it is none
 of anybody's data. Nobody else removes it, for who writes it may still live.
 """
 
+import errno
+import os
 import re
 import secrets
 import shutil
@@ -32,11 +34,13 @@ def draft_of(path: Path) -> Path:
 
 @contextmanager
 def drafted(path: Path) -> Iterator[Path]:
-    """Where to write the file or the folder that is then at `path`."""
+    """Where to write the file or the folder that is then at `path`; what it lies in is there."""
     if path.exists() and not (path.is_file() or path.is_dir()):
         yield path
         return
     target = path.resolve()
+    if not target.parent.is_dir():  # or the error would name the draft
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     draft = draft_of(target)
     try:
         yield draft

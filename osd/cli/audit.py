@@ -173,13 +173,15 @@ def _one(
     page: Path | None,
     json: bool,
 ) -> None:
+    from eventlog.drafts import drafted
     from osd.cli.output import note, say_json
     from projections.audit import pages
     from projections.audit.reports import report
 
     found = report(connection, name, values)
     if page is not None:
-        page.write_text(pages.page(found, cluster), "utf-8")
+        with drafted(page) as draft:
+            draft.write_text(pages.page(found, cluster), "utf-8")
         note(f"{found.sentence}; written to {page}")
     if json:
         say_json(_as_json(found))

@@ -78,7 +78,7 @@ def test_a_shell_goes_on_after_an_answer_that_was_not_written(log: str, tmp_path
 
 
 def test_a_parquet_file_where_none_can_be(path: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"no/out\.parquet"):
         written(path, "SELECT 7", tmp_path / "no" / "out.parquet")
 
 

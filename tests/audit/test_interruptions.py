@@ -141,6 +141,16 @@ def test_a_disk_that_is_full_when_events_are_loaded(log: SqliteLog, path: Path) 
     assert differences(log, path) == []
 
 
+def test_a_page_is_whole_or_as_it_was(log: SqliteLog, path: Path, tmp_path: Path) -> None:
+    sync(path, log)
+    page = tmp_path / "proof.html"
+    page.write_text("as it was")
+    done = with_little_room(log, 500, "audit", "versions", "--no-sync", "--page", str(page))
+    assert (done.returncode, page.read_text()) == (3, "as it was"), done.stderr
+    assert "File too large" in done.stderr
+    assert not list(tmp_path.glob(".*.part"))
+
+
 def test_a_database_is_made_once(path: Path) -> None:
     create(path, IDENTITY)
     with writing(path, IDENTITY) as connection:
