@@ -161,13 +161,15 @@ class _Scan:
 
     def _follow(self, chunk: Chunk) -> None:
         """Every partition must go on where it was."""
-        order = np.argsort(chunk.partitions, kind="stable")
+        counts = np.bincount(chunk.partitions, minlength=len(self._next))
+        short = chunk.partitions.astype(np.min_scalar_type(len(counts)))
+        order = np.argsort(short, kind="stable")  # a tenth of what longer numbers take
         partitions, offsets = chunk.partitions[order], chunk.offsets[order]
-        found, firsts, counts = np.unique(partitions, return_index=True, return_counts=True)
-        due = np.repeat(self._next[found] - firsts, counts) + np.arange(len(order))
+        firsts = np.cumsum(counts) - counts
+        due = (self._next - firsts)[partitions] + np.arange(len(order))
         wrong = np.flatnonzero(offsets != due)
         if len(wrong):
             place = Partition(int(partitions[wrong[0]]))
             missing = Position(Topic.RG, place, Offset(int(due[wrong[0]])))
             raise missing_record(self._log.path, missing)
-        self._next[found] += counts
+        self._next += counts

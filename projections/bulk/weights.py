@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from projections.bulk.arrays import Longs, Octets, Words
+from projections.bulk.arrays import Longs, Octets, Words, put_rows
 
-_TOGETHER = 4_096
+_TOGETHER = 16_384
 _BLOCK = 64
 _COLON, _ZERO, _END = ord(":"), ord("0"), 0x80
 
@@ -110,7 +110,7 @@ def _texts(rgs: Longs, versions: Longs) -> Octets:
         own[:, before + 1 + after] = _END
         bits = 8 * (before + 1 + after)
         own[:, 56], own[:, 57] = bits & 0xFF, bits >> 8
-        blocks[index] = own
+        put_rows(blocks, index, own)
     return blocks
 
 
@@ -125,7 +125,7 @@ def _digits(numbers: Longs) -> Longs:
 def _alike(before: Longs, after: Longs) -> Iterator[tuple[Longs, int, int]]:
     """Those whose texts have their parts at the same places."""
     both = before << 8 | after
-    for value in np.unique(both).tolist():
+    for value in np.flatnonzero(np.bincount(both)).tolist():
         yield np.flatnonzero(both == value), value >> 8, value & 0xFF
 
 
@@ -134,8 +134,9 @@ def _write(blocks: Octets, numbers: Longs, end: int) -> None:
     left, place = numbers, end
     while True:
         place -= 1
-        left, digit = np.divmod(left, 10)
-        blocks[:, place] = digit + _ZERO
+        rest = left // 10  # many times as fast as divmod
+        blocks[:, place] = left - 10 * rest + _ZERO
+        left = rest
         if not left.any():
             return
 
