@@ -16,7 +16,7 @@ from eventlog.ids import Offset, OsdId, Partition, RgId, Store, Topic, osd_name
 from eventlog.log import Log, TopicPartition
 from osd.client.answers import Facts, OsdStatus
 from osd.client.known import why_no_disk
-from osd.starts import LATELY_S
+from osd.lately import LATELY_S
 from projections.cluster_map import ClusterMap, Osd
 from projections.explain import OPERATOR, Reason, explain_unled
 
@@ -93,12 +93,12 @@ def put_together(
     osds: Sequence[OsdStatus],
     leaderless: Mapping[RgId, tuple[Store, ...]],
     ends: Ends,
-    starts: Mapping[OsdId, int],
+    comings: Mapping[OsdId, int],
 ) -> ClusterStatus:
     """What the OSDs say, as one.
 
     `leaderless`: the RGs of which no placed OSD is up, and where they are placed.
-    `starts`: OSDs that lately started often, and how often.
+    `comings`: OSDs that lately came up often, and how often.
     """
     said = [osd.said for osd in osds if osd.said is not None]
     states: Counter[str] = Counter()
@@ -113,7 +113,7 @@ def put_together(
     rgs = [*_worst(said), *_leaderless(leaderless)]
     named = {name for one in rgs for name in one.who_acts}
     absent = _absent(cluster_map, [one for one in osds if osd_name(one.osd.osd) not in named])
-    lesser = [*_nearly_full(osds), *_flapping(cluster_map, starts), *absent, *rgs]
+    lesser = [*_nearly_full(osds), *_flapping(cluster_map, comings), *absent, *rgs]
     lesser.sort(key=lambda one: (one.reason.rank, one.rg or 0))
     worst = [*_silent(osds), *full, *late, *lesser]
     return ClusterStatus(
@@ -196,11 +196,11 @@ def _nearly_full(osds: Sequence[OsdStatus]) -> Iterator[Worst]:
         yield Worst(None, Reason.NEARLY_FULL, why, (OPERATOR,))
 
 
-def _flapping(cluster_map: ClusterMap, starts: Mapping[OsdId, int]) -> Iterator[Worst]:
-    for osd, times in starts.items():
-        often = f"started {times} times in {LATELY_S / 60:.0f} min"
-        why = f"{osd_name(osd)} {often}: why it ends is told where it runs."
-        if cluster_map.osds[osd].is_candidate:
+def _flapping(cluster_map: ClusterMap, comings: Mapping[OsdId, int]) -> Iterator[Worst]:
+    for osd, times in comings.items():
+        often = f"came up {times} times in {LATELY_S / 60:.0f} min"
+        why = f"{osd_name(osd)} {often}: why is told where it runs, and in `osdlog map log`."
+        if osd in cluster_map.osds and cluster_map.osds[osd].is_candidate:
             why += f" `osdlog map apply --out {osd}` moves its part to others."
         yield Worst(None, Reason.FLAPPING, why, (OPERATOR,))
 

@@ -31,7 +31,7 @@ from osd.client.cluster_status import (
 )
 from osd.client.explaining import Explained, from_log
 from osd.client.known import known_rg
-from osd.client.map_reader import MapReader, many_starts
+from osd.client.map_reader import MapReader, many_comings
 from osd.client.placing import Placing
 from osd.client.questions import Questions
 from osd.errors import Unavailable
@@ -195,8 +195,8 @@ def status(log: StateFile) -> ClusterStatus:
     placing = Placing(reader)
     osds = statuses(log, reader.refresh())
     ends = log.end_offsets(followed_places(log))
-    starts = many_starts(reader, noted(log).made_at / 1_000_000)
-    return put_together(placing.map, osds, placing.leaderless(), ends, starts)
+    comings = many_comings(reader, noted(log).made_at / 1_000_000)
+    return put_together(placing.map, osds, placing.leaderless(), ends, comings)
 
 
 def statuses(log: StateFile, cluster_map: ClusterMap) -> tuple[OsdStatus, ...]:

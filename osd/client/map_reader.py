@@ -12,11 +12,11 @@ import threading
 from eventlog.codec import Decoder
 from eventlog.ids import Offset, OsdId, Partition, Topic
 from eventlog.log import Log, Record
-from eventlog.map_events import MapChanged
+from eventlog.map_events import MapChanged, OsdBooted, OsdUp
 from osd.client.answers import MapRecord
 from osd.client.history_cut import naming_cuts
 from osd.errors import Unavailable
-from osd.starts import MANY, Starts
+from osd.lately import MANY, Lately
 from projections.cluster_map import EMPTY, ClusterMap, Refusal
 from projections.map_fold import fold
 
@@ -32,8 +32,8 @@ class MapReader:
         self._lock = threading.Lock()
         self._next_offset = Offset(0)
         self.map: ClusterMap = EMPTY
-        self.starts = Starts()
-        """By the clocks of the events."""
+        self.comings = Lately()
+        """When OSDs came up, by a boot or a word, on the clocks of who said so."""
 
     def refresh(self) -> ClusterMap:
         """Read on to the end; raises `LogError` and `RecordError`."""
@@ -55,9 +55,14 @@ class MapReader:
         refusal = after if isinstance(after, Refusal) else None
         if not isinstance(after, Refusal):
             self.map = after
-            self.starts.read(event, event.time / 1_000_000)
+            self._note_comings(event)
         self._next_offset = Offset(record.offset + 1)
         return MapRecord(record.offset, event, self.map.epoch, refusal)
+
+    def _note_comings(self, event: MapChanged) -> None:
+        for change in event.changes:
+            if isinstance(change, OsdBooted | OsdUp):
+                self.comings.note(change.store.osd, event.time / 1_000_000)
 
 
 def require_cluster(log: Log, cluster_map: ClusterMap) -> ClusterMap:
@@ -69,7 +74,7 @@ def require_cluster(log: Log, cluster_map: ClusterMap) -> ClusterMap:
     return cluster_map
 
 
-def many_starts(reader: MapReader, now: float) -> dict[OsdId, int]:
-    """How often those OSDs lately started that did so often."""
-    found = {osd: reader.starts.lately(osd, now) for osd in sorted(reader.map.osds)}
-    return {osd: starts for osd, starts in found.items() if starts >= MANY}
+def many_comings(reader: MapReader, now: float) -> dict[OsdId, int]:
+    """How often those OSDs lately came up that did so often."""
+    found = {osd: reader.comings.times(osd, now) for osd in sorted(reader.map.osds)}
+    return {osd: times for osd, times in found.items() if times >= MANY}

@@ -20,7 +20,7 @@ from osd.client.answers import Facts, OsdStatus, RgRow, ScrubAsked
 from osd.client.cluster_status import ClusterStatus, followed_places, put_together
 from osd.client.errors import NotThere
 from osd.client.known import known_rg, why_no_disk
-from osd.client.map_reader import MapReader, many_starts
+from osd.client.map_reader import MapReader, many_comings
 from osd.client.placing import Placing
 from osd.client.retries import Again, Deadline, until_served
 from osd.client.transport import decoded, object_path, read_answer, tell
@@ -82,8 +82,8 @@ class Questions:
         ends = await asyncio.to_thread(log.end_offsets, followed_places(log))
         osds = await self.status()
         leaderless = await asyncio.to_thread(self._placing.leaderless)
-        starts = many_starts(self._reader, time.time())
-        return put_together(self._placing.map, osds, leaderless, ends, starts)
+        comings = many_comings(self._reader, time.time())
+        return put_together(self._placing.map, osds, leaderless, ends, comings)
 
     async def rgs(self) -> tuple[RgRow, ...]:
         """Every RG as its primary sees it."""

@@ -28,9 +28,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from eventlog.ids import Boot, OsdId, Store, osd_name
-from eventlog.map_events import MapChange, MapChanged, OsdDown, OsdIn, OsdOut, OsdUp
+from eventlog.map_events import MapChange, MapChanged, OsdBooted, OsdDown, OsdIn, OsdOut, OsdUp
 from osd.core.membership import MONITOR
-from osd.starts import LATELY_S, MANY, Starts
+from osd.lately import LATELY_S, MANY, Lately
 from projections.cluster_map import ClusterMap, Osd
 
 MAX_DOUBLINGS = 5
@@ -86,9 +86,9 @@ class Judge:
         self._patience = patience
         self._watches: dict[OsdId, _Watch] = {}
         self._judged_at: float | None = None
-        self._starts = Starts()
-        self._downs: dict[OsdId, list[float]] = {}
-        """Recent verdicts of down."""
+        self._starts = Lately()
+        self._downs = Lately()
+        """By verdicts."""
         self._by_monitor: dict[OsdId, set[type[MapChange]]] = {}
         """Which of down and out a monitor said last."""
         self._before: frozenset[Process] = frozenset()
@@ -98,14 +98,15 @@ class Judge:
 
     def read(self, event: MapChanged, at: float) -> None:
         """Take note of an accepted event of the map, which happened then by this clock."""
-        self._starts.read(event, at)
         is_verdict = event.author.startswith(MONITOR)
         for change in event.changes:
             match change:
+                case OsdBooted(store=store):
+                    self._starts.note(store.osd, at)
                 case OsdDown(store=store):
                     self._mark(store.osd, OsdDown, is_verdict)
                     if is_verdict:
-                        self._downs.setdefault(store.osd, []).append(at)
+                        self._downs.note(store.osd, at)
                 case OsdOut(osd=osd):
                     self._mark(osd, OsdOut, is_verdict)
                 case _:
@@ -131,16 +132,10 @@ class Judge:
 
     def grace(self, osd: OsdId, now: float) -> float:
         """How long this OSD may be silent: longer the more often it flapped, in seconds."""
-        return self._grace_after(self._lately(osd, now))
+        return self._grace_after(self._downs.times(osd, now))
 
     def _grace_after(self, downs: int) -> float:
         return self._patience.grace_s * float(2 ** min(downs, MAX_DOUBLINGS))
-
-    def _lately(self, osd: OsdId, now: float) -> int:
-        """How many verdicts of down it had."""
-        recent = [at for at in self._downs.get(osd, ()) if now - at < LATELY_S]
-        self._downs[osd] = recent
-        return len(recent)
 
     def _mark(self, osd: OsdId, kind: type[MapChange], is_verdict: bool) -> None:
         said = self._by_monitor.setdefault(osd, set())
@@ -182,7 +177,7 @@ class Judge:
         """It answers, and has run for long enough: longer the more often it lately started."""
         if not osd.is_up or _process(osd) not in answered:
             return False
-        starts = self._starts.lately(osd.osd, now)
+        starts = self._starts.times(osd.osd, now)
         return not starts or now - self._starts.last(osd.osd) >= self._grace_after(starts - 1)
 
     def _ups(self, osds: list[Osd], answered: Collection[Process]) -> list[Verdict]:
@@ -220,7 +215,7 @@ class Judge:
         why = f"no answer for {watch.silence_s:.0f} s"
         if watch.unanswered_s > watch.silence_s:
             why += f", and {watch.former_s:.0f} s before it started"
-        before = self._lately(osd.osd, now)
+        before = self._downs.times(osd.osd, now)
         if not before:
             return why
         times = f"down {before + 1} times in {LATELY_S / 60:.0f} min"
@@ -244,7 +239,7 @@ class Judge:
         ]
 
     def _why_out(self, osd: Osd, now: float) -> str:
-        seconds, starts = self._unsteady_s(osd, now), self._starts.lately(osd.osd, now)
+        seconds, starts = self._unsteady_s(osd, now), self._starts.times(osd.osd, now)
         if starts < MANY:
             return f"down for {seconds:.0f} s"
         times = f"it started {starts} times in {LATELY_S / 60:.0f} min"

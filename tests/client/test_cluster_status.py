@@ -7,12 +7,13 @@ import pytest
 from msgspec.structs import replace
 
 from eventlog.ids import Boot, Epoch, Incarnation, Offset, OsdId, Partition, RgId, Store, Topic
-from eventlog.map_events import OsdDown, OsdIn, OsdOut
+from eventlog.map_events import OsdDown, OsdIn, OsdOut, OsdUp
 from osd.cli.glances import Screen, words
 from osd.client.answers import OsdStatus
 from osd.client.cluster_status import ClusterStatus, put_together
-from osd.client.map_reader import MapReader
+from osd.client.map_reader import MapReader, many_comings
 from osd.client.placing import Placing
+from osd.lately import LATELY_S
 from projections.cluster_map import ClusterMap, Osd, Retirement
 from projections.explain import Reason
 from simulation.cluster import Cluster
@@ -152,20 +153,32 @@ def test_one_that_is_down_is_told_once() -> None:
     ]
 
 
-def test_one_that_starts_again_and_again_is_told_though_all_is_well() -> None:
+def test_one_that_comes_and_goes_is_told_though_all_is_well() -> None:
     said, known = [says(1), says(2)], {OsdId(2): osd(2)}
     found = put_together(replace(MAP, osds=known), said, {}, {}, {OsdId(2): 4})
     assert found.is_healthy
-    assert words(found)[-2:] == [
-        "worst:",
-        (
-            "  osd.2 started 4 times in 10 min: why it ends is told where it runs. `osdlog map"
-            " apply --out 2` moves its part to others."
-        ),
-    ]
+    often = "osd.2 came up 4 times in 10 min: why is told where it runs, and in `osdlog map log`."
+    out = " `osdlog map apply --out 2` moves its part to others."
+    assert words(found)[-2:] == ["worst:", f"  {often}{out}"]
     known = {OsdId(2): replace(osd(2), is_in=False)}
     (worst,) = put_together(replace(MAP, osds=known), said, {}, {}, {OsdId(2): 4}).worst
-    assert worst.sentence == "osd.2 started 4 times in 10 min: why it ends is told where it runs."
+    assert worst.sentence == often
+
+
+def test_who_came_up_how_often_is_read_from_the_map() -> None:
+    cluster = Cluster(rgs=2)
+    cluster.add(OsdId(1))
+    cluster.world.run(100)
+    machine = cluster.machines[OsdId(1)]
+    for _ in range(2):
+        down = OsdDown(store=machine.store, boot=machine.boot, why="does not answer")
+        assert cluster.change_map(down) is None
+        assert cluster.change_map(OsdUp(store=machine.store, boot=machine.boot)) is None
+    reader = MapReader(cluster.log)
+    reader.refresh()
+    last = reader.comings.last(OsdId(1))
+    assert many_comings(reader, last) == {OsdId(1): 3}
+    assert many_comings(reader, last + LATELY_S) == {}
 
 
 def test_the_worst_come_first() -> None:
