@@ -47,8 +47,8 @@ def put_rows(table: Array, rows: Longs, values: Array) -> None:
 
 def is_any(table: Bools) -> Bools:
     """Of each row, whether it has a true value; faster than numpy's own for few columns."""
-    found = table[:, 0].copy()
-    for column in table.T[1:]:
+    found = np.zeros(len(table), np.bool_)
+    for column in table.T:
         found |= column
     return found
 

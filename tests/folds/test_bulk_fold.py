@@ -20,6 +20,7 @@ from eventlog.log import Log, Record
 from eventlog.map_events import MapChanged
 from eventlog.memory import MemoryLog
 from eventlog.rg_events import RgEvent
+from folds.building import A, B, claimed, doomed, erased, fence, put
 from folds.generated import history
 from projections.bulk.fold import BulkFold
 from projections.bulk.weights import weights_of
@@ -120,6 +121,17 @@ def test_histories_made_by_chance(random: Random, only_accepted: bool) -> None:
     for piece in cut(told, random):
         both.fold(piece)
     both.compare()
+
+
+def test_a_claim_that_places_nothing_dooms_nothing() -> None:
+    """No program writes one; a batch of nothing else is folded as all others are."""
+    by = fence(1, by=A)
+    nowhere = replace(claimed(by), placed=(), replicas=1)
+    events: list[RgEvent] = [nowhere, put(by, 1, "a", A, B), doomed(by, B, 1), erased(B, 1, 1)]
+    both = Both()
+    both.fold([(event, Offset(at)) for at, event in enumerate(events)])
+    both.compare()
+    assert both.ordinary
 
 
 def events_of(log: Log) -> Told:
