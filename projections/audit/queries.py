@@ -9,7 +9,7 @@ off, and so is changing any of these settings. What DuckDB does not see to is in
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -121,8 +121,21 @@ class Asker:
                     draft.unlink(missing_ok=True)
                 self._give_up()
 
-        with bounded_time(self._limits.seconds, self._connection.interrupt, give_up):
+        with (
+            self._undone(),
+            bounded_time(self._limits.seconds, self._connection.interrupt, give_up),
+        ):
             yield
+
+    @contextmanager
+    def _undone(self) -> Iterator[None]:
+        """Nothing remains of it: an EXPLAIN ANALYZE does what it explains, if only for itself."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with suppress(duckdb.Error):  # after some failures there is nothing left to undo
+                self._connection.execute("ROLLBACK")
 
 
 def _limit_memory(connection: Connection, size: str) -> None:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -89,6 +90,15 @@ def test_all_else_is_refused(path: Path, tmp_path: Path, query: str, why: str) -
         ask(path, query.format(tmp_path))
     assert [file.name for file in tmp_path.iterdir()] == ["secret.csv"]
     assert ask(path, "SELECT count(*) FROM copies") == [(1,)]
+
+
+def test_what_is_explained_by_doing_it_leaves_nothing(path: Path) -> None:
+    with asking(path, IDENTITY) as asker:
+        for query in ("EXPLAIN ANALYZE CREATE TEMP TABLE copies AS SELECT 1", "nonsense"):
+            with suppress(QueryRefused), asker.ask(query):
+                pass
+            with asker.ask("SELECT object FROM copies") as answer:
+                assert list(answer.rows()) == [("a",)]
 
 
 def test_a_query_that_never_ends_is_ended(path: Path) -> None:
