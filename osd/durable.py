@@ -60,7 +60,9 @@ def disk_error(error: OSError, doing: str) -> DiskError:
     what = f"{doing}: {os.strerror(error.errno) if error.errno else error}"
     if error.errno in _NO_SPACE:
         return DiskFull(what, FULL_HINT)
-    return DiskFailed(what, "Check the disk and its mount, then start the OSD again.")
+    return DiskFailed(
+        what, "Check the path and its rights, the disk and its mount; then start again."
+    )
 
 
 def reading_error(error: OSError, doing: str) -> DiskError:

@@ -61,9 +61,9 @@ def test_a_folder_may_have_any_name_that_is_text(tmp_path: Path) -> None:
 def test_a_file_in_the_way_is_named(cluster: Cluster) -> None:
     file = cluster.path / "file"
     file.write_bytes(b"mine")
-    for data in (file, file / "below"):
+    for data, what in ((file, f"{file} is a file"), (file / "below", "cannot create the folder")):
         refused = cluster.osd(0, data=str(data)).refusal()
-        assert refused.startswith("cannot ")
+        assert refused.startswith(what)
         assert str(file) in refused
     assert file.read_bytes() == b"mine"
 
@@ -85,7 +85,7 @@ def test_a_read_only_disk_is_named(cluster: Cluster, small_disk: SmallDisk) -> N
     with read_only(small_disk):
         assert cluster.osd(0, data=str(data)).refusal() == (
             f"cannot open {data}/LOCK: Read-only file system. "
-            "Check the disk and its mount, then start the OSD again.\n"
+            "Check the path and its rights, the disk and its mount; then start again.\n"
         )
         done = osdlog("up", "--data", small_disk.path / "osd-0" / "rows")
         assert done.code == 3
