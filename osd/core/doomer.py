@@ -88,6 +88,11 @@ class Doomer:
             self._doom(fence, store)
             return
 
+    def to_retire(self) -> list[Store]:
+        """Stores of which the map says so, and the RG's log not yet."""
+        state, retired = self._group.state, self._context.map.retired
+        return [store for store in state.ledgers if store in retired and store not in state.retired]
+
     def _doomable_with(self, version: Version) -> tuple[Stray, ...]:
         """What may be doomed now of the object that has this version."""
         table = self._group.table
@@ -129,15 +134,11 @@ class Doomer:
 
     def _retire(self, fence: Fence) -> bool:
         """In the order of the map, so that who had the last copies is the same here as there."""
-        state, retired = self._group.state, self._context.map.retired
-        unsaid = [
-            (retired[store].epoch, store)
-            for store in state.ledgers
-            if store in retired and store not in state.retired
-        ]
+        retired = self._context.map.retired
+        unsaid = self.to_retire()
         if not unsaid:
             return False
-        _, store = min(unsaid)
+        store = min(unsaid, key=lambda store: (retired[store].epoch, store))
         self._under_way = self._context.append(
             StoreRetired(
                 rg=self._group.rg,

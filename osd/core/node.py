@@ -84,6 +84,8 @@ class Node:
         """Copies without their file, of RGs that are not followed yet."""
         self._numbers = (0, 0, 0)
         """What claims name of the map beside placed: where it changes, all are made anew."""
+        self._retired = 0
+        """So many stores the map has retired: each may have copies where it is not placed."""
 
     def step(self, given: Input, clock: Clock) -> Effects:
         """What the world is to do now that this happened."""
@@ -248,13 +250,14 @@ class Node:
         now = self.context.map
         numbers = (now.replicas, now.min_replicas, now.rules)
         claims_lapse, self._numbers = numbers != self._numbers, numbers
+        is_retiring, self._retired = len(now.retired) > self._retired, len(now.retired)
         rows = table.rows[np.fromiter(self.groups, np.int64, len(self.groups))].tolist()
         for group, row in zip(self.groups.values(), rows, strict=True):
             placing = self.membership.placing_of(tuple(osd for osd in row if osd >= 0))
             if (group.placed, group.acting) != placing:
                 group.place_on(*placing)
                 self._agenda.touch(group.rg)
-            elif claims_lapse:
+            elif claims_lapse or (is_retiring and group.doomer.to_retire()):
                 self._agenda.touch(group.rg)
         self._agenda.map_read()
 

@@ -12,7 +12,7 @@ were asked to show. Two runs print the same.
     wipe N               its disk is lost (kill it first)  return N: the last that was lost is back
     pin N[,N]            place the one RG on osd.N         pin N briefly: for 5 ms
     copies N             keep so many of each object
-    map CHANGE N         out, in, remove, down; doubt: down by a monitor's verdict
+    map CHANGE N         out, in, remove, down, retire; doubt: down by a monitor's verdict
     put NAME TEXT, get NAME, rm NAME
         [as REQUEST] [at N] [if absent | if there | if V]: at N: of osd.N, whoever is the primary
     cut N                no way between osd.N and the log  heal
@@ -45,6 +45,7 @@ from eventlog.map_events import (
     OsdOut,
     ReplicasSet,
     RgPinned,
+    StoreWrittenOff,
 )
 from eventlog.telling import tell
 from osd.core.answers import (
@@ -200,7 +201,10 @@ class Runner:
 
     def _map(self, change: str, osd: str) -> None:
         number = OsdId(int(osd))
-        if change in ("down", "doubt"):
+        if change == "retire":
+            store = self.cluster.machines[number].store
+            self._change(StoreWrittenOff(store=store, by="operator", why="burnt"))
+        elif change in ("down", "doubt"):
             known = self.cluster.map.osds[number]
             assert known.store is not None
             author = MONITOR if change == "doubt" else "operator"
