@@ -29,6 +29,7 @@ class Reason(StrEnum):
     PLACED_NOWHERE = "placed-nowhere"
     ALL_DOWN = "all-placed-down"
     SILENT = "primary-silent"
+    MARKED_DOWN = "marked-down"
     LOG_STALLED = "log-stalled"
     DISK_FULL = "disk-full"
     HOLDER_DOWN = "holder-down"
@@ -107,6 +108,16 @@ def explain_object(name: str, entry: Entry, cluster_map: ClusterMap) -> Explanat
         return Explanation(why, Reason.HOLDER_DOWN, _who(down))
     why = f"{what}: {_where_it_was(entry, cluster_map)}; write it anew, or delete it."
     return Explanation(why, Reason.NO_GOOD_COPY, (OPERATOR,))
+
+
+def marked_down(names: tuple[str, ...]) -> str:
+    """Of OSDs that answer, though the map has them down: what is so, and what ends it."""
+    answer, them = ("answers", "it") if len(names) == 1 else ("answer", "them")
+    words = " ".join(f"--up {name.removeprefix('osd.')}" for name in names)
+    return (
+        f"{' and '.join(names)} {answer}, but the map has {them} down: "
+        f"`osdlog map apply {words}` ends that"
+    )
 
 
 def _where_it_was(entry: Entry, cluster_map: ClusterMap) -> str:

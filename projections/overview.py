@@ -78,13 +78,18 @@ class Overview(NamedTuple):
     stores: tuple[StoreOverview, ...]
 
 
-def overview(cluster_map: ClusterMap, states: Mapping[RgId, RgState]) -> Overview:
-    """All RGs and stores."""
+def overview(
+    cluster_map: ClusterMap, states: Mapping[RgId, RgState], only: RgId | None = None
+) -> Overview:
+    """All RGs and stores; or `only` that RG, with the stores that are placed there or have facts.
+
+    `states` has no other RG than that then.
+    """
     where = _Where(cluster_map)
     ordered = sorted(states.items())
     return Overview(
         rgs=tuple(_rg(where, rg, state) for rg, state in ordered),
-        stores=tuple(_stores(where, states.values())),
+        stores=tuple(_stores(where, states.values(), only)),
     )
 
 
@@ -122,12 +127,17 @@ class _Where:
     def acting(self, placed: Iterable[Store]) -> tuple[Store, ...]:
         return tuple(store for store in placed if self.map.is_up(store))
 
-    def counts(self) -> dict[OsdId, int]:
-        """In how many RGs each OSD is placed."""
-        found: dict[OsdId, int] = {}
+    def counts(self, only: RgId | None) -> dict[Store, int]:
+        """In how many RGs the store of each OSD is placed; or of those of `only` that RG."""
+        if only is not None:
+            return dict.fromkeys(self.placed(only), 1)
+        osds = self.map.osds.values()
+        found = {osd.store: 0 for osd in osds if osd.store is not None}
         for row in self._table.rows.tolist() if self._table is not None else ():
-            for osd in row:
-                found[osd] = found.get(osd, 0) + 1
+            for number in row:
+                osd = self.map.osds.get(number)
+                if osd is not None and osd.store is not None:
+                    found[osd.store] += 1
         return found
 
 
@@ -160,21 +170,17 @@ def _rg(where: _Where, rg: RgId, state: RgState) -> RgOverview:
     )
 
 
-def _stores(where: _Where, states: Iterable[RgState]) -> Iterable[StoreOverview]:
-    sums: dict[Store, tuple[int, int, int]] = {}
-    for osd in where.map.osds.values():
-        if osd.store is not None:
-            sums[osd.store] = (0, 0, 0)
+def _stores(where: _Where, states: Iterable[RgState], only: RgId | None) -> Iterable[StoreOverview]:
+    counts = where.counts(only)
+    sums = dict.fromkeys(counts, (0, 0, 0))
     for state in states:
         for store, ledger in state.ledgers.items():
             if ledger.facts or store in sums:
                 held, doomed, lost = sums.get(store, (0, 0, 0))
                 sums[store] = (held + ledger.held, doomed + ledger.doomed, lost + ledger.lost)
-    counts = where.counts()
     for store in sorted(sums):
-        is_present = where.map.osd_of(store) is not None
-        rgs = counts.get(store.osd, 0) if is_present else 0
-        yield StoreOverview(store, _condition(where.map, store), rgs, *sums[store])
+        condition = _condition(where.map, store)
+        yield StoreOverview(store, condition, counts.get(store, 0), *sums[store])
 
 
 def _condition(cluster_map: ClusterMap, store: Store) -> str:

@@ -85,9 +85,11 @@ def _bring_up_to_date(
 def _load(path: Path, log: "Log") -> None:
     from osd.cli.output import note
     from osd.cli.progress import counter
+    from osd.client.cluster_status import followed_places
+    from osd.client.history_cut import naming_cuts
     from projections.audit.sync import follow
 
-    with counter("events") as progress:
+    with counter("events") as progress, naming_cuts(log, followed_places(log)):
         synced = follow(path, log, progress)
     for (topic, partition), why in sorted(synced.stops.items()):
         note(f"{topic}/{partition} is not read to its end: {why}")

@@ -21,15 +21,19 @@ def copy(source: From, target: To, json: options.Json = False) -> None:
     """Copy a whole log, between any two kinds: the same events at the same places."""
     from eventlog.copying import copy_log, plan_copy
     from eventlog.open import open_log
+    from osd.cli.endings import heeding_signals
     from osd.cli.output import bytes_words, count, note, say_json
     from osd.cli.progress import bar
+    from osd.client.cluster_status import followed_places
+    from osd.client.history_cut import naming_cuts
     from osd.config import log_url
 
-    with ExitStack() as opened:
+    with heeding_signals(), ExitStack() as opened:
         old = opened.enter_context(open_log(log_url(source)))
         new = opened.enter_context(_opened_or_made(log_url(target), old))
         plan = plan_copy(old, new)
-        with bar("copying", plan.records, 0) as shown:
+        cuts = naming_cuts(old, followed_places(old))
+        with bar("copying", plan.records, 0) as shown, cuts:
             done = copy_log(old, new, plan, lambda records: shown.step(0, records))
         if json:
             say_json({"from": old.url, "to": new.url} | done._asdict())

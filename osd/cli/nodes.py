@@ -144,12 +144,15 @@ def monitor(
     from socket import gethostname
 
     from eventlog.open import open_log
+    from eventlog.state_file import StateFile, refuse
     from osd.cli.output import note
     from osd.cli.running import run, until_stopped
     from osd.config import log_url
     from osd.monitor import Monitor, Patience
 
     with open_log(log_url(log)) as opened:
+        if isinstance(opened, StateFile):
+            refuse(opened)
         patience = Patience(probe, grace, out_after, share)
         watching = Monitor(opened, note, patience, gethostname())
         note(f"watching {opened.url}")

@@ -3,11 +3,11 @@
 Rule: a record is shown as it was said, with its position, one a line; that it
 is shown does not mean that it was accepted. One that cannot be decoded is
 shown too, whosever it is, for it stops all RGs of its partition, and makes the
-command fail at its end.
+command fail at its end; so do records that are gone, after what is left.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,11 +18,12 @@ from osd.cli.copying import copy
 
 if TYPE_CHECKING:
     from eventlog.codec import Decoder
-    from eventlog.ids import RgId
+    from eventlog.ids import Offset, RgId
     from eventlog.log import Log, Record, TopicPartition
 
 FAILED = 3
 POLL_MS = 500
+READ_RECORDS = 1_000
 
 Rg = Annotated[
     str | None, typer.Option("--rg", metavar="RG", help="Only of this RG.", show_default=False)
@@ -36,9 +37,11 @@ def cat(rg: Rg = None, json: options.Json = False, log: options.Log = None) -> N
 
     with open_log(log_url(log)) as opened:
         wanted = _wanted(opened, rg)
-        each = (_records(opened, place) for place in _places(opened, wanted))
+        places, reader = _places(opened, wanted), _Reader(opened)
+        each = map(reader.records, places)
         merged = heapq.merge(*each, key=lambda record: (record.timestamp, record.position))
         _print(merged, _printer(opened, wanted, json=json))
+        reader.require_beginnings(places)
 
 
 def tail(
@@ -79,6 +82,45 @@ def skip(
         change = skipped(opened, wanted, author, reason)
         change_map(opened, [change], MapReader(opened).refresh().layout, reason, author)
     note(f"the record at {wanted} is passed over from now on; OSDs that it stopped may start")
+
+
+class _Reader:
+    """Reads partitions from the first record that is left."""
+
+    def __init__(self, log: "Log") -> None:
+        self._log = log
+        self._is_cut = False
+
+    def records(self, place: "TopicPartition", start: int = 0) -> "Iterator[Record]":
+        """From there on; those that are gone are passed over."""
+        from eventlog.ids import Offset
+
+        offset = Offset(start)
+        while records := self._read(place, offset):
+            yield from records
+            offset = Offset(records[-1].offset + 1)
+
+    def require_beginnings(self, places: "list[TopicPartition]") -> None:
+        """Raises `LogReplaced` where some of what was read was gone."""
+        from osd.client.history_cut import require_beginnings
+
+        if self._is_cut:
+            require_beginnings(self._log, self._log.end_offsets(places))
+
+    def _read(self, place: "TopicPartition", offset: "Offset") -> "Sequence[Record]":
+        from eventlog.errors import LogError, LogUnavailable
+        from osd.client.history_cut import beginning
+
+        try:
+            return self._log.read(*place, offset, READ_RECORDS)
+        except LogUnavailable:
+            raise
+        except LogError:
+            left = beginning(self._log, place)
+            if left <= offset:
+                raise
+        self._is_cut = True
+        return self._log.read(*place, left, READ_RECORDS)
 
 
 class _Printer:
@@ -135,11 +177,11 @@ def _print(records: "Iterable[Record]", printer: _Printer) -> None:
 def _follow(log: "Log", places: "list[TopicPartition]", last: int, printer: _Printer) -> None:
     from osd.cli.output import flush
 
-    ends = log.end_offsets(places)
+    ends, reader = log.end_offsets(places), _Reader(log)
     recent: list[Record] = []
     for place in places:
         start = max(0, ends[place] - last)
-        recent += [r for r in _records(log, place, start) if r.offset < ends[place]]
+        recent += [r for r in reader.records(place, start) if r.offset < ends[place]]
     recent.sort(key=lambda record: (record.timestamp, record.position))
     for record in recent[len(recent) - min(last, len(recent)) :]:
         printer.show(record)
@@ -172,15 +214,6 @@ def _places(log: "Log", wanted: "RgId | None") -> "list[TopicPartition]":
         return [(Topic.RG, Partition(wanted % count))]
     rg_places = [(Topic.RG, Partition(number)) for number in range(count)]
     return [(Topic.MAP, Partition(0)), *rg_places]
-
-
-def _records(log: "Log", place: "TopicPartition", start: int = 0) -> "Iterator[Record]":
-    from eventlog.ids import Offset
-
-    offset = Offset(start)
-    while records := log.read(*place, offset, 1_000):
-        yield from records
-        offset = Offset(records[-1].offset + 1)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,10 +1,11 @@
 """The command replay: the cluster, or one OSD, as it was at any moment, from the log alone.
 
-Rule: nothing live is asked or touched, and nothing is written: Ctrl-C leaves
-nothing behind. What is shown belongs to the one moment that the first line
-names.
+Rule: nothing live is asked or touched, and nothing is written: stopped, it
+leaves nothing behind, and says so. What is shown belongs to the one moment
+that the first line names.
 """
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -12,7 +13,7 @@ import typer
 from osd.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from eventlog.ids import OsdId, RgId
     from eventlog.log import Log
@@ -56,6 +57,15 @@ class Past(NamedTuple):
 
     moment: "Moment"
     rgs: "dict[RgId, BulkRg]"
+    only: "RgId | None"
+    """The one RG that was asked for."""
+
+    def overview(self) -> "Overview":
+        """In numbers."""
+        from projections.overview import overview
+
+        states = {rg: folded.state for rg, folded in self.rgs.items()}
+        return overview(self.moment.map, states, self.only)
 
 
 def replay(
@@ -67,24 +77,45 @@ def replay(
     log: options.Log = None,
 ) -> None:
     """Show the cluster, or one OSD, as it was at any moment, from the log alone."""
-    from eventlog.ids import parse_osd, parse_rg
+    from eventlog.ids import parse_osd
+    from osd.cli.replay_diff import show_difference
+
+    node = None if osd is None else parse_osd(osd)
+    with _leaving_nothing():
+        past, *others = _pasts(log, rg, until, diff)
+        if others:
+            show_difference(past, others[0], node, json=json)
+        elif node is not None:
+            _show_osd(past, node, json=json)
+        else:
+            _show_cluster(past, json=json)
+
+
+@contextmanager
+def _leaving_nothing() -> "Iterator[None]":
+    """Whoever stops it is told that there is nothing to clear away."""
+    from osd.cli.endings import heeding_signals
+    from osd.cli.output import note
+
+    try:
+        with heeding_signals():
+            yield
+    except (KeyboardInterrupt, SystemExit):
+        note("stopped; nothing was changed, and nothing is left behind")
+        raise
+
+
+def _pasts(url: str | None, rg: str | None, until: str | None, diff: str | None) -> list[Past]:
+    """The one that is shown, or the two that are compared."""
+    from eventlog.ids import parse_rg
     from eventlog.open import open_log
     from osd.client.known import known_rg
     from osd.config import log_url
 
-    node = None if osd is None else parse_osd(osd)
-    with open_log(log_url(log)) as opened:
-        moments = _moments(opened, until, diff)
-        wanted = None if rg is None else known_rg(moments[-1].map, parse_rg(rg))
-        pasts = [_fold(opened, moment, wanted) for moment in moments]
-    if diff is not None:
-        from osd.cli.replay_diff import show_difference
-
-        show_difference(pasts[0], pasts[1], node, wanted, json=json)
-    elif node is not None:
-        _show_osd(pasts[0], node, json=json)
-    else:
-        _show_cluster(pasts[0], wanted, json=json)
+    with open_log(log_url(url)) as log:
+        moments = _moments(log, until, diff)
+        only = None if rg is None else known_rg(moments[-1].map, parse_rg(rg))
+        return [_fold(log, moment, only) for moment in moments]
 
 
 def _moments(log: "Log", until: str | None, diff: str | None) -> "list[Moment]":
@@ -98,15 +129,15 @@ def _moments(log: "Log", until: str | None, diff: str | None) -> "list[Moment]":
     return [moment_of(log, text, now) for text in texts]
 
 
-def _fold(log: "Log", moment: "Moment", wanted: "RgId | None") -> Past:
+def _fold(log: "Log", moment: "Moment", only: "RgId | None") -> Past:
     from osd.cli.progress import rated_counter
     from osd.client.map_reader import MapReader
     from osd.client.past import fold_past
 
     skipped = MapReader(log).refresh().skipped
-    only = None if wanted is None else [wanted]
+    wanted = None if only is None else [only]
     with rated_counter(f"replay as of {moment.words}", "events") as progress:
-        return Past(moment, fold_past(log, moment, skipped, only, progress))
+        return Past(moment, fold_past(log, moment, skipped, wanted, progress), only)
 
 
 def require_osd(past: Past, osd: "OsdId") -> None:
@@ -172,19 +203,17 @@ def _osd_row(row: "RgAtStore") -> tuple[Any, ...]:
     return (f"{row.rg:x}", row.store, _state_words(row.states), *numbers, spoken)
 
 
-def _show_cluster(past: Past, wanted: "RgId | None", *, json: bool) -> None:
+def _show_cluster(past: Past, *, json: bool) -> None:
     from osd.cli.output import count, say, say_json, table
-    from projections.overview import overview
 
-    found = overview(past.moment.map, {rg: folded.state for rg, folded in past.rgs.items()})
+    found = past.overview()
     if json:
         say_json(_cluster_json(past, found))
         return
     say(head_words(past.moment))
     table(_RG_HEADS, map(_rg_row, found.rgs), numbers=("rg", *_RG_HEADS[3:]))
-    stores = found.stores if wanted is None else [s for s in found.stores if s.held or s.doomed]
-    table(STORE_HEADS, stores, numbers=STORE_HEADS[2:])
-    if wanted is None:
+    table(STORE_HEADS, found.stores, numbers=STORE_HEADS[2:])
+    if past.only is None:
         silent = past.moment.map.rg_count - len(found.rgs)
         say(_total_words(found) + (f"; {count(silent, 'RG')} without any event" if silent else ""))
 

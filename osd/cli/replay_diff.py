@@ -11,16 +11,14 @@ from osd.cli.replay import STORE_HEADS, Past, head_json, head_words, plain, requ
 if TYPE_CHECKING:
     from eventlog.ids import OsdId, RgId, Store
     from projections.differences import ObjectDifference, RgDifference, StoreDifference
-    from projections.overview import Overview, RgAtStore
+    from projections.overview import RgAtStore
 
 _COUNTS = ("created", "overwritten", "deleted", "moved")
 _RG_HEADS = ("rg", "state", "primary", "operations", *_COUNTS, "bytes", "copies", "strays")
 _OBJECT_HEADS = ("object", "became", "version", "holders")
 
 
-def show_difference(
-    before: Past, after: Past, osd: "OsdId | None", rg: "RgId | None", *, json: bool
-) -> None:
+def show_difference(before: Past, after: Past, osd: "OsdId | None", *, json: bool) -> None:
     """Print it, of the cluster, of one OSD, or of one RG with its objects."""
     from osd.cli.output import say, say_json
 
@@ -29,11 +27,11 @@ def show_difference(
     found = _Difference(before, after, osd)
     if json:
         said = {"before": head_json(before.moment), "after": head_json(after.moment)}
-        say_json(said | found.as_json(rg))
+        say_json(said | found.as_json())
         return
     say(f"before, {head_words(before.moment)}")
     say(f"after, {head_words(after.moment)}")
-    if not found.show(rg):
+    if not found.show():
         say("nothing differs")
 
 
@@ -42,19 +40,19 @@ class _Difference:
         from projections.differences import rg_differences, store_differences
 
         self._before, self._after, self._osd = before, after, osd
-        ends = _overview(before), _overview(after)
+        ends = before.overview(), after.overview()
         self._rgs = rg_differences(*ends)
         self._stores = store_differences(*ends)
 
-    def as_json(self, rg: "RgId | None") -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {"rgs": [self._rg_json(row) for row in self._rgs]}
-        if rg is not None:
-            found["objects"] = plain(self._objects(rg))
+        if self._after.only is not None:
+            found["objects"] = plain(self._objects(self._after.only))
         if self._osd is not None:
             return {"osd": self._osd, "rgs": plain(self._at_osd())}
         return found | {"stores": plain(self._stores)}
 
-    def show(self, rg: "RgId | None") -> bool:
+    def show(self) -> bool:
         """Whether there was anything to show."""
         from osd.cli.output import table
 
@@ -64,8 +62,8 @@ class _Difference:
             table(_RG_HEADS, map(self._rg_row, self._rgs), numbers=("rg", *_RG_HEADS[3:]))
         if self._stores:
             table(STORE_HEADS, map(_store_row, self._stores), numbers=STORE_HEADS[2:])
-        if self._rgs and rg is not None:
-            table(_OBJECT_HEADS, map(_object_row, self._objects(rg)))
+        if self._rgs and self._after.only is not None:
+            table(_OBJECT_HEADS, map(_object_row, self._objects(self._after.only)))
         return bool(self._rgs or self._stores)
 
     def _show_at_osd(self) -> bool:
@@ -117,12 +115,6 @@ class _Difference:
         primaries = [_primary(end.primary if end else None) for end in (was, now)]
         moved = [_moved(was, now, name) for name in ("version", "bytes", "copies", "strays")]
         return (f"{row.rg:x}", _arrow(*states), _arrow(*primaries), moved[0], *numbers, *moved[1:])
-
-
-def _overview(past: Past) -> "Overview":
-    from projections.overview import overview
-
-    return overview(past.moment.map, {rg: folded.state for rg, folded in past.rgs.items()})
 
 
 def _primary(store: "Store | None") -> str:

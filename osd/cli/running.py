@@ -6,12 +6,12 @@ process ends.
 """
 
 import asyncio
-import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import uvloop
 
+from osd.cli.endings import heeded
 from osd.client.async_client import AsyncClient
 from osd.config import DEADLINE_S
 
@@ -47,9 +47,8 @@ async def until_stopped(work: Awaitable[T]) -> T:
         caught.append(number)
         me.cancel()
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            loop.add_signal_handler(number, stop, number)
+    for number in heeded():
+        loop.add_signal_handler(number, stop, number)
     try:
         return await work
     except asyncio.CancelledError:

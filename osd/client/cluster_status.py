@@ -18,10 +18,11 @@ from osd.client.answers import Facts, OsdStatus
 from osd.client.known import why_no_disk
 from osd.lately import LATELY_S
 from projections.cluster_map import ClusterMap, Osd
-from projections.explain import OPERATOR, Reason, explain_unled
+from projections.explain import OPERATOR, Reason, explain_unled, marked_down
 
 CLEAN = "clean"
 UNKNOWN = "unknown"
+RUNNING = "running"
 WORST = 3
 
 Ends = Mapping[TopicPartition, Offset]
@@ -115,7 +116,7 @@ def put_together(
     absent = _absent(cluster_map, [one for one in osds if osd_name(one.osd.osd) not in named])
     lesser = [*_nearly_full(osds), *_flapping(cluster_map, comings), *absent, *rgs]
     lesser.sort(key=lambda one: (one.reason.rank, one.rg or 0))
-    worst = [*_silent(osds), *full, *late, *lesser]
+    worst = [*_silent(osds), *_marked_down(osds), *full, *late, *lesser]
     return ClusterStatus(
         tuple(osds),
         cluster_map.rg_count,
@@ -177,6 +178,17 @@ def _silent(osds: Sequence[OsdStatus]) -> Iterator[Worst]:
         does = "does" if len(names) == 1 else "do"
         why = f"{' and '.join(names)} should be up by the map, and {does} not answer."
         yield Worst(None, Reason.SILENT, why, names)
+
+
+def is_marked_down(osd: OsdStatus) -> bool:
+    """Whether it runs and answers, though the map has it down."""
+    return osd.said is not None and osd.said["phase"] == RUNNING and not osd.osd.is_up
+
+
+def _marked_down(osds: Sequence[OsdStatus]) -> Iterator[Worst]:
+    names = tuple(osd_name(osd.osd.osd) for osd in osds if is_marked_down(osd))
+    if names:
+        yield Worst(None, Reason.MARKED_DOWN, f"{marked_down(names)}.", (OPERATOR,))
 
 
 def _full(osds: Sequence[OsdStatus]) -> Iterator[Worst]:

@@ -17,7 +17,7 @@ from eventlog.log import Log
 from osd.client.answers import Facts
 from osd.client.questions import Questions
 from osd.client.stories import read_story
-from projections.explain import OPERATOR, Explanation, Reason
+from projections.explain import OPERATOR, Explanation, Reason, marked_down
 from projections.story import Story
 
 LOG = "the log"
@@ -60,15 +60,14 @@ async def explained(
     primary = questions.primary(rg)
     said = await questions.rg_at(primary, rg) if primary is not None else None
     told = await asyncio.to_thread(from_log, log, rg, step)
-    if primary is None or said is None:
-        return told
-    if isinstance(said, str):
-        return told._replace(why=_silent(rg, primary, said, told))
-    if not said["is_primary"]:
-        return told._replace(why=_silent(rg, primary, "it has not read the map yet", told))
-    why = Explanation(said["explanation"], Reason(said["reason"]), tuple(said["who_acts"]))
-    others = await _others(rg, primary, why, questions)
-    return told._replace(why=why, seen_by=osd_name(primary), said=said, others=others)
+    if primary is not None and said is not None:
+        if isinstance(said, str):
+            return told._replace(why=_silent(rg, primary, said, told))
+        if not said["is_primary"]:
+            return told._replace(why=_silent(rg, primary, "it has not read the map yet", told))
+        why = Explanation(said["explanation"], Reason(said["reason"]), tuple(said["who_acts"]))
+        told = told._replace(why=why, seen_by=osd_name(primary), said=said)
+    return await _with_others(rg, told, questions)
 
 
 def _silent(rg: RgId, primary: OsdId, why_not: str, told: Explained) -> Explanation:
@@ -83,12 +82,25 @@ def _silent(rg: RgId, primary: OsdId, why_not: str, told: Explained) -> Explanat
     return Explanation(sentence, Reason.SILENT, (name,))
 
 
-async def _others(
-    rg: RgId, primary: OsdId, why: Explanation, questions: Questions
-) -> tuple[Said, ...]:
-    names = [name for name in why.who if name not in (OPERATOR, osd_name(primary))]
-    answers = await asyncio.gather(*(questions.rg_at(parse_osd(name), rg) for name in names))
-    return tuple(
+async def _with_others(rg: RgId, told: Explained, questions: Questions) -> Explained:
+    """With what those say who must act next, and are not the one that was asked first."""
+    names = [name for name in told.why.who if name not in (OPERATOR, told.seen_by)]
+    osds = list(map(parse_osd, names))
+    answers = await asyncio.gather(*(questions.rg_at(osd, rg) for osd in osds))
+    others = tuple(
         Said(name, f"no answer: {said}" if isinstance(said, str) else said["explanation"])
         for name, said in zip(names, answers, strict=True)
     )
+    runs = await asyncio.gather(*map(questions.is_marked_down, osds))
+    marked = tuple(name for name, is_so in zip(names, runs, strict=True) if is_so)
+    return told._replace(why=_but_marked_down(told.why, marked), others=others)
+
+
+def _but_marked_down(why: Explanation, marked: tuple[str, ...]) -> Explanation:
+    """These are said to have to come up, and run: somebody has said that they are down."""
+    if not marked:
+        return why
+    others = tuple(name for name in why.who if name not in marked)
+    sentence = f"{why.sentence.removesuffix('.')}; {marked_down(marked)}."
+    reason = why.reason if others else Reason.MARKED_DOWN
+    return Explanation(sentence, reason, (*others, OPERATOR))

@@ -30,6 +30,7 @@ from osd.client.cluster_status import (
     put_together,
 )
 from osd.client.explaining import Explained, from_log
+from osd.client.history_cut import naming_cuts
 from osd.client.known import known_rg
 from osd.client.map_reader import MapReader, many_comings
 from osd.client.placing import Placing
@@ -134,6 +135,12 @@ class Offline:
         return found
 
 
+def require_live(log: Log) -> None:
+    """Raises `LogReadOnly` where the log is an export: what needs OSDs is not begun."""
+    if isinstance(log, StateFile):
+        _refuse_live(log)
+
+
 def _refuse_live(log: StateFile) -> NoReturn:
     raise LogReadOnly(
         f"{log.url} is an export made at {made_at(log)}: it has no OSDs that could be asked",
@@ -167,8 +174,13 @@ async def export_state(
         explained,
     )
     notes = {NOTE: msgspec.json.encode(noted)}
-    size = await asyncio.to_thread(export, path, log, notes, step)
+    size = await asyncio.to_thread(_write, path, log, notes, step)
     return Exported(path, size, sum(osd.said is not None for osd in osds))
+
+
+def _write(path: Path, log: Log, notes: Mapping[str, bytes], step: Callable[[int], None]) -> int:
+    with naming_cuts(log, followed_places(log)):
+        return export(path, log, notes, step)
 
 
 def noted(log: StateFile) -> Noted:

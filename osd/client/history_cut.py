@@ -2,7 +2,7 @@
 
 Rule: nothing is derived from a partition whose first records are missing: a
 fold of the rest would be another state, and look like one. What is missing is
-said with its positions.
+said with its positions. What is left can be shown as it was said.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,6 +35,15 @@ def naming_cuts(log: Log, places: Iterable[TopicPartition]) -> Iterator[None]:
         raise
 
 
+def beginning(log: Log, place: TopicPartition) -> Offset:
+    """Where what is left of the partition begins: its end where nothing is."""
+    end = log.end_offsets([place])[place]
+    if end == 0 or _readable(log, place, 0) is not None:
+        return Offset(0)
+    first = _first_readable(log, place, end)
+    return end if first is None else first
+
+
 def _cut(
     log: Log, cut: Sequence[TopicPartition], ends: Mapping[TopicPartition, Offset]
 ) -> LogError:
@@ -57,12 +66,12 @@ def _cut(
 def _also(log: Log, others: Sequence[TopicPartition], ends: Mapping[TopicPartition, Offset]) -> str:
     if not others:
         return ""
-    named = (_beginning(log, place, ends[place]) for place in others[:NAMED])
+    named = (_beginning_words(log, place, ends[place]) for place in others[:NAMED])
     more = f" and {len(others) - NAMED:,} partitions more" if len(others) > NAMED else ""
     return f"; cut are also {', '.join(named)}{more}"
 
 
-def _beginning(log: Log, place: TopicPartition, end: Offset) -> str:
+def _beginning_words(log: Log, place: TopicPartition, end: Offset) -> str:
     topic, partition = place
     first = _first_readable(log, place, end)
     left = "its last record is gone too" if first is None else f"left from @{first} on"
@@ -70,11 +79,11 @@ def _beginning(log: Log, place: TopicPartition, end: Offset) -> str:
 
 
 def _rest(log: Log, cut: Sequence[TopicPartition]) -> str:
-    """What can be had all the same: without the map nothing."""
+    """What can be had all the same: without the map only what was said."""
     is_map = any(topic is Topic.MAP for topic, _ in cut)
-    if is_map or len(cut) == log.identity.partitions:
-        return ""
-    return "; of other partitions' RGs `osdlog replay --rg` tells"
+    is_all = is_map or len(cut) == log.identity.partitions
+    told = "" if is_all else "; of other partitions' RGs `osdlog replay --rg` tells"
+    return f"{told}; `osdlog log cat` shows what is left"
 
 
 def _first_readable(log: Log, place: TopicPartition, end: Offset) -> Offset | None:

@@ -17,7 +17,12 @@ import msgspec
 from eventlog.ids import Epoch, OsdId, RgId, Store, Version, checked_name, osd_name
 from eventlog.log import Log
 from osd.client.answers import Facts, OsdStatus, RgRow, ScrubAsked
-from osd.client.cluster_status import ClusterStatus, followed_places, put_together
+from osd.client.cluster_status import (
+    ClusterStatus,
+    followed_places,
+    is_marked_down,
+    put_together,
+)
 from osd.client.errors import NotThere
 from osd.client.known import known_rg, why_no_disk
 from osd.client.map_reader import MapReader, many_comings
@@ -66,6 +71,13 @@ class Questions:
         except Refused as error:
             return error.what
         return answer.error.what if isinstance(answer, Again) else answer
+
+    async def is_marked_down(self, osd: OsdId) -> bool:
+        """Whether it runs and answers, though the map has it down."""
+        known = self._placing.map.osds.get(osd)
+        if known is None or known.is_up:
+            return False
+        return is_marked_down(await self._status(known))
 
     async def rg_digest(self, rg: RgId) -> Facts:
         """The digest of the RG's fold at its primary."""

@@ -20,6 +20,7 @@ from eventlog.drafts import is_draft
 from eventlog.errors import BadName, OsdlogError
 from osd.client.answers import Listed
 from osd.client.async_client import AsyncClient
+from osd.client.exporting import require_live
 from osd.client.pool import in_parallel
 from osd.errors import DiskFailed, Refused
 
@@ -105,6 +106,7 @@ async def import_tree(
     client: AsyncClient, source: Source, prefix: str, jobs: int = JOBS
 ) -> AsyncIterator[Step]:
     """Put every file, unless an object with its bytes has its name already and can be read."""
+    require_live(client.log)
     there = {row.name: row async for row in client.list(within(prefix)) if row.copies}
 
     async def put(file: SourceFile) -> Step:
@@ -128,6 +130,7 @@ async def export_tree(
     client: AsyncClient, rows: list[Listed], prefix: str, folder: Path, jobs: int = JOBS
 ) -> AsyncIterator[Step]:
     """Write every listed object to its file, unless that has its bytes already."""
+    require_live(client.log)
     root = folder.resolve()
 
     async def get(row: Listed) -> Step:

@@ -128,6 +128,8 @@ def test_reports_of_the_audit_work(export: Export) -> None:
         ("limits", "--pulls", "1"),
         ("scrub",),
         ("scrub", "--stop"),
+        ("import", ".", "x"),
+        ("export", "kept", "nowhere"),
     ],
     ids=" ".join,
 )
@@ -139,7 +141,9 @@ def test_what_needs_an_osd_is_refused(export: Export, command: tuple[str, ...]) 
 
 
 @pytest.mark.parametrize(
-    "command", [("map", "apply", "--out", "1"), ("map", "bump", "--to", "99")], ids=" ".join
+    "command",
+    [("map", "apply", "--out", "1"), ("map", "bump", "--to", "99"), ("monitor",)],
+    ids=" ".join,
 )
 def test_what_changes_the_cluster_is_refused(export: Export, command: tuple[str, ...]) -> None:
     before = export.file.read_bytes()

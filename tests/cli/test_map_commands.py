@@ -150,6 +150,21 @@ def test_status_watch_ends_with_ctrl_c(cluster: Cluster) -> None:
     assert "Traceback" not in "\n".join(watching.lines)
 
 
+def test_an_osd_that_is_marked_down_and_runs_is_named_as_the_cause(cluster: Cluster) -> None:
+    rg = next(row.rg for row in cluster.client.rgs() if row.primary == 1)
+    assert cluster.run("map", "apply", "--down", "1").code == 0
+    try:
+        done = cluster.run("explain", f"{rg:x}", "--json")
+    finally:
+        assert cluster.run("map", "apply", "--up", "1").code == 0
+    said = json.loads(done.out)
+    assert (said["reason"], said["who_acts"]) == ("marked-down", ["operator"])
+    assert said["sentence"] == (
+        f"rg {rg:x} is unavailable: osd.1, where it is placed, must come up; "
+        "osd.1 answers, but the map has it down: `osdlog map apply --up 1` ends that."
+    )
+
+
 def test_rgs(cluster: Cluster) -> None:
     assert len(cluster.run("rg", "ls").lines) == 9
     rows = [json.loads(line) for line in cluster.run("rg", "ls", "--json").lines]

@@ -65,6 +65,23 @@ def test_a_difference_of_an_rg_lists_its_objects(log: str) -> None:
     assert nothing.lines[2:] == ["nothing differs"]
 
 
+def test_what_is_told_of_the_stores_of_single_rgs_adds_up(log: str) -> None:
+    """Also of a store that is placed and has nothing, or has only what is lost."""
+    names = ("rgs", "held", "doomed", "lost")
+    whole = {
+        each["store"]: each
+        for each in json.loads(osdlog("replay", "--json", log=log).out)["stores"]
+    }
+    sums = {store: dict.fromkeys(names, 0) for store in whole}
+    for rg in range(3):
+        said = json.loads(osdlog("replay", "--rg", rg, "--json", log=log).out)
+        for each in said["stores"]:
+            assert any(each[name] for name in names), "it has nothing to do with this RG"
+            for name in names:
+                sums[each["store"]][name] += each[name]
+    assert sums == {store: {name: each[name] for name in names} for store, each in whole.items()}
+
+
 def test_a_difference_of_stores_alone_is_one(log: str) -> None:
     """A second OSD starts; no RG has an event yet."""
     done = osdlog("replay", "--diff", "epoch:5", "--until", "epoch:6", log=log)

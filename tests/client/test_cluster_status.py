@@ -49,6 +49,7 @@ def store(number: int) -> Store:
 def says(number: int, **changed: Any) -> OsdStatus:
     said = {
         "name": f"osd.{number}",
+        "phase": "running",
         "leading": {"clean": RGS // 2},
         "missing": {"objects": 0},
         "to_erase": 0,
@@ -179,6 +180,20 @@ def test_who_came_up_how_often_is_read_from_the_map() -> None:
     last = reader.comings.last(OsdId(1))
     assert many_comings(reader, last) == {OsdId(1): 3}
     assert many_comings(reader, last + LATELY_S) == {}
+
+
+def test_one_that_is_said_to_be_down_and_answers_is() -> None:
+    """But for one that only begins, or ends: it says so itself in a moment."""
+    found = status(says(1), says(2)._replace(osd=osd(2, is_up=False)))
+    assert [(worst.reason, *worst[2:]) for worst in found.worst] == [
+        (
+            Reason.MARKED_DOWN,
+            "osd.2 answers, but the map has it down: `osdlog map apply --up 2` ends that.",
+            ("operator",),
+        )
+    ]
+    for phase in ("reading the map", "booting", "stopping"):
+        assert status(says(2, phase=phase)._replace(osd=osd(2, is_up=False))).worst == ()
 
 
 def test_the_worst_come_first() -> None:
