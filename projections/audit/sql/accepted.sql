@@ -192,9 +192,7 @@ WHERE o.kind = 'put';
 CREATE OR REPLACE TEMP VIEW put_stores AS
 SELECT p.* EXCLUDE (list), l.store
 FROM puts p JOIN kept.listed l USING (list)
-WHERE NOT EXISTS (
-    FROM retired r WHERE r.rg = p.rg AND r.store = l.store AND r."offset" < p."offset"
-);
+ANTI JOIN retired r ON r.rg = p.rg AND r.store = l.store AND r."offset" < p."offset";
 
 CREATE OR REPLACE TEMP TABLE said_statements AS
 WITH said AS (

@@ -34,6 +34,7 @@ UNION ALL
 -- Rule 4: items about versions that nobody remembers are about bare copies.
 SELECT 'forgotten', i.rg, i."offset", i.item, 'bare'
 FROM items i
+ANTI JOIN worked w ON w.rg = i.rg AND w.moment = i.moment AND w.names_copy
 ANTI JOIN spans s
     ON s.rg = i.rg AND s.id = i.id AND s.version = i.version AND NOT s.bare
     AND s.from_offset < i."offset" AND (s.until_offset IS NULL OR s.until_offset >= i."offset")

@@ -5,23 +5,26 @@
 
 -- Rule 3: a statement is accepted iff its (boot, n) exceeds that of every accepted one before.
 CREATE OR REPLACE TEMP TABLE statements AS
+WITH ordered AS (
+    SELECT
+        s.rg, s.store, s."offset", s.rank, d.rule,
+        max(s.rank) FILTER (d.rule IS NULL) OVER (
+            PARTITION BY s.rg, s.store ORDER BY s."offset"
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS newest
+    FROM said_statements s
+    LEFT JOIN doubts d ON d.kind = 'close' AND d.rg = s.rg AND d."offset" = s."offset"
+)
 SELECT
-    s.*, d.rule IS NOT NULL AS has_facts_left,
+    s.rg, s.store, s."offset", s.rank,
     CASE
         WHEN r."offset" < s."offset" THEN 'STORE_RETIRED'
-        WHEN s.rank <= greatest(
-            l.rank,
-            max(s.rank) FILTER (d.rule IS NULL) OVER (
-                PARTITION BY s.rg, s.store ORDER BY s."offset"
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-            )
-        ) THEN 'STATEMENT_NOT_NEWER'
-        ELSE d.rule
+        WHEN s.rank <= greatest(l.rank, s.newest) THEN 'STATEMENT_NOT_NEWER'
+        ELSE s.rule
     END AS void
-FROM said_statements s
+FROM ordered s
 LEFT JOIN retired r ON r.rg = s.rg AND r.store = s.store
-LEFT JOIN kept.ledgers l ON l.rg = s.rg AND l.store = s.store
-LEFT JOIN doubts d ON d.kind = 'close' AND d.rg = s.rg AND d."offset" = s."offset";
+LEFT JOIN kept.ledgers l ON l.rg = s.rg AND l.store = s.store;
 
 CREATE OR REPLACE TEMP TABLE items AS
 SELECT
@@ -42,10 +45,10 @@ SEMI JOIN (
 ) a ON a.rg = i.rg AND a."offset" = i."offset";
 
 -- Every operation on an object dooms the copies that are there and that it does not make anew. What
--- replaces a copy is the next row once they are in order.
+-- replaces a copy is the next row once they are in order. `copy` is its number in the batch.
 CREATE OR REPLACE TEMP TABLE beginnings AS
 SELECT
-    * EXCLUDE (next_rg, next_id, next_store, next_bare, next_moment),
+    * EXCLUDE (next_rg, next_id, next_store, next_bare, next_moment), row_number() OVER () AS copy,
     CASE
         WHEN next_rg = rg AND next_id = id AND next_store = store AND next_bare = bare
         THEN next_moment
@@ -93,27 +96,27 @@ WITH happenings AS (
     WHERE i.id IS NOT NULL AND i.kind <> 'import' AND d.rule IS NULL
 )
 SELECT
-    h.*, b.moment AS begun_at, b.version AS copy_version,
+    h.*, b.copy, h.version = b.version AND h.bare = 0 AS names_copy,
     h.kind = 'retire' OR (h.kind = 'erase' AND h.version >= b.version)
         OR (h.kind = 'gone' AND h.version = b.version) AS drops,
     h.kind = 'doom' AND h.version = b.version AS dooms,
-    h.kind = 'lose' AND h.version = b.version AND h.bare = 0 AS loses
+    h.kind = 'lose' AND names_copy AS loses
 FROM happenings h
 JOIN beginnings b
     ON b.rg = h.rg AND b.id = h.id AND b.store = h.store AND b.bare = h.bare
     AND h.moment > b.moment AND (b.replaced_at IS NULL OR h.moment <= b.replaced_at);
 
-CREATE OR REPLACE TEMP TABLE fates AS
-SELECT
-    rg, id, store, bare, begun_at,
-    min(moment) FILTER (drops) AS dropped_at,
-    min(moment) FILTER (dooms) AS doomed_at,
-    min(moment) FILTER (loses) AS lost_at
-FROM happened
-WHERE drops OR dooms OR loses
-GROUP BY rg, id, store, bare, begun_at;
-
 CREATE OR REPLACE TEMP TABLE copies AS
+WITH fates AS (
+    SELECT
+        copy,
+        min(moment) FILTER (drops) AS dropped_at,
+        min(moment) FILTER (dooms) AS doomed_at,
+        min(moment) FILTER (loses) AS lost_at
+    FROM happened
+    WHERE drops OR dooms OR loses
+    GROUP BY copy
+)
 SELECT
     b.*, f.dropped_at,
     least(f.dropped_at, b.replaced_at) AS over_at,
@@ -126,10 +129,16 @@ SELECT
         WHEN b.status = 'held' AND f.lost_at < coalesce(least(may_go_at, over_at), f.lost_at + 1)
         THEN f.lost_at
     END AS lost_at
-FROM beginnings b
-LEFT JOIN fates f
-    ON f.rg = b.rg AND f.id = b.id AND f.store = b.store AND f.bare = b.bare
-    AND f.begun_at = b.moment;
+FROM beginnings b LEFT JOIN fates f ON f.copy = b.copy;
+
+-- What did something: it dropped or doomed a copy, or lost one that was there.
+CREATE OR REPLACE TEMP TABLE worked AS
+SELECT h.rg, h.moment, h.names_copy
+FROM happened h JOIN copies c ON c.copy = h.copy
+WHERE h.item IS NOT NULL AND (
+    c.dropped_at = h.moment OR c.doomed_at = h.moment
+    OR (h.loses AND (c.over_at IS NULL OR c.over_at > h.moment))
+);
 
 -- Every copy in pieces of one status each, in whole events.
 CREATE OR REPLACE TEMP TABLE spans AS

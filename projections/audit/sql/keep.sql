@@ -27,7 +27,7 @@ GROUP BY ALL;
 CREATE OR REPLACE TEMP TABLE holdings AS
 WITH marks AS (
     SELECT rg, store, "offset", block_of("offset") AS block
-    FROM statements WHERE kind = 'HoldingsStated'
+    FROM said_statements WHERE kind = 'HoldingsStated'
 ),
 before AS (
     SELECT rg, store, block, sum("count") OVER w AS "count", sum(digest) OVER w AS digest
@@ -57,7 +57,7 @@ LEFT JOIN kept.ledgers l ON l.rg = m.rg AND l.store = m.store;
 -- Holdings stated at a version after which an operation of this batch stands before them.
 CREATE OR REPLACE TEMP TABLE late AS
 SELECT s.rg, s.store, s."offset", s.version
-FROM statements s
+FROM said_statements s
 JOIN (
     SELECT rg, min(version) AS first_version FROM operations GROUP BY rg
 ) f ON f.rg = s.rg
@@ -76,7 +76,7 @@ SELECT
         WHERE t.rg = s.rg AND t."offset" = s."offset"
     ) AS attests,
     s."count" = h."count" AND digest_number(s.digest) = digest_sum(h.digest) AS agrees
-FROM (FROM statements WHERE kind = 'HoldingsStated') s
+FROM (FROM said_statements WHERE kind = 'HoldingsStated') s
 JOIN holdings h ON h.rg = s.rg AND h.store = s.store AND h."offset" = s."offset"
 LEFT JOIN kept.ledgers l ON l.rg = s.rg AND l.store = s.store;
 
@@ -85,8 +85,10 @@ SELECT
     s.rg, s."offset", s."timestamp", s."time", s.kind, s.store, s.boot, s.n, s.version,
     s.staged_from, s.answers.epoch, s.answers.round, s."count", s.digest, s.serves.epoch,
     s.serves.round, s.source, s.gone, s.why,
-    j.attests, j.agrees, s.void
-FROM statements s LEFT JOIN judged j ON j.rg = s.rg AND j."offset" = s."offset";
+    j.attests, j.agrees, t.void
+FROM said_statements s
+JOIN statements t ON t.rg = s.rg AND t."offset" = s."offset"
+LEFT JOIN judged j ON j.rg = s.rg AND j."offset" = s."offset";
 
 -- Dooming of copies that are there, and were not doomed since not all placed ones count.
 CREATE OR REPLACE TEMP TABLE not_doomed AS
@@ -104,18 +106,6 @@ JOIN copies c
 WHERE c.version = i.version AND c.status <> 'doomed'
     AND (c.over_at IS NULL OR c.over_at > i.moment)
     AND (c.doomed_at IS NULL OR c.doomed_at > i.moment);
-
--- What did something: it dropped or doomed a copy, or lost one that was there.
-CREATE OR REPLACE TEMP TABLE worked AS
-SELECT h.rg, h.moment
-FROM happened h
-JOIN copies c
-    ON c.rg = h.rg AND c.id = h.id AND c.store = h.store AND c.bare = h.bare
-    AND c.moment = h.begun_at
-WHERE h.item IS NOT NULL AND (
-    c.dropped_at = h.moment OR c.doomed_at = h.moment
-    OR (h.loses AND (c.over_at IS NULL OR c.over_at > h.moment))
-);
 
 INSERT INTO kept.item_voids
 SELECT * FROM (
@@ -163,7 +153,8 @@ CREATE OR REPLACE TEMP TABLE changed_fates AS
 SELECT DISTINCT row FROM spans WHERE row IS NOT NULL AND until_offset IS NOT NULL;
 DELETE FROM kept.fates WHERE rowid IN (FROM changed_fates);
 INSERT INTO kept.fates
-SELECT rg, id, list, version, 'held', false, "offset", next_offset FROM puts WHERE is_plain
+SELECT rg, id, list, version, 'held'::copy_status, false, "offset", next_offset
+FROM puts WHERE is_plain
 UNION ALL
 SELECT rg, id, list_of(store), version, status, bare, from_offset, until_offset
 FROM spans WHERE row IS NULL OR row IN (FROM changed_fates);
@@ -176,7 +167,7 @@ DROP TABLE said_items;
 DROP TABLE items;
 DROP TABLE beginnings;
 DROP TABLE happened;
-DROP TABLE fates;
+DROP TABLE worked;
 DROP TABLE copies;
 DROP TABLE spans;
 DROP TABLE changes;

@@ -3,8 +3,8 @@
 -- Where an item stands among all items of its RG; events list at most 1,000, from 1.
 CREATE OR REPLACE TEMP MACRO at_item(o, item) AS o * 1024 + item;
 CREATE OR REPLACE TEMP MACRO offset_of(moment) AS moment // 1024;
--- Some hundred records, of which the changes of holdings are added up.
-CREATE OR REPLACE TEMP MACRO block_of(o) AS o // 256;
+-- Some records, of which the changes of holdings are added up.
+CREATE OR REPLACE TEMP MACRO block_of(o) AS o // 64;
 -- Later than everything.
 CREATE OR REPLACE TEMP MACRO never() AS 9223372036854775807;
 -- The list of one store.

@@ -90,9 +90,10 @@ WITH said AS (
     SELECT rg, "offset", "time", 'put'::operation_kind AS kind, object, version, fence, list
     FROM in_ObjectPut JOIN kept.lists USING (stores)
     UNION ALL
-    SELECT rg, "offset", "time", 'delete', object, version, fence, NULL FROM in_ObjectDeleted
+    SELECT rg, "offset", "time", 'delete'::operation_kind, object, version, fence, NULL
+    FROM in_ObjectDeleted
     UNION ALL
-    SELECT rg, "offset", "time", 'declared lost', object, version, fence, NULL
+    SELECT rg, "offset", "time", 'declared lost'::operation_kind, object, version, fence, NULL
     FROM in_ObjectDeclaredLost
 )
 SELECT said.* EXCLUDE (fence), c.claim, c.ended_at
