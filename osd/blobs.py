@@ -17,11 +17,20 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, NewType, Self
 
-from osd.durable import disk_errors, make_folder, reading_error, require_room, sync_folder
+from osd.durable import (
+    disk_error,
+    disk_errors,
+    make_folder,
+    reading_error,
+    require_room,
+    sync_folder,
+)
+from osd.errors import DiskError
 
 SMALL_BODY_BYTES = 64 * 1024
 """A body up to this size is a row; a larger one is a blob."""
@@ -50,6 +59,8 @@ class BlobFiles:
     """The blobs in `folder`, which is created if it is missing. Raises `DiskError`."""
 
     def __init__(self, folder: Path) -> None:
+        self.left: DiskError | None = None
+        """Why a file that nobody wants is there all the same: only the next start removes it."""
         self._folder = folder
         self._syncing = ThreadPoolExecutor(SYNCS, "osd-sync")
         make_folder(folder)
@@ -73,7 +84,7 @@ class BlobFiles:
         """Begin a blob; it is nothing until it is finished."""
         while (path := self._path(fresh := _random_id())).exists():
             pass
-        return BlobWriter(self._folder / "tmp" / fresh, path)
+        return BlobWriter(self, self._folder / "tmp" / fresh, path)
 
     def open(self, blob: BlobId) -> Blob:
         """The blob for reading. Raises `BytesDamaged` if it is not there, `DiskError` else."""
@@ -88,11 +99,21 @@ class BlobFiles:
         """Remove these, present or not; none of them comes back after a crash."""
         paths = [self._path(blob) for blob in blobs]
         for path in paths:
-            with disk_errors(f"cannot remove {path}"):
-                path.unlink(missing_ok=True)
+            self.remove(path)
         # Side by side, for then the file system writes its journal once for several.
         for _ in self._syncing.map(sync_folder, sorted({path.parent for path in paths})):
             pass
+
+    def remove(self, path: Path) -> bool:
+        """Take a file's name away, not durably yet; whether it had one."""
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            self.left = disk_error(error, f"cannot remove {path}")
+            raise self.left from error
+        return True
 
     def ids(self) -> Iterator[BlobId]:
         """Every finished blob, in no order that means anything."""
@@ -109,7 +130,8 @@ class BlobFiles:
 class BlobWriter:
     """A blob being written. Left without `finish`, or after any error, it is abandoned."""
 
-    def __init__(self, fresh: Path, path: Path) -> None:
+    def __init__(self, files: BlobFiles, fresh: Path, path: Path) -> None:
+        self._files = files
         self._fresh = fresh
         self._path = path
         with disk_errors(f"cannot create {fresh}"):
@@ -123,7 +145,7 @@ class BlobWriter:
             with disk_errors(f"cannot write {self._fresh}"):
                 self._write_all(memoryview(chunk))
         except BaseException:
-            self.abandon()
+            self._give_up(self._fresh)
             raise
 
     def _write_all(self, rest: memoryview) -> None:
@@ -140,19 +162,26 @@ class BlobWriter:
                 self._fresh.rename(self._path)
             sync_folder(self._path.parent)
         except BaseException:
-            self.abandon()
+            self._give_up(self._path, self._fresh)  # it may have its name already
             raise
         return BlobId(self._path.name)
 
     def abandon(self) -> None:
         """Forget the bytes; more than once, or after `finish`, it does nothing."""
-        with disk_errors(f"cannot remove {self._fresh}"):
-            self._file.close()
-            try:
-                self._fresh.unlink()
-            except FileNotFoundError:
-                return
-        sync_folder(self._fresh.parent)
+        self._abandon(self._fresh)
+
+    def _give_up(self, *names: Path) -> None:
+        with suppress(DiskError):  # what went wrong first is what is told
+            self._abandon(*names)
+
+    def _abandon(self, *names: Path) -> None:
+        try:
+            with disk_errors(f"cannot close {self._fresh}"):
+                self._file.close()
+        finally:
+            removed = [name for name in names if self._files.remove(name)]
+        for name in removed:
+            sync_folder(name.parent)
 
     def __enter__(self) -> Self:
         return self

@@ -23,7 +23,7 @@ from osd.blobs import SMALL_BODY_BYTES, Blob, BlobFiles, BlobId, BlobWriter
 from osd.core.inputs import Payload
 from osd.core.room import Room
 from osd.durable import FULL_HINT, reading_error, room
-from osd.errors import BytesDamaged, DiskFull
+from osd.errors import BytesDamaged, DiskError, DiskFull
 
 PIECE_BYTES = 1024 * 1024
 """Written or read by one call of a worker thread: a body of so much costs one change of thread."""
@@ -95,7 +95,8 @@ async def next_chunk(stream: StreamReader) -> bytes:
 async def receive(chunks: AsyncIterator[bytes], blobs: BlobFiles, limit: int) -> Received:
     """Take a body of any size up to `limit`.
 
-    Raises `TooLarge`, `DiskError`, and what `chunks` raises; nothing is left then.
+    Raises `TooLarge`, `DiskError`, and what `chunks` raises; nothing is left then, or
+    `blobs.left` says why.
     """
     writing, size = _Writing(blobs), 0
     try:
@@ -155,7 +156,8 @@ class _Writing:
         with suppress(BaseException):  # what went wrong first is what is told
             await self._ended()
         self._begin(self._remove)
-        await self._ended()
+        with suppress(DiskError):  # a file that is left is known, and stops the node
+            await self._ended()
 
     def _begin(self, function: Callable[[], None]) -> None:
         self._under_way = asyncio.get_running_loop().run_in_executor(None, function)

@@ -1,26 +1,27 @@
-"""A catalogue that cannot be read loses no record, and a library that panics stops the node."""
+"""A catalogue that cannot be read loses no record; a panic, or a file that stays, stops the node."""
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from io import BytesIO
 from pathlib import Path
 
 import fastavro
 import msgspec
+import pytest
 
 from contracts.logs import IDENTITY
 from eventlog import catalogue
 from eventlog.codec import MARKER, encode
 from eventlog.errors import LogUnavailable
-from eventlog.ids import Boot, Incarnation, Offset, OsdId, Partition, Store, Topic
+from eventlog.ids import Boot, Incarnation, Offset, OsdId, Partition, RgId, Store, Topic
 from eventlog.log import Entry, Record
 from eventlog.memory import MemoryLog
 from eventlog.rg_events import ObjectPut
 from eventlog.schemas import directory, fingerprint_of, parse
 from golden.sample_events import SAMPLES
 from osd.blobs import BlobFiles
-from osd.bodies import Gauge
+from osd.bodies import PIECE_BYTES, Gauge, TooLarge, receive
 from osd.core.context import Settings
 from osd.core.effects import Follow
 from osd.core.inputs import Decoded, Input, Read
@@ -131,4 +132,27 @@ async def test_a_panic_in_a_step_stops_the_node(tmp_path: Path) -> None:
         "Start it again, and report this with the log around it."
     )
     assert shell.ready.exception() is failure
+    await shell.stop()
+
+
+async def test_a_body_that_came_to_nothing_and_cannot_be_removed_stops_the_node(
+    tmp_path: Path,
+) -> None:
+    """Before it could say that nothing of it is here; who sent it is told what was wrong first."""
+    rows, blobs = MemoryRows(), BlobFiles(tmp_path)
+    node = Node(Store(OsdId(0), Incarnation(1)), Boot(1), rows, Settings(), None)
+    shell = Shell(node, rows, blobs, MemoryLog(IDENTITY), Gauge(tmp_path), "a")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield bytes(PIECE_BYTES + 1)
+        await _until(lambda: any((tmp_path / "tmp").iterdir()))
+        (fresh,) = (tmp_path / "tmp").iterdir()
+        fresh.unlink()
+        fresh.mkdir()
+        yield b"too much"
+
+    with pytest.raises(TooLarge), shell.arriving(RgId(0), "a"):
+        await receive(chunks(), blobs, PIECE_BYTES + 1)
+    assert "Is a directory" in str(shell.stopped.exception())
+    assert node.context.arrivals.is_any(RgId(0))
     await shell.stop()

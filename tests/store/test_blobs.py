@@ -1,6 +1,9 @@
 """Blobs as files: durable when finished, gone when unlinked, nothing in between."""
 
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -65,6 +68,37 @@ def test_an_abandoned_blob_leaves_nothing(blobs: BlobFiles, tmp_path: Path) -> N
         interrupted.write(b"x")
     assert list(blobs.ids()) == []
     assert os.listdir(tmp_path / "blobs" / "tmp") == []
+
+
+@contextmanager
+def no_more_descriptors() -> Iterator[None]:
+    """As where a process has too many files open: what is open works, a folder cannot be synced."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_blob_whose_name_cannot_be_made_durable_is_gone(blobs: BlobFiles, tmp_path: Path) -> None:
+    writer = blobs.create()
+    writer.write(BODY)
+    with no_more_descriptors(), pytest.raises(DiskFailed, match="cannot sync the folder"):
+        writer.finish()
+    assert list(blobs.ids()) == []
+    assert os.listdir(tmp_path / "blobs" / "tmp") == []
+    assert blobs.left is None
+
+
+def test_a_file_that_cannot_be_removed_is_known(blobs: BlobFiles, tmp_path: Path) -> None:
+    writer = blobs.create()
+    (fresh,) = (tmp_path / "blobs" / "tmp").iterdir()
+    fresh.unlink()
+    fresh.mkdir()
+    with pytest.raises(DiskFailed, match=f"cannot remove {fresh}: Is a directory") as caught:
+        writer.abandon()
+    assert blobs.left is caught.value
 
 
 def test_abandoning_a_finished_blob_does_nothing(blobs: BlobFiles) -> None:
