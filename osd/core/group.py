@@ -192,7 +192,7 @@ class Group:
         self.reservations.advance()
         self.readers.advance()
         if self.stuck is not None:
-            return  # what may go, and what is to be said, is not known by other rules
+            return  # what may go, and what is to be said, is under rules that are not known here
         self.custody.advance()
         self.importer.advance()
         self.speaker.advance()
@@ -341,7 +341,7 @@ class Group:
 
     @property
     def _hint_due(self) -> int | None:
-        if self.is_placed or not self.ledger.facts or not self.acting:
+        if self.stuck is not None or self.is_placed or not self.ledger.facts or not self.acting:
             return None
         if is_claimed_for(self.state, self.placed):
             return None

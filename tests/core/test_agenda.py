@@ -116,6 +116,21 @@ class TestWaiting:
         assert agenda.ring(10**9) == []
         assert (acting(agenda), agenda.scarcest()) == ([], None)
 
+    @pytest.mark.parametrize(("rules", "due"), [(1, CALM_MS), (99, None)])
+    def test_who_is_homeless_reminds_in_time_but_not_under_unknown_rules(
+        self, agenda: Agenda, context: Context, rules: int, due: int | None
+    ) -> None:
+        first, later = fence(1), fence(2)
+        again = replace(claimed(later), rules=rules)
+        group = primary(context, claimed(first), put(first, 1, "a"), again)
+        group.place_on((B,), (B,))
+        assert group.ledger.facts
+        assert group.due == due
+        context.clock = Clock(CALM_MS, NOW)
+        group.advance()
+        agenda.note(group)
+        assert agenda.ring(CALM_MS) == []
+
     def test_the_forgotten_wait_for_nothing(self, agenda: Agenda, context: Context) -> None:
         agenda.note(primary(context, *WRITTEN_ELSEWHERE))
         agenda.forget(RG)
