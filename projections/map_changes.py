@@ -142,10 +142,14 @@ def _boot(
 
 
 def _has_another(present: Store, change: OsdBooted) -> Refusal:
-    """A boot that was late, or one of two new stores: the other may have data by now."""
+    """A boot that was late, or one of two new stores: the other may have data by now.
+
+    Unless it was on this very disk: as where --rebuild came again before the first boot was read.
+    """
     return Refusal(
         f"{osd_name(present.osd)} is {present} by now, which {change.store} was not to replace",
-        "Keep that one, and wipe this directory; if the other's disk is lost, start with "
+        "If that one was this directory before --rebuild emptied it, start with --rebuild again. "
+        "Else keep that one, and wipe this directory; if the other's disk is lost, start with "
         "--rebuild on this one.",
     )
 

@@ -58,7 +58,8 @@ def test_it_retires_the_one_that_it_names() -> None:
 def test_a_store_that_it_does_not_name_stays(named: int) -> None:
     assert refused(CLUSTER, booted(1, 2, replaces=named)) == Refusal(
         f"osd.1 is {A} by now, which {A2} was not to replace",
-        "Keep that one, and wipe this directory; if the other's disk is lost, start with "
+        "If that one was this directory before --rebuild emptied it, start with --rebuild again. "
+        "Else keep that one, and wipe this directory; if the other's disk is lost, start with "
         "--rebuild on this one.",
     )
 
