@@ -15,7 +15,7 @@ from projections.bulk.batch import CLAIMED, Batch
 from projections.bulk.object_table import ObjectTable
 from projections.rg_state import Claim, RgState
 
-NO_STORE = -1
+NOBODY = -1
 
 
 class ClaimBook:
@@ -60,7 +60,7 @@ class ClaimBook:
         rgs = self._batch.rg[events[first]].tolist()
         claims = [self.claim(number, rg) for number, rg in zip(numbers.tolist(), rgs, strict=True)]
         width = max((len(claim.placed) for claim in claims if claim), default=0)
-        codes = np.full((len(claims), width), NO_STORE, np.int64)
+        codes = np.full((len(claims), width), NOBODY, np.int64)
         is_full = np.zeros(len(claims), np.bool_)
         for number, claim in enumerate(claims):
             if claim is not None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from projections.bulk.arrays import Bools, Longs, Octets, Words, is_any, put_rows, rows_at
 from projections.bulk.batch import DELETED, DOOMED, ERASED, IMPORTED, PUT, Batch, Items
-from projections.bulk.claims import NO_STORE, ClaimBook
+from projections.bulk.claims import NOBODY, ClaimBook
 from projections.bulk.object_table import (
     LIVE,
     NO_ENTRY,
@@ -214,7 +214,7 @@ class Copies:
         is_held = (after & STATUS_MASK) == _HELD
         for column in placed.T:
             counts = is_any(is_held & (stores_of(after) == column[:, None]))
-            is_it &= counts | (column == NO_STORE)
+            is_it &= counts | (column == NOBODY)
         index = np.flatnonzero(is_it)
         after.reshape(-1)[place[index]] = there[index] & ~STATUS_MASK | _DOOMED
         self._change(local, events, after, rows_at(self.weights, local))
