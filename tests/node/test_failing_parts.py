@@ -1,4 +1,4 @@
-"""A catalogue that cannot be read loses no record; a panic, or a file that stays, stops the node."""
+"""A catalogue that cannot be read loses no record; a panic, or a file left, stops the node."""
 
 import asyncio
 import json
