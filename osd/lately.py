@@ -1,7 +1,7 @@
 """Lately: how often something happened to each OSD in the last ten minutes.
 
-Rule: how old an event is, it says itself; the clock is the reader's, and events
-come in their order.
+Rule: when an event happened, the caller says; the clock is his, and events come
+in their order.
 
 What is not here: what follows from it (see `osd.monitor.judge`, and for people
 `osd.client.cluster_status`).

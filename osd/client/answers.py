@@ -6,7 +6,7 @@ nothing else.
 
 from typing import Any, NamedTuple
 
-from eventlog.ids import Epoch, Offset, OsdId, RgId, Version
+from eventlog.ids import Epoch, Micros, Offset, OsdId, RgId, Version
 from eventlog.map_events import MapChanged
 from projections.cluster_map import ClusterMap, Osd, Refusal
 
@@ -93,6 +93,8 @@ class MapRecord(NamedTuple):
     """Of the map after it."""
     refusal: Refusal | None
     """Why it is void."""
+    appended: Micros
+    """By the log's clock; the event has its author's."""
 
 
 class MapChange(NamedTuple):

@@ -10,7 +10,7 @@ What is not here: where names are placed (see `osd.client.placing`).
 import threading
 
 from eventlog.codec import Decoder
-from eventlog.ids import Offset, OsdId, Partition, Topic
+from eventlog.ids import Micros, Offset, OsdId, Partition, Topic
 from eventlog.log import Log, Record
 from eventlog.map_events import MapChanged, OsdBooted, OsdUp
 from osd.client.answers import MapRecord
@@ -33,7 +33,7 @@ class MapReader:
         self._next_offset = Offset(0)
         self.map: ClusterMap = EMPTY
         self.comings = Lately()
-        """When OSDs came up, by a boot or a word, on the clocks of who said so."""
+        """When OSDs came up, by a boot or a word."""
 
     def refresh(self) -> ClusterMap:
         """Read on to the end; raises `LogError` and `RecordError`."""
@@ -55,14 +55,15 @@ class MapReader:
         refusal = after if isinstance(after, Refusal) else None
         if not isinstance(after, Refusal):
             self.map = after
-            self._note_comings(event)
+            self._note_comings(event, min(event.time, record.timestamp))
         self._next_offset = Offset(record.offset + 1)
-        return MapRecord(record.offset, event, self.map.epoch, refusal)
+        return MapRecord(record.offset, event, self.map.epoch, refusal, record.timestamp)
 
-    def _note_comings(self, event: MapChanged) -> None:
+    def _note_comings(self, event: MapChanged, at: Micros) -> None:
+        """`at`: an author's clock may be ahead, and a copied log may say when it was copied."""
         for change in event.changes:
             if isinstance(change, OsdBooted | OsdUp):
-                self.comings.note(change.store.osd, event.time / 1_000_000)
+                self.comings.note(change.store.osd, at / 1_000_000)
 
 
 def require_cluster(log: Log, cluster_map: ClusterMap) -> ClusterMap:

@@ -10,8 +10,9 @@ until he takes it back.
 One that dies and starts again and again is never silent for long, nor down.
 So the silence of its former processes counts too, until one is steady: it
 answers, and has run for a grace, doubled by each other start that it lately
-had. An OSD is out after it was down, or none of its processes steady, for
-longer; it is in again when one is steady.
+had. Silence in doubt, which may be the monitor's own, is not carried on. An OSD
+is out after it was down, or none of its processes steady, for longer; it is
+in again when one is steady.
 
 Never is more than a share down, or out, by verdicts: a monitor that hears too
 few is itself cut off, and says nothing. Nor is the last one ever marked, which
@@ -34,6 +35,8 @@ from osd.lately import LATELY_S, MANY, Lately
 from projections.cluster_map import ClusterMap, Osd
 
 MAX_DOUBLINGS = 5
+NEVER_SERVED = 2
+"""Graces: one that was dead for less than a grace, and starts slowly, has its own."""
 ROUNDS = 2
 """Of `probe_s`: one probe says no more than that of the time since the one before."""
 
@@ -73,11 +76,6 @@ class _Watch:
     was_down: bool = False
     """In the last round: one that is up again by a word has not started anew."""
 
-    @property
-    def unanswered_s(self) -> float:
-        """What is held against it: what former ones did, only once it has served itself."""
-        return self.silence_s + (self.former_s if self.has_answered and self.silence_s else 0.0)
-
 
 class Judge:
     """One monitor's memory of who answered when."""
@@ -104,6 +102,7 @@ class Judge:
                 case OsdBooted(store=store):
                     self._starts.note(store.osd, at)
                 case OsdDown(store=store):
+                    self._begin_anew(store.osd)
                     self._mark(store.osd, OsdDown, is_verdict)
                     if is_verdict:
                         self._downs.note(store.osd, at)
@@ -119,7 +118,7 @@ class Judge:
         osds = [osd for _, osd in sorted(cluster_map.osds.items()) if osd.store is not None]
         asked_s = self._asked_for(now)
         for osd in osds:
-            self._look_at(osd, answered, now, asked_s)
+            self._look_at(osd, answered, now, asked_s)  # the doubt is that of the round before
         self.doubt = None
         again, self._before = self._before.intersection(answered), frozenset(answered)
         dead = self._dead(osds, now)
@@ -137,6 +136,11 @@ class Judge:
     def _grace_after(self, downs: int) -> float:
         return self._patience.grace_s * float(2 ** min(downs, MAX_DOUBLINGS))
 
+    def _begin_anew(self, osd: OsdId) -> None:
+        """One that is down is silent no more; by the next round it may have started again."""
+        if (watch := self._watches.get(osd)) is not None:
+            watch.silence_s, watch.former_s, watch.was_down = 0.0, 0.0, True
+
     def _mark(self, osd: OsdId, kind: type[MapChange], is_verdict: bool) -> None:
         said = self._by_monitor.setdefault(osd, set())
         said.add(kind) if is_verdict else said.discard(kind)
@@ -150,7 +154,7 @@ class Judge:
         return 0.0 if before is None else min(now - before, ROUNDS * self._patience.probe_s)
 
     def _look_at(self, osd: Osd, answered: Collection[Process], now: float, asked_s: float) -> None:
-        watch = self._watch(osd, now)
+        watch = self._watch(osd, now, 0.0 if _process(osd) in answered else asked_s)
         if not osd.is_up:
             watch.silence_s = watch.former_s = 0.0
             watch.unsteady_since = now if watch.unsteady_since is None else watch.unsteady_since
@@ -162,16 +166,25 @@ class Judge:
             watch.silence_s += asked_s
         watch.is_asked, watch.was_down = True, not osd.is_up
 
-    def _watch(self, osd: Osd, now: float) -> _Watch:
-        """That of its present process; of one that takes another's place nothing is forgotten."""
+    def _watch(self, osd: Osd, now: float, unheard_s: float) -> _Watch:
+        """That of its present process; of one that takes another's place nothing is forgotten.
+
+        But for silence in doubt: it may have been this monitor's.
+        """
         watch = self._watches.get(osd.osd)
         if watch is None or watch.process[0] != osd.store:
             watch = self._watches[osd.osd] = _Watch(_process(osd))
         elif watch.process != _process(osd):
-            former_s = watch.former_s + watch.silence_s
+            former_s = watch.former_s
+            if self.doubt is None:
+                former_s += watch.silence_s + (unheard_s if self._was_unheard(watch) else 0.0)
             since = now if watch.unsteady_since is None else watch.unsteady_since
             watch = self._watches[osd.osd] = _Watch(_process(osd), former_s, since)
         return watch
+
+    def _was_unheard(self, watch: _Watch) -> bool:
+        """In the last round, though it should have answered."""
+        return not watch.was_down and watch.process not in self._before
 
     def _is_steady(self, osd: Osd, answered: Collection[Process], now: float) -> bool:
         """It answers, and has run for long enough: longer the more often it lately started."""
@@ -213,8 +226,8 @@ class Judge:
         """How long it was silent; of one that flaps also how long it may be from now on."""
         watch = self._watches[osd.osd]
         why = f"no answer for {watch.silence_s:.0f} s"
-        if watch.unanswered_s > watch.silence_s:
-            why += f", and {watch.former_s:.0f} s before it started"
+        if former_s := self._former_s(watch, self.grace(osd.osd, now)):
+            why += f", and {former_s:.0f} s before it started"
         before = self._downs.times(osd.osd, now)
         if not before:
             return why
@@ -249,7 +262,19 @@ class Judge:
         return min(max(1, int(could_be * self._patience.share)), could_be - 1)
 
     def _is_silent(self, osd: Osd, now: float) -> bool:
-        return self._watches[osd.osd].unanswered_s >= self.grace(osd.osd, now)
+        watch, grace = self._watches[osd.osd], self.grace(osd.osd, now)
+        return watch.silence_s + self._former_s(watch, grace) >= grace
+
+    def _former_s(self, watch: _Watch, grace: float) -> float:
+        """The silence of former ones, as far as it is held against this one: it fails as they did.
+
+        It has served, and does so no longer; or none of them ever serves.
+        """
+        if watch.has_answered:
+            is_one_of_them = watch.silence_s >= ROUNDS * self._patience.probe_s
+        else:
+            is_one_of_them = watch.former_s > NEVER_SERVED * grace
+        return watch.former_s if is_one_of_them else 0.0
 
     def _unsteady_s(self, osd: Osd, now: float) -> float:
         since = self._watches[osd.osd].unsteady_since

@@ -3,7 +3,7 @@
 Rule: an OSD answers for itself with its store and boot; who answers with
 others has not answered, nor has one that says that it cannot use its disk or
 the log. A log that cannot be reached is waited for: without it there is no
-verdict. What is read of the past is as old as it says.
+verdict. What is read of the past is as old as the log says: clocks of OSDs may be wrong.
 
 What is not here: who is down (see `osd.monitor.judge`).
 """
@@ -97,14 +97,14 @@ class Monitor:
 
 
 def take_note(judge: Judge, records: Sequence[MapRecord], now: float, today: int) -> None:
-    """Tell the judge of accepted events: each is as old as its time says, by the latest known.
+    """Tell the judge of accepted events: each is as old as the log says, by the latest time known.
 
     `now` is seconds of the judge's clock, `today` microseconds since 1970.
     """
-    latest = max([today, *(record.event.time for record in records)])
+    latest = max([today, *(record.appended for record in records)])
     for record in records:
         if record.refusal is None:
-            judge.read(record.event, now - (latest - record.event.time) / 1_000_000)
+            judge.read(record.event, now - (latest - record.appended) / 1_000_000)
 
 
 async def _ask(session: aiohttp.ClientSession, osd: Osd) -> Process | None:

@@ -1,6 +1,7 @@
 """Verdicts of one monitor, from who answered when."""
 
 import msgspec
+import pytest
 
 from eventlog.ids import WEIGHT_ONE, Boot, Epoch, Incarnation, Micros, Offset, OsdId, Store
 from eventlog.map_events import (
@@ -243,13 +244,54 @@ def test_who_dies_and_starts_again_and_again_is_down_and_then_out() -> None:
             "OsdDown: no answer for 4 s, and 36 s before it started; down 3 times in 10 min, so its"
             " grace is now 80 s"
         ),
-        "OsdOut: not steady for 90 s: it started 13 times in 10 min",
+        "OsdOut: not steady for 125 s: it started 18 times in 10 min",
     ]
     assert not world.map.osds[OsdId(2)].is_in
     world.start(2)
     assert world.rounds(319) == []
     assert world.rounds(1) == [Verdict(OsdIn(osd=OsdId(2)), "it is up again")]
     assert world.rounds(1_000) == []
+
+
+@pytest.mark.parametrize(("period", "former_s"), [(1, 21), (2, 22), (5, 25)])
+def test_who_dies_before_it_ever_answers_is_down_and_then_out(period: int, former_s: int) -> None:
+    """The map shows one process after the other, and none serves."""
+    world = World(4)
+    world.rounds(600)
+    said: list[Verdict] = []
+    for second in range(200):
+        if second % period == 0:
+            world.start(2)
+        said += world.rounds(1, 2)
+    assert said[0].reason == f"no answer for 0 s, and {former_s} s before it started"
+    assert [type(verdict.change) for verdict in said] == [OsdDown] * 3 + [OsdOut]
+
+
+def test_one_missed_probe_after_a_power_cut_is_no_death() -> None:
+    """All were silent, and nobody was marked: that is no silence of processes that died."""
+    world = World(4)
+    world.rounds(600)
+    assert world.rounds(300, 0, 1, 2, 3) == []
+    for osd in range(4):
+        world.start(osd)
+    assert world.rounds(1) == []
+    assert world.rounds(1, 2) == []
+    assert world.rounds(8, 2) == []
+    assert [verdict.change for verdict in world.rounds(1, 2)] == [
+        OsdDown(store=store(2), boot=Boot(2), why="does not answer")
+    ]
+
+
+def test_one_missed_probe_after_a_former_process_was_silent_is_no_death() -> None:
+    world = World(4)
+    world.rounds(600)
+    assert world.rounds(9, 2) == []
+    world.start(2)
+    assert world.rounds(1) == []
+    assert world.rounds(1, 2) == []
+    assert [verdict.reason for verdict in world.rounds(1, 2)] == [
+        "no answer for 2 s, and 9 s before it started"
+    ]
 
 
 def test_one_whose_end_is_said_at_once_is_out_too_if_it_is_never_steady() -> None:
@@ -318,18 +360,22 @@ def test_whom_an_operator_took_out_is_not_in_the_share() -> None:
     assert world.rounds(200, 0, 1) == []
 
 
-def test_verdicts_of_the_past_are_as_old_as_they_say() -> None:
-    """A monitor that starts reads the whole history at once."""
+def test_what_is_read_of_the_past_is_as_old_as_the_log_says() -> None:
+    """A monitor that starts reads the whole history at once; clocks of authors are anyhow."""
     hour, today = 3_600_000_000, 10 * 3_600_000_000
     times = [today - 5 * hour] * 5 + [today - 60_000_000]
     verdict = event(down(2), layout=None, author=MONITOR)
-    said = [msgspec.structs.replace(verdict, time=Micros(time)) for time in times]
-    records = [MapRecord(Offset(n), it, Epoch(n + 1), None) for n, it in enumerate(said)]
+    authors = [Micros(0), Micros(2 * today)]
+    said = [msgspec.structs.replace(verdict, time=authors[n % 2]) for n in range(len(times))]
+    records = [
+        MapRecord(Offset(n), it, Epoch(n + 1), None, Micros(time))
+        for n, (it, time) in enumerate(zip(said, times, strict=True))
+    ]
     judge = Judge(PATIENCE)
     take_note(judge, records, 1_000.0, today)
     assert judge.grace(OsdId(2), 1_000.0) == 20
     assert judge.grace(OsdId(2), 1_000.0 + 539) == 20
     assert judge.grace(OsdId(2), 1_000.0 + 541) == 10
     behind = Judge(PATIENCE)
-    take_note(behind, records, 1_000.0, 0)  # its own clock is of no use: the map's time is
+    take_note(behind, records, 1_000.0, 0)  # its own clock is of no use: the log's time is
     assert behind.grace(OsdId(2), 1_000.0) == 20
