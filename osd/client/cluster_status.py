@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
-from eventlog.ids import Offset, OsdId, Partition, RgId, Store, Topic, osd_name
+from eventlog.ids import Epoch, Offset, OsdId, Partition, RgId, Store, Topic, osd_name
 from eventlog.log import Log, TopicPartition
 from osd.client.answers import Facts, OsdStatus
 from osd.client.known import why_no_disk
@@ -23,6 +23,7 @@ from projections.explain import OPERATOR, Reason, explain_unled, marked_down
 CLEAN = "clean"
 UNKNOWN = "unknown"
 RUNNING = "running"
+"""The node's `Phase.RUNNING`: a client does without the node's code."""
 WORST = 3
 
 Ends = Mapping[TopicPartition, Offset]
@@ -116,7 +117,7 @@ def put_together(
     absent = _absent(cluster_map, [one for one in osds if osd_name(one.osd.osd) not in named])
     lesser = [*_nearly_full(osds), *_flapping(cluster_map, comings), *absent, *rgs]
     lesser.sort(key=lambda one: (one.reason.rank, one.rg or 0))
-    worst = [*_silent(osds), *_marked_down(osds), *full, *late, *lesser]
+    worst = [*_silent(osds), *_marked_down(osds, cluster_map.epoch), *full, *late, *lesser]
     return ClusterStatus(
         tuple(osds),
         cluster_map.rg_count,
@@ -180,13 +181,18 @@ def _silent(osds: Sequence[OsdStatus]) -> Iterator[Worst]:
         yield Worst(None, Reason.SILENT, why, names)
 
 
-def is_marked_down(osd: OsdStatus) -> bool:
-    """Whether it runs and answers, though the map has it down."""
-    return osd.said is not None and osd.said["phase"] == RUNNING and not osd.osd.is_up
+def is_marked_down(osd: OsdStatus, epoch: Epoch) -> bool:
+    """Whether it runs and answers, though the map, which is of this epoch, has it down.
+
+    One that knows a newer map may be up by that.
+    """
+    if osd.said is None or osd.osd.is_up or osd.said["epoch"] > epoch:
+        return False
+    return bool(osd.said["phase"] == RUNNING)
 
 
-def _marked_down(osds: Sequence[OsdStatus]) -> Iterator[Worst]:
-    names = tuple(osd_name(osd.osd.osd) for osd in osds if is_marked_down(osd))
+def _marked_down(osds: Sequence[OsdStatus], epoch: Epoch) -> Iterator[Worst]:
+    names = tuple(osd_name(osd.osd.osd) for osd in osds if is_marked_down(osd, epoch))
     if names:
         yield Worst(None, Reason.MARKED_DOWN, f"{marked_down(names)}.", (OPERATOR,))
 
@@ -212,7 +218,7 @@ def _flapping(cluster_map: ClusterMap, comings: Mapping[OsdId, int]) -> Iterator
     for osd, times in comings.items():
         often = f"came up {times} times in {LATELY_S / 60:.0f} min"
         why = f"{osd_name(osd)} {often}: why is told where it runs, and in `osdlog map log`."
-        if osd in cluster_map.osds and cluster_map.osds[osd].is_candidate:
+        if cluster_map.osds[osd].is_candidate:
             why += f" `osdlog map apply --out {osd}` moves its part to others."
         yield Worst(None, Reason.FLAPPING, why, (OPERATOR,))
 

@@ -64,8 +64,10 @@ class Questions:
     async def rg_at(self, osd: OsdId, rg: RgId) -> Facts | str:
         """One RG as this OSD sees it, primary or not; else why there is no answer."""
         known = self._placing.map.osds.get(osd)
-        if known is None or known.address is None:
-            return "it is not in the map" if known is None else "it has not started yet"
+        if known is None:
+            return "it is not in the map"
+        if known.address is None:
+            return why_no_disk(self._placing.map, osd)
         try:
             answer = await self._facts_at(known, f"/rgs/{rg:x}", Epoch(0))
         except Refused as error:
@@ -77,7 +79,8 @@ class Questions:
         known = self._placing.map.osds.get(osd)
         if known is None or known.is_up:
             return False
-        return is_marked_down(await self._status(known))
+        now = self._placing.map
+        return is_marked_down(await self._status(known), now.epoch)
 
     async def rg_digest(self, rg: RgId) -> Facts:
         """The digest of the RG's fold at its primary."""

@@ -6,17 +6,31 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from eventlog.ids import Boot, Epoch, Incarnation, Offset, OsdId, Partition, RgId, Store, Topic
+from eventlog.ids import (
+    Boot,
+    Epoch,
+    Incarnation,
+    Micros,
+    Offset,
+    OsdId,
+    Partition,
+    RgId,
+    Store,
+    Topic,
+)
 from eventlog.map_events import OsdDown, OsdIn, OsdOut, OsdUp
+from folds.mapping import event
 from osd.cli.glances import Screen, words
 from osd.client.answers import OsdStatus
 from osd.client.cluster_status import ClusterStatus, put_together
 from osd.client.map_reader import MapReader, many_comings
 from osd.client.placing import Placing
+from osd.core.membership import Phase
 from osd.lately import LATELY_S
 from projections.cluster_map import ClusterMap, Osd, Retirement
 from projections.explain import Reason
 from simulation.cluster import Cluster
+from simulation.stores import START_MICROS
 
 RGS = 10_000
 MAP = ClusterMap(cluster="c", rg_count=RGS, partitions=RGS)
@@ -49,7 +63,8 @@ def store(number: int) -> Store:
 def says(number: int, **changed: Any) -> OsdStatus:
     said = {
         "name": f"osd.{number}",
-        "phase": "running",
+        "phase": Phase.RUNNING,
+        "epoch": 0,
         "leading": {"clean": RGS // 2},
         "missing": {"objects": 0},
         "to_erase": 0,
@@ -182,6 +197,26 @@ def test_who_came_up_how_often_is_read_from_the_map() -> None:
     assert many_comings(reader, last + LATELY_S) == {}
 
 
+@pytest.mark.parametrize(("hours", "later"), [(1, 0), (-1, -1)])
+def test_who_came_up_did_so_by_the_earlier_of_two_clocks(hours: int, later: int) -> None:
+    """His may be ahead; that of a log on Kafka says when a copy was made."""
+    hour = 3_600_000_000
+    cluster = Cluster(rgs=2)
+    cluster.add(OsdId(1))
+    cluster.world.run(100)
+    machine = cluster.machines[OsdId(1)]
+    now = START_MICROS + cluster.world.now * 1_000
+    for change in (
+        OsdDown(store=machine.store, boot=machine.boot, why="does not answer"),
+        OsdUp(store=machine.store, boot=machine.boot),
+    ):
+        said = event(change, layout=None)
+        cluster._append([replace(said, time=Micros(now + hours * hour))])
+    reader = MapReader(cluster.log)
+    reader.refresh()
+    assert reader.comings.last(OsdId(1)) == (now + later * hour) / 1_000_000
+
+
 def test_one_that_is_said_to_be_down_and_answers_is() -> None:
     """But for one that only begins, or ends: it says so itself in a moment."""
     found = status(says(1), says(2)._replace(osd=osd(2, is_up=False)))
@@ -194,6 +229,11 @@ def test_one_that_is_said_to_be_down_and_answers_is() -> None:
     ]
     for phase in ("reading the map", "booting", "stopping"):
         assert status(says(2, phase=phase)._replace(osd=osd(2, is_up=False))).worst == ()
+
+
+def test_one_that_knows_a_newer_map_than_was_read_here_may_be_up_by_it() -> None:
+    """It came up after the map was read, and before it was asked."""
+    assert status(says(1), says(2, epoch=1)._replace(osd=osd(2, is_up=False))).worst == ()
 
 
 def test_the_worst_come_first() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from client.fake_osds import made_cluster
+from client.fake_osds import FakeOsd, boot, made_cluster
 from eventlog.errors import AppendUnknown
-from eventlog.ids import WEIGHT_ONE, Layout, OsdId, Position
+from eventlog.ids import WEIGHT_ONE, Layout, OsdId, Position, RgId
 from eventlog.log import Entry
-from eventlog.map_events import MapChange, OsdIn, OsdOut, OsdReweighted
+from eventlog.map_events import MapChange, OsdIn, OsdOut, OsdReweighted, StoreWrittenOff
 from eventlog.sqlite import SqliteLog
 from osd.client import AsyncClient, Client, map_writer
 from osd.client.map_reader import MapReader
@@ -44,6 +44,21 @@ async def test_an_accepted_change_gives_the_map_after_it(tmp_path: Path) -> None
         assert after.epoch == before.epoch + 1
         assert not after.osds[OsdId(0)].is_in
         assert (await client.map()) == after
+
+
+async def test_one_whose_disk_was_retired_says_so_of_an_rg_as_in_the_status(tmp_path: Path) -> None:
+    url, osd = made_cluster(tmp_path, [0, 1]), FakeOsd(0)
+    boot(url, osd)
+    async with AsyncClient(url) as client:
+        now = await client.map()
+        store = now.osds[osd.osd].store
+        assert store is not None
+        burnt = StoreWrittenOff(store=store, by="ann", why="burnt")
+        await client.change_map([burnt], layout=now.layout)
+        why = f"it has no disk: {store} was retired (burnt)"
+        assert await client.rg_at(osd.osd, RgId(0)) == why
+        assert (await client.status())[0].why == why
+        assert await client.rg_at(OsdId(1), RgId(0)) == "it has not started yet"
 
 
 async def test_a_change_for_an_old_layout_is_refused(tmp_path: Path) -> None:
