@@ -14,7 +14,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from eventlog.ids import RgId, Store, Version
+from eventlog.ids import RgId, Serial, Store, Version
 from osd.blobs import BlobFiles, BlobId
 from osd.bodies import Gauge, Received, next_chunk, receive, small
 from osd.broken_connections import why_broken
@@ -27,6 +27,8 @@ from osd.packing import unpack
 CONNECT_SECONDS = 2.0
 HINTS_AT_ONCE = 32
 MAX_SNAPSHOT_BYTES = 256 * 1024**2
+NEXT_SERIAL = "Osdlog-Next-Serial"
+"""With a snapshot: see `osd.core.handover.next_serial`."""
 SILENCE_SECONDS = 10.0
 """A source that sends nothing for so long is given up."""
 
@@ -102,15 +104,20 @@ class Fetcher:
         except FAILED:
             return  # the next one comes soon
 
-    async def snapshot(self, address: str, rg: RgId) -> bytes | None:
-        """What the store there has folded of the RG, as it says; None where it gives nothing."""
+    async def snapshot(self, address: str, rg: RgId) -> tuple[bytes | None, Serial | None]:
+        """What the store there has folded of the RG, as it says; None where it gives nothing.
+
+        With it the next serial of the RG's primary, if that is who gave it.
+        """
         try:
             async with self.session.get(f"http://{address}/snapshots/{rg:x}") as response:
                 if response.status != 200 or (response.content_length or 0) > MAX_SNAPSHOT_BYTES:
-                    return None
-                return await response.read()
+                    return None, None
+                said = response.headers.get(NEXT_SERIAL, "")
+                above = Serial(int(said)) if said.isascii() and said.isdecimal() else None
+                return await response.read(), above
         except FAILED:
-            return None
+            return None, None
 
     async def _fetch_from(
         self, rg: RgId, lacked: Sequence[Lacked], address: str

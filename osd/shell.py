@@ -19,7 +19,7 @@ from typing import NamedTuple
 import msgspec
 
 from eventlog.errors import LogError, LogUnavailable
-from eventlog.ids import Epoch, Micros, RgId, Version
+from eventlog.ids import Epoch, Fence, Micros, RgId, Serial, Version
 from eventlog.log import Log, TopicPartition
 from osd.blobs import Blob, BlobFiles, BlobId
 from osd.bodies import Gauge
@@ -174,10 +174,10 @@ class Shell:
         return Outgoing(self.fetcher.session, self.couriers, reserved, name, size, epoch, release)
 
     @contextmanager
-    def arriving(self, rg: RgId, name: str) -> Iterator[None]:
+    def arriving(self, rg: RgId, name: str, staging: tuple[Fence, Serial] | None) -> Iterator[None]:
         """While a large body comes: until it is given to the core, or nothing of it is left."""
         ticket = self.ticket()
-        self.feed(Arriving(rg, ticket, name))
+        self.feed(Arriving(rg, ticket, name, staging))
         try:
             yield
         finally:
@@ -404,7 +404,7 @@ class Shell:
         self.feed(given)
 
     async def _snapshot(self, wanted: AskSnapshot) -> None:
-        self.feed(SnapshotCame(wanted.rg, await self._snapshots.ask(wanted)))
+        self.feed(SnapshotCame(wanted.rg, *await self._snapshots.ask(wanted)))
 
     def _awaits_snapshot(self, rg: RgId) -> bool:
         group = self.node.groups.get(rg)

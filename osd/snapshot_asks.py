@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable
 
 from eventlog.errors import LogError
-from eventlog.ids import RgId
+from eventlog.ids import RgId, Serial
 from eventlog.log import Log
 from osd.core.effects import AskSnapshot
 from osd.counters import Counters
@@ -40,22 +40,26 @@ class SnapshotAsks:
         self._is_awaited = is_awaited
         self._places = asyncio.Semaphore(AT_ONCE)
 
-    async def ask(self, wanted: AskSnapshot) -> Snapshot | None:
-        """The first of which there is no doubt; None where there is none, or nobody waits."""
+    async def ask(self, wanted: AskSnapshot) -> tuple[Snapshot | None, Serial | None]:
+        """The first of which there is no doubt, and the serial that was said with it.
+
+        None where there is none, or nobody waits.
+        """
         async with self._places:
             for address in wanted.addresses:
-                found = await self._from(address, wanted.rg)
+                found, above = await self._from(address, wanted.rg)
                 if found is not None:
-                    return found
-        return None
+                    return found, above
+        return None, None
 
-    async def _from(self, address: str, rg: RgId) -> Snapshot | None:
+    async def _from(self, address: str, rg: RgId) -> tuple[Snapshot | None, Serial | None]:
         if not self._is_awaited(rg):
-            return None
-        data = await self._fetcher.snapshot(address, rg)
+            return None, None
+        data, above = await self._fetcher.snapshot(address, rg)
         if data is None or not self._is_awaited(rg):
-            return None
-        return await asyncio.get_running_loop().run_in_executor(None, self._believed, data, rg)
+            return None, None
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, self._believed, data, rg), above
 
     def _believed(self, data: bytes, rg: RgId) -> Snapshot | None:
         """In a thread: it may ask the log."""

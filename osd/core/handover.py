@@ -4,7 +4,10 @@ Rule: a snapshot only saves work. An RG waits for one a bounded time and then is
 folded from the log; one that comes late, twice or unasked is not looked at. It
 is taken over only whole, and only where nothing of the RG is here and the
 snapshot says nothing of this store: then it is the same as having folded the
-log so far, and what follows is read from the log.
+log so far, and what follows is read from the log. Where its claim places this
+store already, bodies under that claim may be on their way here, and who has not
+folded their puts does not know which come too late. So it must be the primary's
+own, which says up to which serial none is to be taken any more.
 
 What is not here: whether a snapshot can be believed (see `osd.snapshots`,
 `projections.snapshots`).
@@ -14,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eventlog.ids import RgId
+from eventlog.ids import RgId, Serial
 from osd.core.context import Context
 from osd.core.effects import AskSnapshot
 from projections.replica_group import RULE_SET
@@ -71,7 +74,14 @@ class Handover:
         return tuple(address for address in addresses if address is not None)
 
 
-def take_over(group: Group, snapshot: Snapshot) -> None:
+def next_serial(group: Group) -> Serial | None:
+    """Above all serials under the claim that is folded here; None where it is another's."""
+    claim = group.state.claim
+    is_mine = claim is not None and group.claims.mine == claim.fence
+    return group.context.next_serial if is_mine else None
+
+
+def take_over(group: Group, snapshot: Snapshot, above: Serial | None) -> None:
     """Go on from the snapshot, if it may stand for what the log says so far."""
     state = snapshot.folded()
     is_new_here = group.place.last_offset is None and not group.disk.has_unlogged()
@@ -79,6 +89,10 @@ def take_over(group: Group, snapshot: Snapshot) -> None:
     is_known = state.claim is None or state.claim.rules == RULE_SET
     if not (is_new_here and is_silent and is_known) or group.disk.holdings.count:
         return
+    if state.claim is not None and group.context.me in state.claim.placed:
+        if above is None:
+            return
+        group.stagings.refuse_below(state.claim.fence, above)
     group.table.take_over(snapshot)
     group.context.arrivals.operated(group.rg)
     group.remember()

@@ -94,6 +94,8 @@ class SnapshotCame(NamedTuple):
 
     rg: RgId
     snapshot: Snapshot | None
+    next_serial: Serial | None = None
+    """What its giver said with it; see `osd.core.handover.next_serial`."""
 
 
 class Condition(NamedTuple):
@@ -171,6 +173,8 @@ class Arriving(NamedTuple):
     rg: RgId
     ticket: Ticket
     name: str
+    staging: tuple[Fence, Serial] | None = None
+    """As what a primary sends it to be staged here; None for a client's."""
 
 
 class Arrived(NamedTuple):

@@ -178,7 +178,7 @@ class Node:
         if group is None or not self._handover.is_awaited(given.rg):
             return
         if given.snapshot is not None:
-            take_over(group, given.snapshot)
+            take_over(group, given.snapshot, given.next_serial)
         self._begin(group)
 
     def _hinted(self, given: Hinted) -> None:
@@ -199,7 +199,7 @@ class Node:
             self._agenda.touch(rg)
 
     def _arriving(self, given: Arriving) -> None:
-        self.context.arrivals.begin(given.rg, given.ticket, given.name)
+        self.context.arrivals.begin(*given)
 
     def _arrived(self, given: Arrived) -> None:
         self.context.arrivals.end(given.rg, given.ticket)

@@ -16,6 +16,7 @@ from osd.core.context import MAP_PARTITION, Context
 from osd.core.inputs import Barrier, Delete, Get, Put, Release, Reserve, Settled, Stage
 from osd.core.membership import Membership, Phase
 from osd.core.routing import not_primary
+from osd.core.stagings import NOT_PLACED
 
 if TYPE_CHECKING:
     from osd.core.group import Group
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 Request = Put | Delete | Get | Reserve
 """What only the primary answers."""
 
-_NOT_PLACED = NotNow("the RG is not placed here")
 _NO_SUCH_CLAIM = NotNow("there is no map of that claim's epoch")
 
 
@@ -84,16 +84,17 @@ class Reception:
         elif group is not None:
             group.stagings.take(given)  # which gives the RG nothing to do
         else:
-            self._refuse(given, _NOT_PLACED)
+            self._refuse(given, NOT_PLACED)
 
     def admit_stage(
         self, rg: RgId, epoch: Epoch, boot: Boot, fence: Fence, serial: Serial
     ) -> NotNow | None:
         """Whether to take a primary's body at all: None, or the answer without it."""
-        if max(epoch, fence.epoch) > self._context.map.epoch:
-            return None  # what the map says of it is not read yet
         group = self._groups.get(rg)
-        return _NOT_PLACED if group is None else group.stagings.admit(boot, fence, serial)
+        is_map_read = max(epoch, fence.epoch) <= self._context.map.epoch
+        if is_map_read and (group is None or not group.is_placed):
+            return NOT_PLACED
+        return None if group is None else group.stagings.admit(boot, fence, serial)
 
     def settled(self, given: Settled) -> None:
         """A primary says which of its serials are settled."""

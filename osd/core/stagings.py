@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from osd.core.group import Group
 
 
-PUTS = 1_000
-"""So many are remembered; of older ones their highest serial."""
+PUTS = 10_000
+"""So many that are not settled are remembered; of older ones their highest serial."""
+NOT_PLACED = NotNow("the RG is not placed here")
 
 
 class Stagings:
@@ -56,15 +57,13 @@ class Stagings:
         self._context.confirm(stage.ticket, refusal or Kept())
 
     def admit(self, boot: Boot, fence: Fence, serial: Serial) -> NotNow | None:
-        """Whether to take such a body at all: None, or why not."""
+        """Whether to take such a body at all, if the RG is placed here: None, or why not."""
         if boot != self._context.boot:
             return NotNow(f"this is boot {self._context.boot}, not {boot}")
-        if not self._group.is_placed:
-            return NotNow("the RG is not placed here")
         if self._is_settled(fence, serial):
             return NotNow(f"serial {serial} is settled")
         if self._has_put(fence, serial):
-            return NotNow(f"the put of serial {serial} is in the log already")
+            return NotNow(f"the put of serial {serial} is in the log already, or may be")
         claim, left = self._group.state.claim, self._context.left.get(self._group.rg)
         if claim is not None and is_fenced(fence, claim):
             return NotNow(f"fenced: the RG was claimed as {claim.fence}")
@@ -78,6 +77,10 @@ class Stagings:
         staged = self._group.disk.staged_as(event.fence, event.serial)
         if staged is not None:
             self._group.custody.keep_or_drop(staged)
+
+    def refuse_below(self, fence: Fence, serial: Serial) -> None:
+        """Puts were folded under this claim that are not known here; all have lower serials."""
+        self._put_under, self._put, self._forgotten = fence, set(), Serial(serial - 1)
 
     def settle(self, settled: Settled) -> None:
         """Drop what the fence's own process says is settled, once all of that is read here."""
@@ -94,6 +97,8 @@ class Stagings:
         self._context.reply(settled.ticket, NotNow(why))
 
     def _refusal(self, stage: Stage, there: Staged | None) -> Answer | None:
+        if not self._group.is_placed:
+            return NOT_PLACED
         if refusal := self.admit(stage.boot, stage.fence, stage.serial):
             return refusal
         if there is not None and there.copy.sha256 != stage.sha256:
@@ -101,8 +106,9 @@ class Stagings:
         return None
 
     def _remember(self, fence: Fence, serial: Serial) -> None:
-        if fence.store == self._group.context.me:
+        if fence.store == self._context.me:
             return  # nobody stages anything here under it
+        self._context.arrivals.put(self._group.rg, fence, serial)
         if fence != self._put_under:
             self._put_under, self._put, self._forgotten = fence, set(), Serial(0)
         self._put.add(serial)
@@ -112,6 +118,8 @@ class Stagings:
             self._put = set(in_order[PUTS // 2 + 1 :])
 
     def _has_put(self, fence: Fence, serial: Serial) -> bool:
+        if (is_put := self._context.arrivals.has_put(self._group.rg, fence, serial)) is not None:
+            return is_put  # it was not, when it began to arrive
         is_known = serial in self._put or serial <= self._forgotten
         return fence == self._put_under and is_known
 
@@ -120,6 +128,8 @@ class Stagings:
         fence, below = settled.fence, settled.below
         if self._settled is None or (fence.rank, below) > (self._settled[0].rank, self._settled[1]):
             self._settled = (fence, below)
+        if self._put_under is not None and self._put_under.process == fence.process:
+            self._put = {serial for serial in self._put if serial >= below}
 
     def _is_settled(self, fence: Fence, serial: Serial) -> bool:
         if self._settled is None:

@@ -12,7 +12,9 @@ from aiohttp import web
 from eventlog.ids import Boot, RgId, Serial, rg_name
 from osd.bodies import TooLarge
 from osd.core.answers import Answer, Kept
+from osd.core.handover import next_serial
 from osd.core.inputs import Stage
+from osd.fetches import NEXT_SERIAL
 from osd.http.answers import About, error, json_response, refusal, to_response
 from osd.http.parcels import STAGE_MS
 from osd.http.requests import checked_object_name, fence_of, number, sender_of
@@ -40,7 +42,7 @@ class Peers:
             return self._no(request, rg, declined)
         if full := self._shell.gauge.refusal(request.content_length or 0):
             return refusal(full, self._shell.node.context.map.epoch)
-        with self._uploads.coming(request, rg, name):
+        with self._uploads.coming(request, rg, name, (fence, serial)):
             try:
                 body = await self._uploads.receive(request, None)
             except TooLarge:
@@ -72,7 +74,10 @@ class Peers:
             return error(
                 404, f"there is no snapshot of {rg_name(rg)} here", "Fold its log instead."
             )
-        return web.Response(body=data, content_type="application/octet-stream")
+        response = web.Response(body=data, content_type="application/octet-stream")
+        if (above := next_serial(self._shell.node.groups[rg])) is not None:
+            response.headers[NEXT_SERIAL] = str(above)
+        return response
 
     def _no(self, request: web.BaseRequest, rg: RgId, answer: Answer | Served) -> web.Response:
         assert not isinstance(answer, Served)

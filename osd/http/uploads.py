@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, aclosing, nullcontext
 
 from aiohttp import StreamReader, web
 
-from eventlog.ids import RgId
+from eventlog.ids import Fence, RgId, Serial
 from osd.blobs import SMALL_BODY_BYTES, BlobId
 from osd.bodies import Received, next_chunk, receive, small
 from osd.core.answers import Reserved
@@ -67,9 +67,15 @@ class Uploads:
             )
         return body
 
-    def coming(self, request: web.BaseRequest, rg: RgId, name: str) -> AbstractContextManager[None]:
+    def coming(
+        self,
+        request: web.BaseRequest,
+        rg: RgId,
+        name: str,
+        staging: tuple[Fence, Serial] | None = None,
+    ) -> AbstractContextManager[None]:
         """While the body comes, and until the core has taken or refused it."""
-        return nullcontext() if is_small(request) else self._shell.arriving(rg, name)
+        return nullcontext() if is_small(request) else self._shell.arriving(rg, name, staging)
 
     def too_large(self) -> web.Response:
         """The response to a body over the limit."""

@@ -1,14 +1,17 @@
 """Bodies that arrive while holdings are stated, or an RG closes."""
 
+from collections.abc import Iterable
+from functools import partial
+
 import pytest
 from msgspec.structs import replace
 
-from eventlog.ids import OsdId, Partition, RgId, Serial, Topic
+from eventlog.ids import Epoch, Offset, OsdId, Partition, RgId, Serial, Topic
 from eventlog.map_events import ReplicasSet, RgPinned
 from eventlog.rg_events import ExportClosed, HoldingsStated, ObjectPut
 from osd.core.answers import NotNow
-from osd.core.inputs import Arrived, Arriving, HoldingsWanted
-from osd.core.stagings import PUTS
+from osd.core.inputs import Arrived, Arriving, HoldingsWanted, Settled
+from osd.core.stagings import PUTS, Stagings
 from simulation.asking import Asker
 from simulation.cluster import Cluster
 from simulation.stores import Machine
@@ -95,22 +98,75 @@ def test_nothing_is_left_is_not_said_while_something_comes(cluster: Cluster) -> 
     assert has_closed(cluster)
 
 
-def test_a_body_whose_put_is_folded_is_refused_be_it_long_ago(cluster: Cluster) -> None:
-    """However many there were: of very old ones only that they were is remembered."""
-    operate(cluster, "a")
+@pytest.fixture
+def replica(cluster: Cluster) -> Machine:
+    """osd.2, by now a replica of the RG."""
     machine = cluster.machines[OsdId(2)]
     cluster.change_map(RgPinned(rg=RG, osds=(OsdId(1), OsdId(2))))
     operate(cluster, "b")
+    return machine
+
+
+def last_put(cluster: Cluster) -> ObjectPut:
+    events = (decoded.event for decoded in cluster.records((Topic.RG, Partition(0))))
+    return [event for event in events if isinstance(event, ObjectPut)][-1]
+
+
+def stagings_of(machine: Machine) -> Stagings:
     assert machine.node is not None
-    stagings, events = machine.node.groups[RG].stagings, cluster.records((Topic.RG, Partition(0)))
-    put = [it.event for it in events if isinstance(it.event, ObjectPut)][-1]
-    for serial in range(1, 3 * PUTS, 2):
-        stagings.folded(replace(put, serial=Serial(serial)))
-    refused = NotNow("the put of serial 5 is in the log already")
-    assert stagings.admit(machine.boot, put.fence, Serial(5)) == refused
-    assert stagings.admit(machine.boot, put.fence, Serial(3 * PUTS - 1)) is not None
-    assert stagings.admit(machine.boot, put.fence, Serial(3 * PUTS - 2)) is None
-    assert stagings.admit(machine.boot, put.fence, Serial(3 * PUTS)) is None
+    return machine.node.groups[RG].stagings
+
+
+def fold(machine: Machine, put: ObjectPut, serials: Iterable[int]) -> None:
+    for serial in serials:
+        stagings_of(machine).folded(replace(put, serial=Serial(serial)))
+
+
+def test_a_body_whose_put_is_folded_is_refused_be_it_long_ago(
+    cluster: Cluster, replica: Machine
+) -> None:
+    """However many there were: of very old ones only that they were is remembered."""
+    put = last_put(cluster)
+    fold(replica, put, range(1, 3 * PUTS, 2))
+    admit = partial(stagings_of(replica).admit, replica.boot, put.fence)
+    assert admit(Serial(5)) == NotNow("the put of serial 5 is in the log already, or may be")
+    assert admit(Serial(3 * PUTS - 1)) is not None
+    assert admit(Serial(3 * PUTS - 2)) is None
+    assert admit(Serial(3 * PUTS)) is None
+
+
+def test_a_body_may_take_longer_than_any_number_of_puts(cluster: Cluster, replica: Machine) -> None:
+    put = last_put(cluster)
+    for serial in (1_001, 1_002):
+        cluster.feed(replica, Arriving(RG, serial, "a", (put.fence, Serial(serial))))
+    fold(replica, put, [1_001, *range(2_000, 2_002 + PUTS)])
+    admit = partial(stagings_of(replica).admit, replica.boot, put.fence)
+    assert admit(Serial(1_001)) == NotNow("the put of serial 1001 is in the log already, or may be")
+    assert admit(Serial(1_002)) is None
+    cluster.feed(replica, Arrived(RG, 1_002))
+    assert admit(Serial(1_002)) is not None  # one that begins only now is too late
+
+
+def test_of_puts_that_are_settled_nothing_is_remembered(cluster: Cluster, replica: Machine) -> None:
+    """Or they and those after them would be too many, so that some are only known as old."""
+    put, settled = last_put(cluster), Serial(PUTS // 2)
+    fold(replica, put, range(1_001, settled, 2))
+    cluster.feed(replica, Settled(7, RG, put.fence, settled, Offset(0)))
+    fold(replica, put, range(settled + 1, settled + 2 * PUTS - 1, 2))
+    admit = partial(stagings_of(replica).admit, replica.boot, put.fence)
+    assert admit(Serial(1_002)) == NotNow("serial 1002 is settled")
+    assert admit(Serial(settled + 2)) is None
+
+
+def test_what_is_folded_refuses_a_body_also_where_its_sender_has_a_newer_map(
+    cluster: Cluster, replica: Machine
+) -> None:
+    put = last_put(cluster)
+    assert replica.node is not None
+    admit = partial(replica.node.reception.admit_stage, RG, boot=replica.boot, fence=put.fence)
+    later = Epoch(replica.node.context.map.epoch + 1)
+    assert admit(epoch=later, serial=put.serial) is not None
+    assert admit(epoch=later, serial=Serial(put.serial + 1)) is None
 
 
 def has_closed(cluster: Cluster) -> bool:

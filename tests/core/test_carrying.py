@@ -53,7 +53,7 @@ async def test_an_address_that_is_none_ends_what_is_asked_there(tmp_path: Path) 
         assert fetched.why.startswith(f"{store}: ")
         assert not fetched.is_own_disk
         await fetcher.hint(Hint(NOWHERE, RgId(0), Epoch(1)))
-        assert await fetcher.snapshot(NOWHERE, RgId(0)) is None
+        assert await fetcher.snapshot(NOWHERE, RgId(0)) == (None, None)
         couriers = Couriers(fetcher.session)
         with pytest.raises(ValueError, match="::1"):
             await couriers.send(NOWHERE, Settlement(RgId(0), FENCE, Serial(1), Offset(0)))

@@ -5,9 +5,9 @@ from random import Random
 import pytest
 
 from eventlog.digest import record_digest
-from eventlog.ids import Offset, OsdId, Partition, RgId, Topic, rg_of
-from eventlog.map_events import RgPinned
-from osd.core.context import Settings
+from eventlog.ids import Offset, OsdId, Partition, RgId, Serial, Topic, rg_of
+from eventlog.map_events import ReplicasSet, RgPinned
+from osd.core.context import MAP_PARTITION, Settings
 from osd.memory_rows import MemoryRows
 from osd.overlay import Overlay
 from osd.rg_table import RgTable, fold_stamp
@@ -84,6 +84,32 @@ def test_a_read_waits_for_the_snapshot_where_another_rg_shares_the_partition() -
     cluster.network.heal()
     cluster.world.run(5_000)
     assert [asker.bytes[ticket] for ticket in asked] == [b"there"]
+
+
+@pytest.mark.parametrize("primary", [1, 3], ids=["had it before", "gains it too"])
+def test_under_a_claim_that_places_it_a_store_takes_the_primary_s_own_snapshot(
+    primary: int,
+) -> None:
+    """A body may be on its way to it of a put that is folded; who put it knows up to which."""
+    cluster = busy_cluster(rgs=1)
+    cluster.add(OsdId(3))
+    copies = ReplicasSet(replicas=2, min_replicas=1)
+    assert cluster.change_map(copies, RgPinned(rg=RG, osds=(OsdId(1),))) is None
+    assert cluster.settle()
+    machine = cluster.machines[OsdId(2)]
+    cluster.lag(machine, MAP_PARTITION, 300)  # meanwhile the primary claims
+    assert machine.node is not None
+    before = machine.node.context.taken_over
+    placed = (OsdId(primary), OsdId(2))
+    assert cluster.change_map(RgPinned(rg=RG, osds=placed)) is None
+    assert cluster.settle()
+    group = machine.node.groups[RG]
+    assert machine.node.context.taken_over - before == (primary == 1)
+    assert group.table.digest() == cluster.reference.rgs[RG].digest()
+    claim = group.state.claim
+    assert claim is not None
+    late = group.stagings.admit(machine.boot, claim.fence, Serial(1))
+    assert (late is not None) == (primary == 1)
 
 
 def test_what_it_takes_over_is_what_the_log_says() -> None:

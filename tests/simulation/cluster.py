@@ -20,6 +20,7 @@ from eventlog.memory import MemoryLog
 from osd.core.answers import Answer, Found, Kept
 from osd.core.context import Settings
 from osd.core.effects import Append, AskSnapshot, Effects, Fetch, Reply, Settle, Ticket
+from osd.core.handover import next_serial
 from osd.core.inputs import (
     Damaged,
     Decoded,
@@ -321,8 +322,9 @@ class Cluster:
             data = snapshot_of(group.table) if group is not None else None
             damaged = self.chance.damaged(data) if data is not None else b""
             found = believed(damaged, wanted.rg, self.log)
-            came = SnapshotCame(wanted.rg, None if isinstance(found, Doubt) else found)
-            self._send(target, machine, came)
+            snapshot = None if isinstance(found, Doubt) else found
+            above = next_serial(group) if group is not None else None
+            self._send(target, machine, SnapshotCame(wanted.rg, snapshot, above))
 
         for target in self.alive():
             if target.address == wanted.addresses[0]:
