@@ -8,6 +8,7 @@ the process has, and a question that does not end when told to is given up.
 
 import resource
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,20 +47,36 @@ def bounded_memory(limit: str) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_DATA, (before, hard))
 
 
-@contextmanager
-def bounded_time(
-    seconds: float, interrupt: Callable[[], None], give_up: Callable[[], None]
-) -> Iterator[None]:
-    """After so long the work is interrupted, and where that does not end it, given up."""
-    timers = [threading.Timer(seconds, interrupt), threading.Timer(seconds + GRACE_S, give_up)]
-    for timer in timers:
-        timer.daemon = True
-        timer.start()
-    try:
-        yield
-    finally:
+class BoundedTime:
+    """Time for one question's work, which goes in pieces; what is done between them takes none.
+
+    After so long the work is interrupted, and where that does not end it, given up.
+    """
+
+    def __init__(
+        self, seconds: float, interrupt: Callable[[], None], give_up: Callable[[], None]
+    ) -> None:
+        self._left_s = seconds
+        self._interrupt = interrupt
+        self._give_up = give_up
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """While one piece is done."""
+        left_s, began = max(0.0, self._left_s), time.monotonic()
+        timers = [
+            threading.Timer(left_s, self._interrupt),
+            threading.Timer(left_s + GRACE_S, self._give_up),
+        ]
         for timer in timers:
-            timer.cancel()
+            timer.daemon = True
+            timer.start()
+        try:
+            yield
+        finally:
+            for timer in timers:
+                timer.cancel()
+            self._left_s -= time.monotonic() - began
 
 
 def _in_bytes(limit: str) -> int:

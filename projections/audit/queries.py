@@ -1,9 +1,10 @@
 """Questions that people write themselves, and what keeps them from doing harm.
 
 Rule: a question reads the audit database and nothing else, for so long and in
-so much memory and on so much disk as it is given. DuckDB itself sees to it: the
-file is opened read-only, access to all other files, databases and extensions is
-off, and so is changing any of these settings. What DuckDB does not see to is in
+so much memory and on so much disk as it is given. What is done with its answer,
+however slowly, takes none of its time. DuckDB itself sees to it: the file is
+opened read-only, access to all other files, databases and extensions is off,
+and so is changing any of these settings. What DuckDB does not see to is in
 `audit.bounds`.
 """
 
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 
 from eventlog.drafts import drafted
 from eventlog.log import LogIdentity
-from projections.audit.bounds import bounded_memory, bounded_time
+from projections.audit.bounds import BoundedTime, bounded_memory
 from projections.audit.database import Connection, reading
 from projections.audit.errors import AuditError, QueryRefused
 from projections.audit.interrupts import interruptible
@@ -50,16 +51,20 @@ class Limits(NamedTuple):
 class Answer:
     """What a question found, row by row; it may be walked once."""
 
-    def __init__(self, found: Connection) -> None:
+    def __init__(self, found: Connection, time: BoundedTime) -> None:
         self._found = found
+        self._time = time
         self.columns: Sequence[str] = [column[0] for column in found.description or ()]
         """As they were asked for; two may have one name."""
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Each row, as Python values. Raises `QueryRefused`."""
-        with _explained():
-            while rows := self._found.fetchmany(_PIECE_ROWS):
-                yield from rows
+        while rows := self._piece():
+            yield from rows
+
+    def _piece(self) -> list[tuple[Any, ...]]:
+        with _explained(), self._time.working():
+            return self._found.fetchmany(_PIECE_ROWS)
 
 
 class Asker:
@@ -83,12 +88,18 @@ class Asker:
 
     @contextmanager
     def ask(self, sql: str) -> Iterator[Answer]:
-        """The answer to one question, while it may be read. Raises `QueryRefused`."""
-        question = _one_question(sql)
-        with self._limited():
-            with _explained():
+        """The answer to one question, while it may be read. Raises `QueryRefused`.
+
+        Also where whoever reads it has no memory left for it.
+        """
+        question, time = _one_question(sql), self._time()
+        with self._undone():
+            with _explained(), time.working():
                 found = self._connection.execute(question)
-            yield Answer(found)
+            try:
+                yield Answer(found, time)
+            except MemoryError as error:
+                raise _refused(error) from error
 
     def write_parquet(self, sql: str, path: Path) -> int:
         """The answer as a Parquet file; returns how many rows. Raises `QueryRefused`.
@@ -96,11 +107,13 @@ class Asker:
         Where it does not come to its end, no file is made, and none is replaced.
         """
         question, count = _one_question(sql), 0
-        with drafted(path) as draft, self._limited(draft), _explained():
-            reader = self._connection.sql(question).to_arrow_reader(_BATCH_ROWS)
+        with drafted(path) as draft, self._undone(), _explained():
+            time = self._time(draft)
+            with time.working():
+                reader = self._connection.sql(question).to_arrow_reader(_BATCH_ROWS)
             schema = _named_apart(reader.schema)
             with reader, pq.ParquetWriter(draft, schema, compression="zstd") as writer:
-                for batch in reader:
+                while (batch := _next_batch(reader, time)) is not None:
                     writer.write_batch(batch.rename_columns(schema.names))
                     count += batch.num_rows
         return count
@@ -113,19 +126,14 @@ class Asker:
             [(found,)] = asked.fetchall()
         return str(found)
 
-    @contextmanager
-    def _limited(self, draft: Path | None = None) -> Iterator[None]:
+    def _time(self, draft: Path | None = None) -> BoundedTime:
         def give_up() -> None:
             if self._give_up is not None:
                 if draft is not None:
                     draft.unlink(missing_ok=True)
                 self._give_up()
 
-        with (
-            self._undone(),
-            bounded_time(self._limits.seconds, self._connection.interrupt, give_up),
-        ):
-            yield
+        return BoundedTime(self._limits.seconds, self._connection.interrupt, give_up)
 
     @contextmanager
     def _undone(self) -> Iterator[None]:
@@ -136,6 +144,11 @@ class Asker:
         finally:
             with suppress(duckdb.Error):  # after some failures there is nothing left to undo
                 self._connection.execute("ROLLBACK")
+
+
+def _next_batch(reader: pa.RecordBatchReader, time: BoundedTime) -> pa.RecordBatch | None:
+    with time.working():
+        return next(reader, None)
 
 
 def _limit_memory(connection: Connection, size: str) -> None:

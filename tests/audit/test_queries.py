@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -105,6 +106,23 @@ def test_a_query_that_never_ends_is_ended(path: Path) -> None:
     endless = "SELECT count(*) FROM range(1000000000000) a, range(1000000) b"
     with pytest.raises(QueryRefused, match="took longer than it may"):
         ask(path, endless, Limits(seconds=0.5))
+
+
+def test_whoever_reads_slowly_has_the_whole_answer(path: Path) -> None:
+    limits = Limits(seconds=1.0)
+    with asking(path, IDENTITY, limits) as asker, asker.ask("FROM range(100000)") as answer:
+        rows = answer.rows()
+        assert next(rows) == (0,)
+        time.sleep(1.5 * limits.seconds)
+        assert sum(1 for _ in rows) == 99_999
+
+
+def test_whoever_has_no_memory_for_an_answer_is_refused(path: Path) -> None:
+    with asking(path, IDENTITY) as asker:
+        with pytest.raises(QueryRefused, match="more memory"), asker.ask("SELECT 1"):
+            raise MemoryError
+        with asker.ask("SELECT object FROM copies") as answer:
+            assert list(answer.rows()) == [("a",)]
 
 
 @pytest.mark.parametrize(
