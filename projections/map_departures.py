@@ -27,6 +27,7 @@ from projections.cluster_map import ClusterMap, Osd
 NOWHERE = "-"
 """The address of a store that never was."""
 WHY = "it had no store when it left"
+"""Why that store was retired: it tells such a retirement from one of a disk that there was."""
 
 
 def departures(

@@ -40,13 +40,23 @@ def cat(rg: Rg = None, json: options.Json = False, log: options.Log = None) -> N
         places, reader = _places(opened, wanted), _Reader(opened)
         each = map(reader.records, places)
         merged = heapq.merge(*each, key=lambda record: (record.timestamp, record.position))
-        _print(merged, _printer(opened, wanted, json=json))
+        printer = _printer(opened, wanted, json=json)
+        _print(merged, printer)
         reader.require_beginnings(places)
+        if printer.failures:
+            raise typer.Exit(FAILED)
 
 
 def tail(
     last: Annotated[
-        int, typer.Option("--last", "-n", metavar="N", min=0, help="Begin with so many.")
+        int,
+        typer.Option(
+            "--last",
+            "-n",
+            metavar="N",
+            min=0,
+            help="Begin with so many; with --rg, with what its partition's last N have of it.",
+        ),
     ] = 10,
     rg: Rg = None,
     json: options.Json = False,
@@ -105,7 +115,7 @@ class _Reader:
         from osd.client.history_cut import require_beginnings
 
         if self._is_cut:
-            require_beginnings(self._log, self._log.end_offsets(places))
+            require_beginnings(self._log, self._log.end_offsets(places), is_left_shown=True)
 
     def _read(self, place: "TopicPartition", offset: "Offset") -> "Sequence[Record]":
         from eventlog.errors import LogError, LogUnavailable
@@ -171,7 +181,6 @@ def _print(records: "Iterable[Record]", printer: _Printer) -> None:
     if printer.failures:
         note(f"error: {count(printer.failures, 'record')} cannot be decoded")
         note("hint: Shown as unreadable; find out who wrote it.")
-        raise typer.Exit(FAILED)
 
 
 def _follow(log: "Log", places: "list[TopicPartition]", last: int, printer: _Printer) -> None:
@@ -207,11 +216,11 @@ def _wanted(log: "Log", rg: str | None) -> "RgId | None":
 
 
 def _places(log: "Log", wanted: "RgId | None") -> "list[TopicPartition]":
-    from eventlog.ids import Partition, Topic
+    from eventlog.ids import Partition, Topic, partition_of
 
     count = log.identity.partitions
     if wanted is not None:
-        return [(Topic.RG, Partition(wanted % count))]
+        return [(Topic.RG, partition_of(wanted, count))]
     rg_places = [(Topic.RG, Partition(number)) for number in range(count)]
     return [(Topic.MAP, Partition(0)), *rg_places]
 

@@ -16,11 +16,16 @@ NAMED = 5
 """More partitions that were cut are counted."""
 
 
-def require_beginnings(log: Log, ends: Mapping[TopicPartition, Offset]) -> None:
-    """Raises `LogReplaced` where the first records of any of these partitions are gone."""
+def require_beginnings(
+    log: Log, ends: Mapping[TopicPartition, Offset], *, is_left_shown: bool = False
+) -> None:
+    """Raises `LogReplaced` where the first records of any of these partitions are gone.
+
+    Where what is left is shown already, that is not said to be had.
+    """
     cut = [place for place, end in ends.items() if end > 0 and _readable(log, place, 0) is None]
     if cut:
-        raise _cut(log, cut, ends)
+        raise _cut(log, cut, ends, "" if is_left_shown else "; `osdlog log cat` shows what is left")
 
 
 @contextmanager
@@ -45,7 +50,7 @@ def beginning(log: Log, place: TopicPartition) -> Offset:
 
 
 def _cut(
-    log: Log, cut: Sequence[TopicPartition], ends: Mapping[TopicPartition, Offset]
+    log: Log, cut: Sequence[TopicPartition], ends: Mapping[TopicPartition, Offset], left: str
 ) -> LogError:
     (topic, partition), *others = cut
     end = ends[topic, partition]
@@ -59,7 +64,7 @@ def _cut(
         f"the history of {topic}/{partition} was cut: its records @0 to @{first - 1} are gone, "
         f"what is left begins at {topic}/{partition}@{first}{_also(log, others, ends)}",
         "What was true there can be told only from a copy of the log that has them "
-        f"(`osdlog log copy` makes one){_rest(log, cut)}.",
+        f"(`osdlog log copy` makes one){_rest(log, cut)}{left}.",
     )
 
 
@@ -82,8 +87,7 @@ def _rest(log: Log, cut: Sequence[TopicPartition]) -> str:
     """What can be had all the same: without the map only what was said."""
     is_map = any(topic is Topic.MAP for topic, _ in cut)
     is_all = is_map or len(cut) == log.identity.partitions
-    told = "" if is_all else "; of other partitions' RGs `osdlog replay --rg` tells"
-    return f"{told}; `osdlog log cat` shows what is left"
+    return "" if is_all else "; of other partitions' RGs `osdlog replay --rg` tells"
 
 
 def _first_readable(log: Log, place: TopicPartition, end: Offset) -> Offset | None:

@@ -6,6 +6,7 @@ Rule: one that is not in the map is `NotThere`, in the same words whoever asks.
 from eventlog.ids import OsdId, RgId, osd_name, rg_name
 from osd.client.errors import NotThere
 from projections.cluster_map import ClusterMap, Osd
+from projections.map_departures import WHY as NO_STORE_EVER
 
 
 def known_osd(now: ClusterMap, osd: OsdId) -> Osd:
@@ -38,7 +39,9 @@ def known_osds(now: ClusterMap, only: OsdId | None) -> list[Osd]:
 def why_no_disk(now: ClusterMap, osd: OsdId) -> str:
     """Of an OSD without a store: it never started, or its disk was retired."""
     mine = [
-        (gone.epoch, store, gone.why) for store, gone in now.retired.items() if store.osd == osd
+        (gone.epoch, store, gone.why)
+        for store, gone in now.retired.items()
+        if store.osd == osd and gone.why != NO_STORE_EVER
     ]
     if not mine:
         return "it has not started yet"

@@ -18,6 +18,7 @@ from osd.client.history_cut import naming_cuts
 from osd.errors import Unavailable
 from osd.lately import MANY, Lately
 from projections.cluster_map import EMPTY, ClusterMap, Refusal
+from projections.map_departures import NOWHERE
 from projections.map_fold import fold
 
 PARTITION = Partition(0)
@@ -62,6 +63,8 @@ class MapReader:
     def _note_comings(self, event: MapChanged, at: Micros) -> None:
         """`at`: an author's clock may be ahead, and a copied log may say when it was copied."""
         for change in event.changes:
+            if isinstance(change, OsdBooted) and change.address == NOWHERE:
+                continue
             if isinstance(change, OsdBooted | OsdUp):
                 self.comings.note(change.store.osd, at / 1_000_000)
 

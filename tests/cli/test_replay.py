@@ -1,12 +1,15 @@
 """`osdlog replay`: the cluster at any moment, and what became of it."""
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from cli.programs import osdlog
 from client.past_logs import as_sqlite, eventful_log
+from eventlog.ids import Partition, RgId, Topic, rg_key
+from eventlog.log import Entry
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +115,18 @@ def test_a_number_below_zero_is_no_rg(log: str) -> None:
         done = osdlog(*command, "--rg=-1", log=log)
         assert (done.code, done.out) == (2, ""), command
         assert done.err.startswith("error: '-1' is not a replica group\nhint: "), command
+
+
+def test_all_that_is_amiss_is_said_after_what_is_left(tmp_path: Path) -> None:
+    file = tmp_path / "log.sqlite"
+    with as_sqlite(eventful_log(), file) as log:
+        [at] = log.append([Entry(Topic.RG, Partition(2), rg_key(RgId(2)), b"no event")])
+        with sqlite3.connect(file) as opened:
+            opened.execute("DELETE FROM records WHERE topic='rg' AND partition=1 AND offset < 5")
+    done = osdlog("log", "cat", log=f"sqlite:{file}")
+    assert done.code == 3
+    assert [line.split()[0] for line in done.lines if "unreadable" in line] == [str(at)]
+    unreadable, _, cut, hint = done.err.splitlines()
+    assert unreadable == "error: 1 record cannot be decoded"
+    assert cut.endswith("what is left begins at rg/1@5")
+    assert "log cat" not in hint, "it is what was asked"

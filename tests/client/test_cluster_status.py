@@ -18,17 +18,19 @@ from eventlog.ids import (
     Store,
     Topic,
 )
-from eventlog.map_events import OsdDown, OsdIn, OsdOut, OsdUp
+from eventlog.map_events import OsdAdded, OsdDown, OsdIn, OsdOut, OsdUp
 from folds.mapping import event
 from osd.cli.glances import Screen, words
 from osd.client.answers import OsdStatus
 from osd.client.cluster_status import ClusterStatus, put_together
+from osd.client.known import why_no_disk
 from osd.client.map_reader import MapReader, many_comings
 from osd.client.placing import Placing
 from osd.core.membership import Phase
 from osd.lately import LATELY_S
 from projections.cluster_map import ClusterMap, Osd, Retirement
 from projections.explain import Reason
+from projections.map_departures import departures
 from simulation.cluster import Cluster
 from simulation.stores import START_MICROS
 
@@ -159,6 +161,21 @@ def test_one_that_need_not_answer_is_told_with_what_makes_all_well_again() -> No
         for epoch, which, why in ((4, store(2), "burnt"), (3, older, "old"), (5, store(1), "x"))
     }
     assert told(new, gone=gone) == [f"osd.2 has no disk: {store(2)} was retired (burnt): {rest}"]
+
+
+def test_one_that_was_removed_and_added_before_it_started_never_did() -> None:
+    cluster = Cluster(rgs=2)
+    reader = MapReader(cluster.log)
+    added = OsdAdded(osd=OsdId(5), weight=1, host="h", rack="r")
+    for _ in range(2):
+        assert cluster.change_map(added) is None
+        reader.refresh()
+        assert why_no_disk(reader.map, OsdId(5)) == "it has not started yet"
+        assert cluster.change_map(*departures(reader.map, [OsdId(5)], "ann")) is None
+    assert cluster.change_map(added) is None
+    reader.refresh()
+    assert reader.comings.times(OsdId(5), 0.0) == 0
+    assert why_no_disk(reader.map, OsdId(5)) == "it has not started yet"
 
 
 def test_one_that_is_down_is_told_once() -> None:
