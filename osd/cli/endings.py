@@ -6,6 +6,7 @@ terminal too, and the exit code is 128 and the signal's number.
 What is not here: commands that have a loop (see `osd.cli.running`).
 """
 
+import errno
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +17,23 @@ _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def heeding_signals() -> Iterator[None]:
-    """For work that goes in short steps from Python to Python: a signal is seen between them."""
+    """For work that goes in short steps from Python to Python: a signal is seen between them.
+
+    What then fails because the terminal is gone is not what ends the command.
+    """
+    heard: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
+        heard.append(number)
         raise SystemExit(128 + number)
 
     before = {number: signal.signal(number, stop) for number in heeded()}
     try:
         yield
+    except OSError as error:
+        if heard and error.errno == errno.EIO:
+            raise SystemExit(128 + heard[0]) from error
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

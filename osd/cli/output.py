@@ -73,9 +73,13 @@ def say_raw(data: bytes) -> None:
 
 
 def note(line: str) -> None:
-    """One line for people, beside the data."""
-    sys.stderr.write(f"{shown(line)}\n")
-    sys.stderr.flush()
+    """One line for people, beside the data; where their terminal is gone, nobody is told."""
+    try:
+        sys.stderr.write(f"{shown(line)}\n")
+        sys.stderr.flush()
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
 
 
 def complain(error: OsdlogError) -> None:

@@ -107,7 +107,7 @@ async def refilled(
             if serves.done():
                 refill = _Refill(client, serves.result(), until, show)
                 return await refill.until_whole(running)
-    except (asyncio.CancelledError, LogUnavailable):
+    except (asyncio.CancelledError, LogUnavailable, Unavailable):
         name = osd_name(config.osd)
         if serves.done():
             note(f"{name} is {serves.result().store} now, and goes on with: {start}")

@@ -33,6 +33,12 @@ class Terminal:
             assert time.monotonic() < give_up_at, f"no {text!r} in {self.drawn!r}"
             self.read(0.1)
 
+    def close(self) -> None:
+        """Whoever draws on it from now on is told that it is gone."""
+        if self._mine >= 0:
+            os.close(self._mine)
+        self._mine = -1
+
     def read(self, patience_s: float = 0.0) -> None:
         """Take what is there."""
         while select.select([self._mine], [], [], patience_s)[0]:
@@ -45,8 +51,9 @@ def terminal() -> Iterator[Terminal]:
     """A new one."""
     mine, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *ROWS_COLUMNS, 0, 0))
+    screen = Terminal(mine, theirs)
     try:
-        yield Terminal(mine, theirs)
+        yield screen
     finally:
-        os.close(mine)
+        screen.close()
         os.close(theirs)

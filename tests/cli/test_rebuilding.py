@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.programs import Done, osdlog, program
-from eventlog.errors import LogUnavailable
+from eventlog.errors import LogUnavailable, OsdlogError
 from eventlog.ids import Boot, OsdId
 from eventlog.map_events import OsdDown, OsdIn, OsdLeaving, OsdOut, ReplicasSet, StoreWrittenOff
 from eventlog.open import open_log
@@ -172,7 +172,7 @@ def test_a_rebuild_waits_for_a_log_that_does_not_answer(
     cluster.add(0, 1)
     shown: list[str] = []
     refresh = MapReader.refresh
-    away = LogUnavailable("the log does not answer", "Start its broker.")
+    away: OsdlogError = LogUnavailable("the log does not answer", "Start its broker.")
 
     def failing(reader: MapReader) -> ClusterMap:
         if len(shown) < failures and reader.map is not EMPTY:
@@ -203,6 +203,12 @@ def test_a_rebuild_waits_for_a_log_that_does_not_answer(
         with pytest.raises(LogUnavailable):
             ended_by_deadline()
         assert capsys.readouterr().err.endswith(" now, and goes on with: osdlog osd\n")
+        away = Unavailable("nobody tells", "Ask again.")
+        said = ""
+        while not said.endswith(" now, and goes on with: osdlog osd\n"):
+            with pytest.raises(Unavailable):
+                rebuilt(2)
+            said = capsys.readouterr().err
 
 
 def test_an_osd_that_is_given_nothing_is_not_rebuilt_in_vain(tmp_path: Path) -> None:

@@ -93,6 +93,21 @@ def test_a_stopped_replay_leaves_nothing_and_says_so(
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_a_replay_whose_terminal_is_closed_ends_as_it_was_told(tmp_path: Path) -> None:
+    as_sqlite(eventful_log(), tmp_path / "log.sqlite").close()
+    with (
+        terminal() as screen,
+        unread_pipe() as full,
+        command(
+            "replay", log=f"sqlite:{tmp_path / 'log.sqlite'}", stdout=full, stderr=screen.theirs
+        ) as replaying,
+    ):
+        screen.wait_for("replay as of now")
+        replaying.send_signal(signal.SIGHUP)
+        screen.close()
+        assert replaying.wait(PATIENCE_S) == 128 + signal.SIGHUP
+
+
 def test_long_work_shows_its_rate_and_how_long_it_still_takes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
