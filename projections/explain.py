@@ -19,6 +19,8 @@ from projections.states import State, View, flags, is_complete, sources
 
 OPERATOR = "operator"
 """Who must act where no OSD can do so by itself."""
+NO_PLACE = "no OSD is in, has booted and has a weight"
+"""Why RGs are placed nowhere."""
 
 
 class Reason(StrEnum):
@@ -91,7 +93,7 @@ def explain_unled(rg: RgId, placed: tuple[Store, ...]) -> Explanation:
     """Why there is nobody to lead this RG: none of the stores where it is placed is up."""
     name = rg_name(rg)
     if not placed:
-        why = f"{name} is placed nowhere: no OSD is in, has booted and has a weight."
+        why = f"{name} is placed nowhere: {NO_PLACE}."
         return Explanation(why, Reason.PLACED_NOWHERE, (OPERATOR,))
     why = f"{name} is unavailable: {_names(placed)}, where it is placed, must come up."
     return Explanation(why, Reason.ALL_DOWN, _who(placed))

@@ -23,9 +23,11 @@ from osd.cli.output import (
 )
 from osd.cli.retiring import note_lost, say_losses
 from osd.cli.running import with_client
+from osd.client.placing import MAKE_PLACE
 from osd.client.settling import CLEAN, Settling
 from osd.errors import Unavailable
 from projections.cluster_map import candidates
+from projections.explain import NO_PLACE
 from projections.progress import Progress, Sample, progress_of
 
 if TYPE_CHECKING:
@@ -188,12 +190,11 @@ def _say_change(
     else:
         say_losses(lost)
         note(_what_changed(before, after))
-    is_awaited = any(osd.is_in and osd.store is None for osd in after.osds.values())
+    is_awaited = any(osd.is_in and osd.weight and osd.store is None for osd in after.osds.values())
     if not candidates(after) and not is_awaited:
         note(
-            f"caution: {count(after.rg_count, 'RG')} are placed nowhere, no OSD is in: nothing"
-            " can be stored, and none becomes clean. `osdlog map apply --in ID` puts one in,"
-            " `--add ID` one that is leaving"
+            f"caution: {count(after.rg_count, 'RG')} are placed nowhere: {NO_PLACE}; nothing can be"
+            f" stored, and none becomes clean. {MAKE_PLACE}"
         )
 
 

@@ -8,7 +8,16 @@ said with its positions. What is left can be shown as it was said.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from eventlog.errors import LogCorrupt, LogError, LogReplaced, LogUnavailable
+from eventlog.errors import (
+    AppendUnknown,
+    LogCorrupt,
+    LogError,
+    LogMissing,
+    LogReadOnly,
+    LogReplaced,
+    LogUnavailable,
+    WrongLog,
+)
 from eventlog.ids import Offset, Topic
 from eventlog.log import Log, Record, TopicPartition
 
@@ -33,7 +42,7 @@ def naming_cuts(log: Log, places: Iterable[TopicPartition]) -> Iterator[None]:
     """What fails because these partitions have no beginning any more is raised as just that."""
     try:
         yield
-    except LogUnavailable:
+    except (LogUnavailable, LogMissing, LogReadOnly, AppendUnknown, WrongLog):
         raise
     except LogError:
         require_beginnings(log, log.end_offsets(places))

@@ -13,6 +13,12 @@ from projections.cluster_map import ClusterMap, Osd, candidates
 from projections.failure_domains import Candidate
 from projections.placement import PlacementTable, place_all, place_one
 
+MAKE_PLACE = (
+    "Start one, or put one in: `osdlog map apply --in ID`, or `--add ID` if it is leaving,"
+    " or `--weight ID:1` if it has no weight."
+)
+"""What helps where RGs are placed nowhere."""
+
 
 class _Placed(NamedTuple):
     """What is known by one map."""

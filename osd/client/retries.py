@@ -19,9 +19,10 @@ from eventlog.errors import BadName, LogUnavailable, OsdlogError
 from eventlog.ids import Epoch, RgId, rg_name
 from osd.client.errors import NotThere
 from osd.client.map_reader import MapReader
-from osd.client.placing import Placing
+from osd.client.placing import MAKE_PLACE, Placing
 from osd.errors import DiskFull, OutcomeUnknown, Unavailable
 from projections.cluster_map import Osd
+from projections.explain import NO_PLACE
 
 FIRST_PAUSE_MS = 20
 LONGEST_PAUSE_MS = 1_000
@@ -124,10 +125,8 @@ def _nobody(rg: RgId, placing: Placing) -> Again:
         what = f"no OSD of {rg_name(rg)} is up {at}"
         hint = "Start the OSDs, with `osdlog up` or `osdlog osd`; `osdlog status` lists them."
     else:
-        what = f"{rg_name(rg)} is placed nowhere {at}: no OSD is in, has booted and has a weight"
-        hint = (
-            "Start one, or put one in: `osdlog map apply --in ID`, or `--add ID` if it is leaving."
-        )
+        what = f"{rg_name(rg)} is placed nowhere {at}: {NO_PLACE}"
+        hint = MAKE_PLACE
     return Again(Unavailable(what, hint))
 
 

@@ -26,7 +26,8 @@ from projections.audit.scripts import script
 from projections.voids import Void
 
 FORMAT = 7
-"""Raised with every change of the tables: a database of another format is made anew."""
+"""Raised with every change of the tables: a database of another format is refused, and the hint
+names `--rebuild`, which makes it anew."""
 
 MEMORY = "1GiB"
 

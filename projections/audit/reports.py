@@ -114,7 +114,9 @@ KINDS: Mapping[str, Kind] = {
             Check("copies that left while they counted", "counted_copies_left"),
             Check("stores that hold something else than the log says", "disagreements"),
             Check(
-                "lost with their disks, which breaks no rule: see `lost`", "lost", is_fault=False
+                "without a copy that counts, which breaks no rule: see `lost`",
+                "lost",
+                is_fault=False,
             ),
         ),
     ),

@@ -82,7 +82,7 @@ def test_reports_do_not_count_copies_on_retired_stores(cluster: Cluster, tmp_pat
     retire(cluster, SECOND)
     sync(tmp_path / "audit", cluster.log)
     with reading(tmp_path / "audit") as connection:
-        for name, title in (("lost", "live objects"), ("integrity", "lost with their disks")):
+        for name, title in (("lost", "live objects"), ("integrity", "without a copy that counts")):
             said = report(connection, name)
             assert said.verdict is (name == "integrity")
             [row] = found(said, title)
@@ -97,9 +97,9 @@ def test_what_a_disk_lost_breaks_no_rule_and_what_was_erased_does(
     end: RgEvent, faults: list[str], tmp_path: Path
 ) -> None:
     said = asked(tmp_path, [*RIGHT[:3], end], "integrity")
-    [row] = found(said, "lost with their disks")
+    [row] = found(said, "without a copy that counts")
     assert row["object"] == "a"
     assert [row["object"] for row in found(said, "copies that left")] == faults
     blamed = [table.title for table in said.tables if table.is_fault and table.rows]
     assert ("copies that left while they counted" in blamed) == bool(faults)
-    assert not any(title.startswith("lost") for title in blamed)
+    assert not any(title.startswith("without") for title in blamed)

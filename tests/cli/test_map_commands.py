@@ -229,7 +229,7 @@ def test_explain_as_json(cluster: Cluster) -> None:
 def test_a_wait_that_cannot_end(cluster: Cluster) -> None:
     waited = cluster.run("map", "apply", "--out", "0", "--out", "1", "--wait", "--deadline", "0.6")
     assert waited.code == 3
-    assert "caution: 8 RGs are placed nowhere, no OSD is in" in waited.err
+    assert "caution: 8 RGs are placed nowhere: no OSD is in, " in waited.err
     assert "error: not all RGs are clean after 0.6 s: " in waited.err
     assert "The change stays." in waited.err
     assert cluster.run("map", "apply", "--in", "0", "--in", "1", "--wait").code == 0

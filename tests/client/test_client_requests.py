@@ -147,6 +147,7 @@ async def test_an_osd_that_starts_late_is_found(tmp_path: Path) -> None:
         ) as no:
             await client.get("a")
         assert no.value.hint.startswith("Start one, or put one in: `osdlog map apply --in ID`")
+        assert "`--weight ID:1`" in no.value.hint
         async with osd.listening():
             boot(url, osd)
             osd.script["GET"] = [served(b"late")]

@@ -10,12 +10,24 @@ from msgspec.structs import replace
 
 from client.past_logs import as_sqlite, eventful_log
 from eventlog.codec import encode
-from eventlog.errors import BadName, BadRecord, LogReplaced, OsdlogError, UnknownSchema
+from eventlog.errors import (
+    AppendUnknown,
+    BadName,
+    BadRecord,
+    LogError,
+    LogMissing,
+    LogReadOnly,
+    LogReplaced,
+    OsdlogError,
+    UnknownSchema,
+    WrongLog,
+)
 from eventlog.ids import Epoch, Micros, Offset, Partition, RgId, Topic, rg_key
 from eventlog.log import Entry, Log
 from eventlog.memory import MemoryLog
 from eventlog.rg_events import RgClaimed
 from osd.client.errors import NotThere
+from osd.client.history_cut import naming_cuts
 from osd.client.map_reader import MapReader
 from osd.client.moments import Moment, moment_of, shown_time
 from osd.client.past import fold_past
@@ -190,6 +202,16 @@ def test_a_story_without_its_beginning_is_not_told(log: MemoryLog, tmp_path: Pat
         with pytest.raises(LogReplaced, match="what is left begins at rg/1@5"):
             read_story(copy, RgId(1), Story(RgId(1)))
         read_story(copy, RgId(2), Story(RgId(2)))
+
+
+@pytest.mark.parametrize("error", [WrongLog, LogReadOnly, AppendUnknown, LogMissing])
+def test_what_has_nothing_to_do_with_a_cut_is_not_told_as_one(
+    log: MemoryLog, tmp_path: Path, error: type[LogError]
+) -> None:
+    with as_sqlite(log, tmp_path / "log.sqlite") as copy:
+        delete(tmp_path / "log.sqlite", "topic = 'rg' AND partition = 1 AND offset < 5")
+        with pytest.raises(error), naming_cuts(copy, [(Topic.RG, Partition(1))]):
+            raise error("it is so", "Do that.")
 
 
 def delete(path: Path, what: str) -> None:
