@@ -161,6 +161,16 @@ def test_an_undo_is_of_the_change_that_was_shown(tmp_path: Path) -> None:
     assert osdlog("map", "undo", 2, "--yes", "--seen", 4, log=log).code == 0
 
 
+def test_whoever_takes_all_weight_away_is_warned(tmp_path: Path) -> None:
+    """Also of an OSD that starts later."""
+    log = f"sqlite:{tmp_path}/log"
+    osdlog("init", "--rgs", 4, log=log)
+    assert "caution" not in osdlog("map", "apply", "--add", 0, log=log).err
+    said = osdlog("map", "apply", "--weight", "0:0", log=log).err
+    assert "caution: 4 RGs are placed nowhere: no OSD is in, has booted and has a weight" in said
+    assert "`--weight ID:1` if it has no weight" in said
+
+
 def test_a_freeze_and_its_release(cluster: Cluster) -> None:
     before = cluster.client.map()
     cluster.run("map", "apply", "--pin", "all", "--weight", "0:5")
