@@ -29,7 +29,7 @@ from osd.core.answers import (
 )
 from osd.core.effects import Ticket
 from osd.core.inputs import AppendFailed, Delete, Put, Staging
-from osd.core.reservations import too_few
+from osd.core.reservations import CLAIMED_ANEW, too_few
 from osd.disk import Copy, Staged
 from projections.replica_group import Folded
 from projections.rg_state import Entry, Memo, OpKind
@@ -228,7 +228,7 @@ class Operations:
             return None
         staging = request.staging
         if staging is not None and staging.fence != fence:
-            return NotNow("the RG was claimed anew while the body was on its way", 0)
+            return CLAIMED_ANEW
         stores = self._stores(request)
         wanted = self._context.map.min_replicas
         if len(stores) >= wanted:

@@ -15,8 +15,9 @@ from osd.core.answers import Elsewhere, Kept, NotNow, UpToDate
 from osd.core.context import MAP_PARTITION, Context
 from osd.core.inputs import Barrier, Delete, Get, Put, Release, Reserve, Settled, Stage
 from osd.core.membership import Membership, Phase
+from osd.core.reservations import CLAIMED_ANEW
 from osd.core.routing import not_primary
-from osd.core.stagings import NOT_PLACED
+from osd.core.stagings import NOT_PLACED, is_fenced
 
 if TYPE_CHECKING:
     from osd.core.group import Group
@@ -95,6 +96,12 @@ class Reception:
         if is_map_read and (group is None or not group.is_placed):
             return NOT_PLACED
         return None if group is None else group.stagings.admit(boot, fence, serial)
+
+    def overtaken(self, rg: RgId, fence: Fence) -> NotNow | None:
+        """Once no put can name a body that comes under that claim: the answer without it."""
+        group = self._groups.get(rg)
+        claim = group.state.claim if group is not None else None
+        return CLAIMED_ANEW if claim is not None and is_fenced(fence, claim) else None
 
     def settled(self, given: Settled) -> None:
         """A primary says which of its serials are settled."""

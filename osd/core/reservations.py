@@ -154,6 +154,10 @@ class Reservations:
                 )
 
 
+CLAIMED_ANEW = NotNow("the RG was claimed anew while the body was on its way", 0)
+"""The answer where a body came under another claim than the one that stands."""
+
+
 def too_few(stores: Iterable[Store], wanted: int, what: str, no_room: str = "") -> NotNow:
     """The answer where fewer stores than `min_replicas` are up, or have the body."""
     names = ", ".join(osd_name(store.osd) for store in stores)

@@ -54,7 +54,7 @@ from osd.http.requests import (
     sender_of,
     sum_of,
 )
-from osd.http.uploads import SILENCE_SECONDS, Uploads, is_small, whole
+from osd.http.uploads import SILENCE_SECONDS, Overtaken, Uploads, is_small, whole
 from osd.packing import pack
 from osd.reports import with_stall
 from osd.shell import Served, Shell
@@ -96,6 +96,8 @@ class Objects:
                 body, staging = await self._uploads.take(request, target.name, reserved, expected)
             except TooLarge:
                 return self._uploads.too_large()
+            except Overtaken as overtaken:
+                return self._answer(request, target, overtaken.answer)
             answer = await self._shell.ask(
                 Put(
                     ticket=self._shell.ticket(),

@@ -18,7 +18,7 @@ from osd.fetches import NEXT_SERIAL
 from osd.http.answers import About, error, json_response, refusal, to_response
 from osd.http.parcels import STAGE_MS
 from osd.http.requests import checked_object_name, fence_of, number, sender_of
-from osd.http.uploads import Uploads
+from osd.http.uploads import Overtaken, Uploads
 from osd.shell import Served, Shell
 from osd.snapshots import snapshot_of
 
@@ -44,9 +44,11 @@ class Peers:
             return refusal(full, self._shell.node.context.map.epoch)
         with self._uploads.coming(request, rg, name, (fence, serial)):
             try:
-                body = await self._uploads.receive(request, None)
+                body = await self._uploads.receive(request, rg, fence)
             except TooLarge:
                 return self._uploads.too_large()
+            except Overtaken as overtaken:
+                return self._no(request, rg, overtaken.answer)
             answer = await self._shell.ask(
                 Stage(
                     ticket=self._shell.ticket(),

@@ -1,19 +1,23 @@
 """Uploads: the body of a request, received here and at the peers of its reservation.
 
 Rule: a small body is whole in memory, a large one a durable file, and either
-has the sum that its sender says. What is not taken leaves nothing behind.
+has the sum that its sender says. What is not taken leaves nothing behind. A
+large one that no put can name any more, for the RG was claimed anew, is given
+up at its next chunk: else its sender could keep this store from saying that
+nothing of the RG is left, for as long as it likes.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager, aclosing, nullcontext
+from functools import partial
 
 from aiohttp import StreamReader, web
 
 from eventlog.ids import Fence, RgId, Serial
 from osd.blobs import SMALL_BODY_BYTES, BlobId
 from osd.bodies import Received, next_chunk, receive, small
-from osd.core.answers import Reserved
+from osd.core.answers import NotNow, Reserved
 from osd.core.inputs import Staging
 from osd.errors import Refused
 from osd.http.answers import json_response
@@ -23,7 +27,17 @@ from osd.shell import Shell
 SILENCE_SECONDS = 60.0
 """An upload of which nothing comes for so long is given up."""
 
+Overtaking = Callable[[], NotNow | None]
+
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Overtaken(Exception):
+    """Nobody can use the body any more."""
+
+    def __init__(self, answer: NotNow) -> None:
+        super().__init__(answer.why)
+        self.answer = answer
 
 
 class Uploads:
@@ -40,24 +54,39 @@ class Uploads:
         reserved: Reserved | None,
         expected: bytes | None,
     ) -> tuple[Received, Staging | None]:
-        """The body, durable here and with who else has it."""
+        """The body, durable here and with who else has it.
+
+        Raises `TooLarge`, `Overtaken`, `Refused`, `DiskError`, and what the connection does; so
+        does `receive`.
+        """
         if reserved is None:
-            return await self.receive(request, expected), None
+            return await self._receive(request, expected, _never), None
         async with self._shell.outgoing(reserved, name, _announced(request)) as outgoing:
-            body = await self.receive(request, expected, outgoing)
+            overtaken = self._overtaken(reserved.rg, reserved.fence)
+            body = await self._receive(request, expected, overtaken, outgoing)
             return body, await outgoing.finish(body)
 
-    async def receive(
-        self, request: web.BaseRequest, expected: bytes | None, outgoing: Outgoing | None = None
+    async def receive(self, request: web.BaseRequest, rg: RgId, fence: Fence) -> Received:
+        """What the RG's primary sends under that claim."""
+        return await self._receive(request, None, self._overtaken(rg, fence))
+
+    def _overtaken(self, rg: RgId, fence: Fence) -> Overtaking:
+        return partial(self._shell.node.reception.overtaken, rg, fence)
+
+    async def _receive(
+        self,
+        request: web.BaseRequest,
+        expected: bytes | None,
+        overtaken: Overtaking,
+        outgoing: Outgoing | None = None,
     ) -> Received:
-        """The body; raises `TooLarge`, `Refused`, `DiskError`, and what the connection does."""
         if "Expect" in request.headers:
             await request.writer.write(_CONTINUE)
             request.writer.output_size = 0
         if is_small(request):
             body = small(await whole(request))
         else:
-            async with aclosing(_patient_chunks(request.content, outgoing)) as chunks:
+            async with aclosing(_patient_chunks(request.content, overtaken, outgoing)) as chunks:
                 body = await receive(chunks, self._shell.blobs, self.limit)
         if expected is not None and body.sha256 != expected:
             await self._drop(body)
@@ -110,12 +139,20 @@ async def whole(request: web.BaseRequest) -> bytes:
         return await request.read()
 
 
-async def _patient_chunks(stream: StreamReader, outgoing: Outgoing | None) -> AsyncGenerator[bytes]:
+def _never() -> None:
+    """A body that is kept here alone waits for no claim to stand."""
+
+
+async def _patient_chunks(
+    stream: StreamReader, overtaken: Overtaking, outgoing: Outgoing | None
+) -> AsyncGenerator[bytes]:
     while True:
         async with asyncio.timeout(SILENCE_SECONDS):
             chunk = await next_chunk(stream)
         if not chunk:
             return
+        if answer := overtaken():
+            raise Overtaken(answer)
         if outgoing is not None:
             await outgoing.write(chunk)
         yield chunk

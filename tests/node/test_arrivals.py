@@ -12,7 +12,7 @@ from eventlog.codec import Decoder
 from eventlog.ids import Fence, Offset, OsdId, Partition, RgId, Topic, Version, write_fence
 from eventlog.map_events import ReplicasSet, RgPinned
 from eventlog.open import open_log
-from eventlog.rg_events import HoldingsStated, RgClaimed
+from eventlog.rg_events import ExportClosed, HoldingsStated, RgClaimed
 from node.osds import Cluster, OsdProcess, until
 
 SETTINGS = {"calm_ms": 20, "retry_ms": 50, "hint_ms": 100, "settle_ms": 100}
@@ -97,3 +97,31 @@ def test_a_body_that_a_peer_still_gets_is_no_clean_disk(cluster: Cluster, pair: 
         assert second.files()
     until(lambda: stated(cluster, second, version)[-1].staged_from is None)
     assert second.files() == []
+
+
+def trickled(line: socket.socket) -> bytes:
+    """What comes back, if anything does, after one byte more."""
+    with contextlib.suppress(ConnectionError):  # it may be closed once it is answered
+        line.sendall(b"x")
+    with contextlib.suppress(BlockingIOError):
+        return line.recv(1_000, socket.MSG_DONTWAIT)
+    return b""
+
+
+@pytest.mark.parametrize("is_staged", [False, True], ids=["primary", "replica"])
+def test_a_body_that_no_put_can_name_any_more_does_not_hold_up_who_leaves(
+    cluster: Cluster, pair: Pair, is_staged: bool
+) -> None:
+    """However slowly its sender sends on."""
+    first, second = pair
+    leaving, staying = (second, first) if is_staged else (first, second)
+    sender = {"Osdlog-Fence": write_fence(fence(cluster)), "Osdlog-Boot": "1"} if is_staged else {}
+    path = "/staged/0/77?name=a" if is_staged else "/objects/a"
+    with half_sent(leaving, path, sender) as line:
+        pin = RgPinned(rg=RgId(0), osds=(OsdId(staying.config["osd"]),))
+        cluster.change(pin, ReplicasSet(replicas=1, min_replicas=1))
+        answer = until(lambda: trickled(line))
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b"the RG was claimed anew while the body was on its way" in answer
+        until(lambda: any(isinstance(event, ExportClosed) for event in events(cluster)))
+    assert leaving.files() == []

@@ -151,7 +151,7 @@ async def test_a_body_that_came_to_nothing_and_cannot_be_removed_stops_the_node(
         fresh.mkdir()
         yield b"too much"
 
-    with pytest.raises(TooLarge), shell.arriving(RgId(0), "a"):
+    with pytest.raises(TooLarge), shell.arriving(RgId(0), "a", None):
         await receive(chunks(), blobs, PIECE_BYTES + 1)
     assert "Is a directory" in str(shell.stopped.exception())
     assert node.context.arrivals.is_any(RgId(0))
