@@ -211,6 +211,7 @@ class Group:
         self.operations.append_failed(failed)
         if failed.is_full:
             self.operations.log_is_full(failed.why)
+            self.reservations.log_is_full(failed.why)
         for ticket in failed.tickets:
             self.claims.append_failed(ticket)
             self.doomer.append_failed(ticket, is_unknown=failed.is_unknown)

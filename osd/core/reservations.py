@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from eventlog.ids import Epoch, Fence, Serial, Store, osd_name
-from osd.core.answers import Answer, NotNow, Peer, Reserved
+from osd.core.answers import AT_THE_LOG, Answer, NotNow, Peer, Reserved
 from osd.core.effects import Settle, Ticket
 from osd.core.inputs import Reserve
 
@@ -84,6 +84,10 @@ class Reservations:
         for request in [r for r in self._waiting if r.deadline <= self._context.now]:
             self._waiting.remove(request)
             self._context.reply(request.ticket, NotNow(self._group.why_waiting()))
+
+    def log_is_full(self, why: str) -> None:
+        """No body waits for a claim that cannot be appended."""
+        self._answer_all(lambda _: NotNow(why, 1_000, AT_THE_LOG))
 
     def finish(self, serial: Serial) -> None:
         """The serial is settled: its put was folded, or will never be."""
