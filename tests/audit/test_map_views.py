@@ -170,7 +170,7 @@ def test_an_osd_with_a_retired_store_and_one_that_is_placed_still(tmp_path: Path
     assert {"rg": "rg 5", "place": 1} in found(placed, "RGs that the map places there still")
 
 
-@pytest.mark.parametrize("seed", [1, 4])
+@pytest.mark.parametrize("seed", [4, 7])
 def test_states_are_those_of_the_nodes(seed: int, tmp_path: Path) -> None:
     """At any place of a log, as `osdlog explain` tells them."""
     run = Run(seed, replicas=1 + seed % 2)
