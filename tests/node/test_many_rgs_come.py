@@ -76,7 +76,7 @@ async def test_snapshots_that_nobody_waits_for_any_more_are_not_fetched(tmp_path
         assert await asked_at_once(there, AT_ONCE) == AT_ONCE
         waiting -= set(RGS[1:-1])
         there.go_on.set()
-        assert await all_ == [None] * len(RGS)
+        assert await all_ == [(None, None)] * len(RGS)
     assert there.asked == [f"/snapshots/{rg:x}" for rg in (*RGS[:AT_ONCE], RGS[-1])]
     assert counters.doubts == 2, "what came too late is not looked at"
 
