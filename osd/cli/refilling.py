@@ -21,6 +21,7 @@ from osd.cli.output import note
 from osd.cli.waiting import moved_words
 from osd.client.answers import Facts
 from osd.client.async_client import AsyncClient
+from osd.client.cluster_status import RUNNING
 from osd.client.known import known_osd
 from osd.errors import Unavailable
 from osd.process import OsdConfig, Ready, run_osd
@@ -211,7 +212,7 @@ class _Refill:
         [said] = [one.said for one in await self._client.status() if one.osd.osd == osd.osd]
         is_known = (
             said is not None
-            and said["phase"] == "running"
+            and said["phase"] == RUNNING
             and said["epoch"] >= now.epoch
             and not said["behind"]
         )

@@ -186,11 +186,12 @@ class _Verifier:
 
     async def _require_running(self, osd: "Osd") -> None:
         """One that has not read the map yet follows nothing, and forgot nothing."""
+        from osd.client.cluster_status import RUNNING
         from osd.errors import Unavailable
 
         [it] = [status for status in await self._client.status() if status.osd.osd == osd.osd]
         phase = it.why if it.said is None else it.said["phase"]
-        if phase != "running":
+        if phase != RUNNING:
             raise Unavailable(f"it is not in the cluster now: {phase}", "Verify once it is up.")
 
     async def _copies_of(self, osd: "Osd", rg: "RgId") -> "Sequence[Facts]":
