@@ -11,6 +11,7 @@ Rule: as there, an error says what happened and what to do next.
     └── RequestError
         ├── Unavailable      nobody can serve this now
         ├── Refused          the answer is no, and says why
+        │   └── LayoutPassed the map has another layout than the change was made for
         └── OutcomeUnknown   it may or may not have happened; ask again
 """
 
@@ -47,6 +48,10 @@ class Unavailable(RequestError):
 
 class Refused(RequestError):
     """The answer is no, and the same request will be refused again."""
+
+
+class LayoutPassed(Refused):
+    """The map came to another layout than the one this change was made for."""
 
 
 class OutcomeUnknown(RequestError):

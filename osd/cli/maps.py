@@ -123,12 +123,12 @@ def apply(  # noqa: PLR0913, PLR0917 - its options
 
     Of OSDs and RGs each option may be given any number of times.
     """
-    from osd.cli.waiting import changed
+    from osd.cli.waiting import changed, for_layout
 
     async def change(client: "AsyncClient") -> "Changed":
         return await _apply(client, words, layout, reason, accept_loss=accept_loss, json=json)
 
-    changed(change, log, wait=wait, json=json, deadline=deadline)
+    changed(for_layout(layout, change), log, wait=wait, json=json, deadline=deadline)
 
 
 async def _apply(
@@ -177,7 +177,7 @@ def bump(
     """Raise the epoch: heals RGs that were claimed under a map that is gone."""
     from eventlog.ids import Layout
     from eventlog.map_events import EpochBumped
-    from osd.cli.waiting import Changed, changed
+    from osd.cli.waiting import Changed, changed, for_layout
 
     async def change(client: "AsyncClient") -> "Changed":
         before = await client.map()
@@ -185,7 +185,7 @@ def bump(
         bumped = EpochBumped(to=to)
         return Changed(before, await client.change_map([bumped], layout=made_for, reason=reason))
 
-    changed(change, log, wait=False, json=json)
+    changed(for_layout(layout, change), log, wait=False, json=json)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -25,7 +25,7 @@ from osd.cli.retiring import note_lost, say_losses
 from osd.cli.running import with_client
 from osd.client.placing import MAKE_PLACE
 from osd.client.settling import CLEAN, Settling
-from osd.errors import Unavailable
+from osd.errors import LayoutPassed, Unavailable
 from projections.cluster_map import candidates
 from projections.explain import NO_PLACE
 from projections.progress import Progress, Sample, progress_of
@@ -51,6 +51,24 @@ class Changed(NamedTuple):
 
 
 Change = Callable[["AsyncClient"], Awaitable[Changed]]
+
+
+def for_layout(layout: int | None, change: Change) -> Change:
+    """If none was named, for the newest: made again whenever the map moves meanwhile.
+
+    As it does when an OSD that was just added starts for the first time.
+    """
+    if layout is not None:
+        return change
+
+    async def until_in_time(client: "AsyncClient") -> Changed:
+        while True:
+            try:
+                return await change(client)
+            except LayoutPassed:
+                continue
+
+    return until_in_time
 
 
 def changed(

@@ -15,7 +15,7 @@ from eventlog.log import Entry, Log
 from eventlog.map_events import MapChange, MapChanged
 from osd.client.answers import MapRecord
 from osd.client.map_reader import PARTITION, MapReader
-from osd.errors import OutcomeUnknown, Refused
+from osd.errors import LayoutPassed, OutcomeUnknown, Refused
 from projections.cluster_map import ClusterMap
 
 PATIENCE_S = 5.0
@@ -26,7 +26,10 @@ _PAUSE_S = 0.1
 def change_map(
     log: Log, changes: Sequence[MapChange], layout: Layout | None, reason: str, author: str
 ) -> ClusterMap:
-    """The map right after the change. Raises `Refused` with the sentence that voids it."""
+    """The map right after the change. Raises `Refused` with the sentence that voids it.
+
+    `LayoutPassed` if only the layout that it was made for is no more.
+    """
     catalogue.publish(log)
     reader = MapReader(log)
     reader.refresh()
@@ -44,7 +47,8 @@ def change_map(
         offset = None
     record, after = _read_back(reader, event, offset)
     if record.refusal is not None:
-        raise Refused(record.refusal.why, record.refusal.hint)
+        is_late = layout is not None and layout != after.layout
+        raise (LayoutPassed if is_late else Refused)(record.refusal.why, record.refusal.hint)
     return after
 
 
