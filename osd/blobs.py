@@ -17,7 +17,7 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, NewType, Self
@@ -25,6 +25,7 @@ from typing import BinaryIO, NamedTuple, NewType, Self
 from osd.durable import (
     disk_error,
     disk_errors,
+    is_disk_gone,
     make_folder,
     reading_error,
     require_room,
@@ -59,8 +60,12 @@ class BlobFiles:
     """The blobs in `folder`, which is created if it is missing. Raises `DiskError`."""
 
     def __init__(self, folder: Path) -> None:
-        self.left: DiskError | None = None
-        """Why a file that nobody wants is there all the same: only the next start removes it."""
+        self.failure: DiskError | None = None
+        """Why the node must not go on.
+
+        A file that nobody wants is there all the same, and only the next start removes it; or no
+        file can be written any more, so that another store should lead what this one does.
+        """
         self._folder = folder
         self._syncing = ThreadPoolExecutor(SYNCS, "osd-sync")
         make_folder(folder)
@@ -82,9 +87,21 @@ class BlobFiles:
 
     def create(self) -> "BlobWriter":
         """Begin a blob; it is nothing until it is finished."""
-        while (path := self._path(fresh := _random_id())).exists():
-            pass
-        return BlobWriter(self, self._folder / "tmp" / fresh, path)
+        with self.writing(f"cannot create a file in {self._folder}"):
+            while (path := self._path(fresh := _random_id())).exists():
+                pass
+            return BlobWriter(self, self._folder / "tmp" / fresh, path)
+
+    @contextmanager
+    def writing(self, doing: str) -> Iterator[None]:
+        """As `disk_errors`, of a new file."""
+        try:
+            with disk_errors(doing):
+                yield
+        except DiskError as error:
+            if is_disk_gone(error):
+                self.failure = error
+            raise
 
     def open(self, blob: BlobId) -> Blob:
         """The blob for reading. Raises `BytesDamaged` if it is not there, `DiskError` else."""
@@ -111,8 +128,8 @@ class BlobFiles:
         except FileNotFoundError:
             return False
         except OSError as error:
-            self.left = disk_error(error, f"cannot remove {path}")
-            raise self.left from error
+            self.failure = disk_error(error, f"cannot remove {path}")
+            raise self.failure from error
         return True
 
     def ids(self) -> Iterator[BlobId]:
@@ -141,8 +158,8 @@ class BlobWriter:
         """Add bytes. Raises `DiskFull` rather than use the disk's reserve; abandoned then."""
         assert not self._file.closed, "written after its end"
         try:
-            require_room(self._fresh, len(chunk))
-            with disk_errors(f"cannot write {self._fresh}"):
+            with self._files.writing(f"cannot write {self._fresh}"):
+                require_room(self._fresh, len(chunk))
                 self._write_all(memoryview(chunk))
         except BaseException:
             self._give_up(self._fresh)
@@ -156,11 +173,11 @@ class BlobWriter:
         """Give the blob its name. Durable when it returns; abandoned when it raises."""
         assert not self._file.closed, "finished after its end"
         try:
-            with disk_errors(f"cannot finish {self._path}"):
+            with self._files.writing(f"cannot finish {self._path}"):
                 os.fdatasync(self._file.fileno())
                 self._file.close()
                 self._fresh.rename(self._path)
-            sync_folder(self._path.parent)
+                sync_folder(self._path.parent)
         except BaseException:
             self._give_up(self._path, self._fresh)  # it may have its name already
             raise

@@ -96,7 +96,7 @@ async def receive(chunks: AsyncIterator[bytes], blobs: BlobFiles, limit: int) ->
     """Take a body of any size up to `limit`.
 
     Raises `TooLarge`, `DiskError`, and what `chunks` raises; nothing is left then, or
-    `blobs.left` says why.
+    `blobs.failure` says why.
     """
     writing, size = _Writing(blobs), 0
     try:

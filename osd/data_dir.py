@@ -44,6 +44,8 @@ _REBUILD_HINT = (
     "what no other store has is then lost."
 )
 
+_MOUNT_HINT = f"If its disk is only not mounted, mount it. {_REBUILD_HINT}"
+
 
 class Identity(msgspec.Struct, frozen=True):
     """Whose directory it is."""
@@ -169,6 +171,12 @@ class DataDir:
         os.close(self._lock)
 
 
+def is_an_osds(path: Path) -> bool:
+    """Whether the folder is an OSD's: no more so once the disk that was mounted there is not."""
+    with disk_errors(f"cannot look for {path / _IDENTITY}"):
+        return (path / _IDENTITY).exists()
+
+
 def _identify(path: Path, cluster: str, osd: OsdId) -> Identity:
     """Make the folder an OSD's; the identity comes last, so that it stands for all."""
     incarnation = Incarnation(secrets.randbelow(2**63 - 1) + 1)
@@ -179,7 +187,7 @@ def _identify(path: Path, cluster: str, osd: OsdId) -> Identity:
 
 
 def _own_identity(path: Path, cluster: str, osd: OsdId) -> Identity:
-    if not (path / _IDENTITY).exists():
+    if not is_an_osds(path):
         raise DirectoryRefused(_without_identity(path), _hint_without_identity(path))
     identity = _read(path / _IDENTITY, Identity)
     _require_same(path, identity, cluster, osd)
@@ -196,7 +204,7 @@ def _without_identity(path: Path) -> str:
 
 def _hint_without_identity(path: Path) -> str:
     foreign = _entries(path) - _CREATION if path.is_dir() else set()
-    return _REBUILD_HINT if foreign and foreign <= _OURS else _CREATE_HINT
+    return _MOUNT_HINT if foreign and foreign <= _OURS else _CREATE_HINT
 
 
 def _require_same(path: Path, identity: Identity, cluster: str, osd: OsdId) -> None:
@@ -208,7 +216,7 @@ def _require_same(path: Path, identity: Identity, cluster: str, osd: OsdId) -> N
 
 
 def _require_vacant(path: Path) -> None:
-    if (path / _IDENTITY).exists():
+    if is_an_osds(path):
         raise DirectoryRefused(
             f"{path} already belongs to {_read(path / _IDENTITY, Identity)}",
             f"Open it instead. {_REBUILD_HINT}",

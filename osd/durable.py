@@ -26,6 +26,7 @@ FULL_HINT = "Free space on that disk or delete objects; the OSD then goes on by 
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _DAMAGE = {errno.ENOENT, errno.EIO, errno.EBADMSG}
+_GONE = _DAMAGE | {errno.EROFS, errno.EUCLEAN, errno.ENODEV, errno.ENXIO, errno.ESTALE}
 
 
 def room(path: Path) -> Room:
@@ -73,6 +74,15 @@ def reading_error(error: OSError, doing: str) -> DiskError:
     if error.errno in _DAMAGE:
         return BytesDamaged(f"{doing}: {os.strerror(error.errno)}", REBUILD_HINT)
     return disk_error(error, doing)
+
+
+def is_disk_gone(error: DiskError) -> bool:
+    """Whether what was met while writing a new file says that none can be written here any more.
+
+    Not so where the disk is full, or the process has too many files open.
+    """
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in _GONE
 
 
 def write_durably(path: Path, content: bytes) -> None:

@@ -39,7 +39,7 @@ from osd.core.context import Settings
 from osd.core.membership import Rebuild
 from osd.core.node import Node
 from osd.core.scrubbing import Rhythm
-from osd.data_dir import DataDir
+from osd.data_dir import DataDir, is_an_osds
 from osd.errors import DiskFull
 from osd.http.app import MAX_OBJECT_BYTES, App, Server
 from osd.purging import Purger
@@ -267,7 +267,7 @@ def cluster_of(log: Log) -> str:
 def _directory(config: OsdConfig, cluster: str) -> DataDir:
     if config.rebuild is not None:
         return DataDir.rebuild(config.data, cluster, config.osd)
-    if (config.data / "identity.json").exists():
+    if is_an_osds(config.data):
         return DataDir.open(config.data, cluster, config.osd)
     return DataDir.create(config.data, cluster, config.osd)
 

@@ -38,6 +38,7 @@ from osd.core.scrubbing import (
     outcome,
     window,
 )
+from osd.data_dir import is_an_osds
 from osd.durable import write_durably
 from osd.errors import BytesDamaged, DiskError
 from osd.shell import Shell
@@ -329,6 +330,8 @@ class Scrubber:
 
     def _save(self) -> None:
         self._saved_at = time.monotonic()
+        if not is_an_osds(self._path.parent):
+            return  # what is written where its disk was mounted would be taken for an OSD's
         write_durably(self._path, msgspec.json.encode(self._memory))
 
 

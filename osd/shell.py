@@ -199,8 +199,8 @@ class Shell:
             return
         clock = Clock(self.now_ms(), Micros(time.time_ns() // 1_000))
         try:
-            if self.blobs.left is not None:
-                raise self.blobs.left  # the core would take it for gone
+            if self.blobs.failure is not None:
+                raise self.blobs.failure
             effects = self.node.step(given, clock)
             self.rows.apply(effects.changes)
             if self._purger is not None:

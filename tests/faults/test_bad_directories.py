@@ -11,6 +11,8 @@ from cli.programs import osdlog, program
 from node.osds import Cluster
 from store.conftest import SmallDisk
 
+LARGE = bytes(range(256)) * 1_024
+
 
 def test_another_osds_directory_is_refused(cluster: Cluster) -> None:
     cluster.add(1)
@@ -42,6 +44,25 @@ def test_an_osd_whose_folder_is_missing_is_named(tmp_path: Path) -> None:
     with program("up", "--data", data) as up:
         up.wait_for("the cluster is up: 2 OSDs")
         assert [osdlog("get", name, log=log).out for name in "abcd"] == list("abcd")
+
+
+def test_a_disk_that_is_not_there_any_more_stops_its_osd(cluster: Cluster) -> None:
+    """Another store is to lead; and where it was mounted nothing is left that hides this."""
+    data, away = cluster.path / "osd-0", cluster.path / "away"
+    with cluster.osd(0) as osd:
+        assert osd.put("a", LARGE).status == 201
+        data.rename(away)
+        data.mkdir()
+        assert osd.put("b", LARGE).status == 503
+        status, said = osd.ended()
+        assert (status, f"cannot create {data}/blobs/tmp/" in said) == (3, True)
+        assert "Check the path and its rights, the disk and its mount; then start again." in said
+        assert os.listdir(data) == []
+        data.rmdir()
+        away.rename(data)
+        osd.start()
+        assert osd.get("a").body == LARGE
+        assert osd.put("b", LARGE).status == 201
 
 
 def test_a_folder_may_have_any_name_that_is_text(tmp_path: Path) -> None:

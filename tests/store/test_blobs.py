@@ -88,7 +88,9 @@ def test_a_blob_whose_name_cannot_be_made_durable_is_gone(blobs: BlobFiles, tmp_
         writer.finish()
     assert list(blobs.ids()) == []
     assert os.listdir(tmp_path / "blobs" / "tmp") == []
-    assert blobs.left is None
+    with no_more_descriptors(), pytest.raises(DiskFailed, match="Too many open files"):
+        blobs.create()
+    assert blobs.failure is None
 
 
 def test_a_file_that_cannot_be_removed_is_known(blobs: BlobFiles, tmp_path: Path) -> None:
@@ -98,7 +100,19 @@ def test_a_file_that_cannot_be_removed_is_known(blobs: BlobFiles, tmp_path: Path
     fresh.mkdir()
     with pytest.raises(DiskFailed, match=f"cannot remove {fresh}: Is a directory") as caught:
         writer.abandon()
-    assert blobs.left is caught.value
+    assert blobs.failure is caught.value
+
+
+def test_a_disk_that_takes_no_new_file_is_known(blobs: BlobFiles, tmp_path: Path) -> None:
+    """As where it is not mounted any more."""
+    writer = blobs.create()
+    (tmp_path / "blobs").rename(tmp_path / "elsewhere")
+    with pytest.raises(DiskFailed, match=r"cannot create .*No such file") as caught:
+        blobs.create()
+    assert blobs.failure is caught.value
+    with pytest.raises(DiskFailed, match="No such file") as caught:
+        writer.write(BODY)
+    assert blobs.failure is caught.value
 
 
 def test_abandoning_a_finished_blob_does_nothing(blobs: BlobFiles) -> None:

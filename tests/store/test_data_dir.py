@@ -186,6 +186,7 @@ def test_a_store_without_its_identity_is_refused(tmp_path: Path) -> None:
     for open_it in (DataDir.open, DataDir.create):
         with pytest.raises(DirectoryRefused, match=r"it has rows but no identity\.json") as caught:
             open_it(tmp_path, CLUSTER, OSD)
+        assert caught.value.hint.startswith("If its disk is only not mounted, mount it. ")
         assert "osdlog osd --rebuild" in caught.value.hint
 
 
