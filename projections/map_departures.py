@@ -49,6 +49,11 @@ def pins_without(
         yield RgPinned(rg=rg, osds=left) if left else RgUnpinned(rg=rg)
 
 
+def has_started(booted: OsdBooted) -> bool:
+    """Whether a process has: no other boot is how an OSD without a store leaves."""
+    return booted.address != NOWHERE
+
+
 def _departure(now: ClusterMap, number: OsdId, by: str) -> Iterator[MapChange]:
     osd = now.osds.get(number)
     if osd is None or osd.store is not None:

@@ -18,7 +18,7 @@ from osd.client.history_cut import naming_cuts
 from osd.errors import Unavailable
 from osd.lately import MANY, Lately
 from projections.cluster_map import EMPTY, ClusterMap, Refusal
-from projections.map_departures import NOWHERE
+from projections.map_departures import has_started
 from projections.map_fold import fold
 
 PARTITION = Partition(0)
@@ -33,6 +33,8 @@ class MapReader:
         self._lock = threading.Lock()
         self._next_offset = Offset(0)
         self.map: ClusterMap = EMPTY
+        self._read: list[tuple[MapRecord, ClusterMap]] = []
+        """By a call that did not come to the end: the next one tells of it."""
         self.comings = Lately()
         """When OSDs came up, by a boot or a word."""
 
@@ -43,10 +45,10 @@ class MapReader:
 
     def maps(self) -> list[tuple[MapRecord, ClusterMap]]:
         """What was not read yet, event by event, each with the map after it."""
-        found: list[tuple[MapRecord, ClusterMap]] = []
         with self._lock, naming_cuts(self._log, [(Topic.MAP, PARTITION)]):
             while records := self._log.read(Topic.MAP, PARTITION, self._next_offset):
-                found += [(self._fold(record), self.map) for record in records]
+                self._read += [(self._fold(record), self.map) for record in records]
+            found, self._read = self._read, []
         return found
 
     def _fold(self, record: Record) -> MapRecord:
@@ -63,9 +65,7 @@ class MapReader:
     def _note_comings(self, event: MapChanged, at: Micros) -> None:
         """`at`: an author's clock may be ahead, and a copied log may say when it was copied."""
         for change in event.changes:
-            if isinstance(change, OsdBooted) and change.address == NOWHERE:
-                continue
-            if isinstance(change, OsdBooted | OsdUp):
+            if isinstance(change, OsdUp) or (isinstance(change, OsdBooted) and has_started(change)):
                 self.comings.note(change.store.osd, at / 1_000_000)
 
 

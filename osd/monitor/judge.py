@@ -33,6 +33,7 @@ from eventlog.map_events import MapChange, MapChanged, OsdBooted, OsdDown, OsdIn
 from osd.core.membership import MONITOR
 from osd.lately import LATELY_S, MANY, Lately
 from projections.cluster_map import ClusterMap, Osd
+from projections.map_departures import has_started
 
 MAX_DOUBLINGS = 5
 NEVER_SERVED = 2
@@ -99,7 +100,7 @@ class Judge:
         is_verdict = event.author.startswith(MONITOR)
         for change in event.changes:
             match change:
-                case OsdBooted(store=store):
+                case OsdBooted(store=store) if has_started(change):
                     self._starts.note(store.osd, at)
                 case OsdDown(store=store):
                     self._begin_anew(store.osd)

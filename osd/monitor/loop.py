@@ -3,12 +3,14 @@
 Rule: an OSD answers for itself with its store and boot; who answers with
 others has not answered, nor has one that says that it cannot use its disk or
 the log. A log that cannot be reached is waited for: without it there is no
-verdict. What is read of the past is as old as the log says: clocks of OSDs may be wrong.
+verdict. What is read of the past is as old as the log says, by whichever clock
+is ahead; what was not there in a former round has happened since.
 
 What is not here: who is down (see `osd.monitor.judge`).
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -51,6 +53,8 @@ class Monitor:
         self._judge = Judge(patience)
         self._reader = MapReader(log)
         self._doubt: str | None = None
+        self._read_at: float | None = None
+        """When the map was read to its end, by the judge's clock."""
 
     async def run(self) -> None:
         """Until cancelled; raises what makes the log useless for good."""
@@ -78,8 +82,11 @@ class Monitor:
         self._doubt = self._judge.doubt
 
     def _read(self) -> ClusterMap:
+        now, before = time.monotonic(), self._read_at
         records = [record for record, _ in self._reader.maps()]
-        take_note(self._judge, records, time.monotonic(), time.time_ns() // 1_000)
+        oldest = math.inf if before is None else now - before
+        take_note(self._judge, records, now, time.time_ns() // 1_000, oldest)
+        self._read_at = now
         return self._reader.map
 
     def _pass(self, verdict: Verdict, now: ClusterMap) -> None:
@@ -96,15 +103,19 @@ class Monitor:
             self._say(f"{tell_change(verdict.change)}: {verdict.reason}")
 
 
-def take_note(judge: Judge, records: Sequence[MapRecord], now: float, today: int) -> None:
+def take_note(
+    judge: Judge, records: Sequence[MapRecord], now: float, today: int, oldest: float = math.inf
+) -> None:
     """Tell the judge of accepted events: each is as old as the log says, by the latest time known.
 
-    `now` is seconds of the judge's clock, `today` microseconds since 1970.
+    `now` is seconds of the judge's clock, `today` microseconds since 1970. None happened more than
+    `oldest` seconds ago.
     """
     latest = max([today, *(record.appended for record in records)])
     for record in records:
         if record.refusal is None:
-            judge.read(record.event, now - (latest - record.appended) / 1_000_000)
+            age = (latest - record.appended) / 1_000_000
+            judge.read(record.event, now - min(age, oldest))
 
 
 async def _ask(session: aiohttp.ClientSession, osd: Osd) -> Process | None:

@@ -1,11 +1,12 @@
 """The cluster's status, put together from what OSDs say: rates, lag, the worst, the silent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from eventlog.errors import LogUnavailable
 from eventlog.ids import (
     Boot,
     Epoch,
@@ -18,6 +19,7 @@ from eventlog.ids import (
     Store,
     Topic,
 )
+from eventlog.log import Record
 from eventlog.map_events import OsdAdded, OsdDown, OsdIn, OsdOut, OsdUp
 from folds.mapping import event
 from osd.cli.glances import Screen, words
@@ -212,6 +214,27 @@ def test_who_came_up_how_often_is_read_from_the_map() -> None:
     last = reader.comings.last(OsdId(1))
     assert many_comings(reader, last) == {OsdId(1): 3}
     assert many_comings(reader, last + LATELY_S) == {}
+
+
+def test_what_was_read_before_the_log_was_gone_is_told_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else a monitor would not know its own verdict, and never take it back."""
+    cluster = Cluster(rgs=2)
+    cluster.add(OsdId(1))
+    reader, read = MapReader(cluster.log), cluster.log.read
+
+    def read_once(topic: Topic, partition: Partition, offset: Offset) -> Sequence[Record]:
+        if offset:
+            raise LogUnavailable("it is gone", "Wait.")
+        return read(topic, partition, offset)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cluster.log, "read", read_once)
+        with pytest.raises(LogUnavailable, match="it is gone"):
+            reader.refresh()
+    assert reader.maps() == MapReader(cluster.log).maps() != []
+    assert reader.maps() == []
 
 
 @pytest.mark.parametrize(("hours", "later"), [(1, 0), (-1, -1)])

@@ -16,9 +16,11 @@ from eventlog.map_events import (
 )
 from folds.mapping import CREATED, event
 from osd.client.answers import MapRecord
+from osd.lately import LATELY_S
 from osd.monitor import Judge, Patience, Verdict
 from osd.monitor.loop import take_note
 from projections.cluster_map import EMPTY, ClusterMap, Refusal
+from projections.map_departures import departures
 from projections.map_fold import fold
 
 PATIENCE = Patience(probe_s=1, grace_s=10, out_s=100, share=0.5)
@@ -49,7 +51,10 @@ class World:
 
     def change(self, change: MapChange, author: str = OPERATOR) -> None:
         guarded = isinstance(change, OsdBooted | OsdUp | OsdDown)
-        said = event(change, layout=None if guarded else self.map.layout, author=author)
+        self.take(change, layout=None if guarded else self.map.layout, author=author)
+
+    def take(self, *changes: MapChange, layout: int | None, author: str = OPERATOR) -> None:
+        said = event(*changes, layout=layout, author=author)
         after = fold(self.map, said)
         assert not isinstance(after, Refusal), after.why
         self.map = after
@@ -379,3 +384,29 @@ def test_what_is_read_of_the_past_is_as_old_as_the_log_says() -> None:
     behind = Judge(PATIENCE)
     take_note(behind, records, 1_000.0, 0)  # its own clock is of no use: the log's time is
     assert behind.grace(OsdId(2), 1_000.0) == 20
+
+
+def test_what_is_new_in_the_log_has_just_happened_whatever_clocks_say() -> None:
+    """Else a monitor whose clock is an hour ahead would see no OSD start or flap."""
+    hour, today = 3_600_000_000, 10 * 3_600_000_000
+    verdict = event(down(2), layout=None, author=MONITOR)
+    record = MapRecord(Offset(0), verdict, Epoch(1), None, Micros(today))
+    judge = Judge(PATIENCE)
+    take_note(judge, [record], 1_000.0, today + hour, oldest=2.0)
+    assert judge.grace(OsdId(2), 998.0 + LATELY_S - 1) == 20
+    assert judge.grace(OsdId(2), 998.0 + LATELY_S + 1) == 10
+
+
+def test_how_an_osd_leaves_that_never_started_is_no_start() -> None:
+    """Who then comes for the first time is steady after one grace, as everybody is."""
+    world, fresh = World(3), OsdId(3)
+    added = OsdAdded(osd=fresh, weight=WEIGHT_ONE, host="host", rack="rack")
+    for _ in range(3):
+        world.change(added)
+        world.take(*departures(world.map, [fresh], OPERATOR), layout=world.map.layout)
+    world.change(added)
+    world.change(booted(3))
+    world.change(OsdOut(osd=fresh), MONITOR)
+    world.osds = 4
+    assert world.rounds(9) == []
+    assert world.rounds(2) == [Verdict(OsdIn(osd=fresh), "it is up again")]
