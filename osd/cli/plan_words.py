@@ -67,7 +67,14 @@ def basis(planned: "Planned") -> list[str]:
         said = "sizes are as the primaries say"
     if silent:
         said += f"; {_osds(silent)} did not answer"
-    return [said, _rate(planned.plan.rate, planned.plan.ms)]
+    lines = [said, _rate(planned.plan.rate, planned.plan.ms)]
+    if planned.paused:
+        does = "imports" if len(planned.paused) == 1 else "import"
+        lines.append(
+            f"{_osds(planned.paused)} {does} nothing in the background:"
+            " `osdlog limits --pulls 4` ends that"
+        )
+    return lines
 
 
 def plan_data(planned: "Planned", command: str) -> dict[str, Any]:
@@ -86,6 +93,7 @@ def plan_data(planned: "Planned", command: str) -> dict[str, Any]:
         "rgs": [_rg_data(rg) for rg in plan.rgs()],
         "concerns": planned.concerns,
         "silent": planned.silent,
+        "paused": planned.paused,
         "rgs_by_log": planned.rgs_by_log,
         "apply": command,
     }

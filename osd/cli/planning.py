@@ -17,7 +17,8 @@ from osd.cli.words import Words
 if TYPE_CHECKING:
     from osd.cli.waiting import Changed
     from osd.client.async_client import AsyncClient
-    from osd.client.planning import Planned, Undoing
+    from osd.client.planning import Planned
+    from osd.client.undoing import Undoing
 
 LISTED = 12
 """Changes that an undo lists; the rest are counted."""
@@ -165,10 +166,16 @@ def undo(  # noqa: PLR0913, PLR0917 - its options
     log: options.Log = None,
 ) -> None:
     """Show the change that takes back the last one, or brings back an earlier map; or do it."""
+    from eventlog.errors import BadName
     from osd.cli.progress import rated_counter
     from osd.cli.running import with_client
     from osd.cli.waiting import changed
 
+    if (wait or deadline is not None or reason) and not yes:
+        raise BadName(
+            "--wait, --deadline and --reason are of an undo that is made; this one is only shown",
+            "Add --yes, or leave them out.",
+        )
     if yes:
 
         async def change(client: "AsyncClient") -> "Changed":

@@ -92,7 +92,7 @@ def changed(
         for after in made:
             note(
                 f"the change stays: epoch {after.epoch}, layout {after.layout}."
-                " `osdlog status` shows how far it is, `osdlog map undo` takes it back"
+                " `osdlog status` shows how far it is, `osdlog map undo` shows what takes it back"
             )
         raise
 
@@ -181,7 +181,8 @@ class Teller:
 def _too_long(now: Settling, progress: Progress, deadline: float) -> Unavailable:
     return Unavailable(
         f"not all RGs are clean after {deadline:g} s: {progress_line(now, progress)}",
-        "The change stays. `osdlog status` shows how far it is, `osdlog map undo` takes it back.",
+        "The change stays. `osdlog status` shows how far it is, `osdlog map undo` shows what takes"
+        " it back.",
     )
 
 

@@ -51,9 +51,10 @@ if TYPE_CHECKING:
     from osd.client.explaining import Explained
     from osd.client.exporting import Exported
     from osd.client.past import Progress
-    from osd.client.planning import AcceptedChange, Planned, Undoing
+    from osd.client.planning import AcceptedChange, Planned
     from osd.client.settling import Settling
     from osd.client.surveying import Surveyed
+    from osd.client.undoing import Undoing
 
 
 def user() -> str | None:
@@ -316,7 +317,7 @@ class AsyncClient:
 
         Nothing is changed: `change_map` applies it, for the layout that it names.
         """
-        from osd.client.planning import undoing
+        from osd.client.undoing import undoing
 
         past = await self.map_history()
         return undoing(past, epoch, self._actor or "unknown")

@@ -46,7 +46,10 @@ class Moving(NamedTuple):
     """To be imported, by all OSDs together."""
     to_erase: int
     objects_per_s: float | None
-    """While it was copied, as measured since the OSDs started; None where nothing was yet."""
+    """While it was copied, as measured since the OSDs started, and as their limits allow.
+
+    None where nothing was copied yet, or nothing may be.
+    """
     bytes_per_s: float | None
     eta_s: float | None
     """Until the slowest OSD is done; None where that is not known."""
@@ -165,12 +168,25 @@ def _moving(said: Sequence[Facts]) -> Moving:
 
 
 def _rate(said: Facts) -> tuple[float, float] | None:
-    """Objects and bytes a second while it copied."""
+    """Objects and bytes a second while it copied, no more than its limits allow now."""
     copied: dict[str, Any] = said["copied"]
-    busy_s = copied["busy_ms"] / 1_000
-    if not copied["objects"] or busy_s <= 0:
+    busy_s = busy_ms(said) / 1_000
+    if is_paused(said) or not copied["objects"] or busy_s <= 0:
         return None
     return copied["objects"] / busy_s, copied["bytes"] / busy_s
+
+
+def is_paused(said: Facts) -> bool:
+    """Whether its limits let it import nothing in the background."""
+    limits: dict[str, int] = said.get("limits", {})
+    return limits.get("pulls") == 0
+
+
+def busy_ms(said: Facts) -> int:
+    """How long it copied, or would have within its limits as they are."""
+    copied: dict[str, int] = said["copied"]
+    rate: int = said.get("limits", {}).get("rate", 0)
+    return max(copied["busy_ms"], 1_000 * copied["bytes"] // rate if rate else 0)
 
 
 def _silent(osds: Sequence[OsdStatus]) -> Iterator[Worst]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from eventlog.ids import OsdId, RgId, parse_store
 from eventlog.log import Log
 from osd.client.answers import Facts, OsdStatus, RgRow
+from osd.client.cluster_status import busy_ms, is_paused
 from osd.client.past import Progress, fold_present
 from projections.cluster_map import ClusterMap
 from projections.map_plan import Disk, Survey, Transfer
@@ -28,6 +29,8 @@ class Surveyed(NamedTuple):
     """Those that have started and did not answer."""
     rgs_by_log: int
     """How many RGs the log was asked about."""
+    paused: tuple[OsdId, ...] = ()
+    """Those whose limits let them import nothing in the background."""
 
 
 def put_together(
@@ -44,7 +47,8 @@ def put_together(
     started = [one for one in statuses if one.osd.store is not None]
     silent = tuple(one.osd.osd for one in started if one.said is None)
     found = Survey(stats, dict(_disks(statuses)), dict(_transfers(statuses)))
-    return Surveyed(found, cluster_map, silent, len(unsaid))
+    paused = tuple(one.osd.osd for one in started if one.said and is_paused(one.said))
+    return Surveyed(found, cluster_map, silent, len(unsaid), paused)
 
 
 def stats_by_log(log: Log, rgs: Sequence[RgId], progress: Progress | None = None) -> list[RgStat]:
@@ -78,5 +82,5 @@ def _transfers(statuses: Iterable[OsdStatus]) -> Iterable[tuple[OsdId, Transfer]
     for one in statuses:
         copied: Facts = one.said["copied"] if one.said is not None else {}
         if copied.get("objects") and "busy_ms" in copied:
-            busy_ms = max(1, copied["busy_ms"])
-            yield one.osd.osd, Transfer(copied["objects"], copied["bytes"], busy_ms)
+            took_ms = max(1, busy_ms(one.said or {}))
+            yield one.osd.osd, Transfer(copied["objects"], copied["bytes"], took_ms)

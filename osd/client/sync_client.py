@@ -24,7 +24,8 @@ from projections.cluster_map import ClusterMap, Osd
 
 if TYPE_CHECKING:
     from osd.client.explaining import Explained
-    from osd.client.planning import Planned, Undoing
+    from osd.client.planning import Planned
+    from osd.client.undoing import Undoing
 
 T = TypeVar("T")
 

@@ -54,6 +54,17 @@ def test_as_json(cluster: Cluster) -> None:
     assert said["apply"] == f"osdlog map apply --out 0 --layout {said['layout']}"
 
 
+def test_who_imports_nothing_is_named_beside_the_time(cluster: Cluster) -> None:
+    cluster.run("limits", "--pulls", 0)
+    try:
+        said = cluster.run("map", "plan", "--out", "0").err
+    finally:
+        cluster.run("limits", "--pulls", 4)
+    assert (
+        "\nosd.1 imports nothing in the background: `osdlog limits --pulls 4` ends that\n" in said
+    )
+
+
 def test_one_that_should_not_be_made_says_why_and_is_exit_1(cluster: Cluster) -> None:
     done = cluster.run("map", "plan", "--out", "0", "--out", "1")
     assert done.code == 1
@@ -94,6 +105,11 @@ def test_what_would_be_lost_is_done_by_the_command_that_is_printed(cluster: Clus
         (("plan", "--replay", "1..99999"), 1, "error: epoch 99999 is not there: the map is at"),
         (("plan", "--replay", "1..2", "--out", "0"), 2, "error: --replay stands alone"),
         (("undo", "99999"), 1, "error: epoch 99999 is not there: the map is at"),
+        (
+            ("undo", "--wait"),
+            2,
+            "error: --wait, --deadline and --reason are of an undo that is made",
+        ),
     ],
 )
 def test_bad_input(cluster: Cluster, arguments: tuple[str, ...], code: int, what: str) -> None:

@@ -73,6 +73,7 @@ def says(number: int, **changed: Any) -> OsdStatus:
         "missing": {"objects": 0},
         "to_erase": 0,
         "copied": {"objects": 0, "bytes": 0, "busy_ms": 0},
+        "limits": {"pulls": 4, "rate": 0},
         "log": {"next_offsets": {"3": 10}, "map_next_offset": 5, "stalled": None},
         "worst": [],
         "disk": ROOMY,
@@ -341,6 +342,16 @@ def test_no_time_is_guessed_where_one_has_no_rate_yet() -> None:
     moving = status(new, says(2)).moving
     assert (moving.objects, moving.objects_per_s, moving.eta_s) == (100, None, None)
     assert words(status(new, says(2)))[2] == "moving: 100 objects to import"
+
+
+def test_limits_are_kept_to_by_the_rate_that_is_told() -> None:
+    """However fast it went before they were set."""
+    copied = {"objects": 50, "bytes": 5_000, "busy_ms": 1_000}
+    slowed = says(1, missing={"objects": 100}, copied=copied, limits={"pulls": 4, "rate": 500})
+    moving = status(slowed, says(2)).moving
+    assert (moving.objects_per_s, moving.bytes_per_s, moving.eta_s) == (5, 500, 20)
+    held = says(1, missing={"objects": 100}, copied=copied, limits={"pulls": 0, "rate": 0})
+    assert words(status(held, says(2)))[2] == "moving: 100 objects to import"
 
 
 def test_one_object_is_told_as_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,134 @@
+"""Undoing: which change is the last, what of it can be taken back; none is passed over."""
+
+import pytest
+from msgspec.structs import replace
+
+from eventlog.ids import Epoch
+from eventlog.map_events import EpochBumped, MapChange, MapChanged, RulesRaised
+from folds.building import store
+from folds.mapping import (
+    CREATED,
+    added,
+    booted,
+    changed,
+    down,
+    event,
+    out,
+    up,
+    weighed,
+    written_off,
+)
+from osd.client.planning import AcceptedChange, map_with
+from osd.client.undoing import WHY_DOWN, Undoing, undoing
+from osd.errors import Refused
+from projections.cluster_map import EMPTY, ClusterMap, Refusal
+from projections.map_fold import fold
+
+
+class Past:
+    """Accepted events, one after the other."""
+
+    def __init__(self) -> None:
+        self.all: list[AcceptedChange] = []
+        self.say(CREATED)
+        self.say(added(1), added(2))
+        self.happen(booted(1))
+        self.happen(booted(2))
+
+    @property
+    def now(self) -> ClusterMap:
+        return self.all[-1].after if self.all else EMPTY
+
+    def say(self, *changes: MapChange, author: str = "ann") -> Epoch:
+        """An operator's change."""
+        return self._fold(event(*changes, layout=self.now.layout, author=author))
+
+    def happen(self, *changes: MapChange, author: str = "osdlog monitor a") -> Epoch:
+        """What an OSD or a monitor says."""
+        return self._fold(event(*changes, layout=None, author=author))
+
+    def _fold(self, said: MapChanged) -> Epoch:
+        after = fold(self.now, said)
+        assert not isinstance(after, Refusal), after
+        self.all.append(AcceptedChange(said, self.now, after))
+        return after.epoch
+
+    def undoing(self, epoch: Epoch | None = None) -> Undoing:
+        found = undoing(self.all, epoch, "ann")
+        map_with(self.now, found.changes, self.now.layout)  # it would be accepted
+        return found
+
+
+def test_a_mark_of_an_operator_is_taken_back() -> None:
+    past = Past()
+    past.say(weighed(1, 7))
+    slip = past.say(down(1), out(2))
+    found = past.undoing()
+    assert (found.undone, found.last) == (slip, slip)
+    assert changed(past.now, *found.changes).osds == past.all[-2].after.osds
+    past.say(*found.changes)
+    again = past.undoing()
+    assert replace(down(1), why=WHY_DOWN) in again.changes
+
+
+def test_also_where_an_earlier_map_is_brought_back() -> None:
+    past = Past()
+    good = past.now.epoch
+    past.say(weighed(1, 7))
+    past.say(down(1))
+    assert past.undoing(good).changes[-1] == up(1)
+
+
+@pytest.mark.parametrize("since", ["started anew", "marked by a monitor"])
+def test_a_mark_that_something_else_has_replaced_stays(since: str) -> None:
+    past = Past()
+    slip = past.say(down(1))
+    if since == "started anew":
+        past.happen(booted(1, boot=2), author="osd.1")
+    else:
+        past.happen(up(1))
+        past.happen(down(1))
+    with pytest.raises(Refused) as refused:
+        past.undoing()
+    assert refused.value.what == (
+        f"nothing of epoch {slip} can be undone: all that it changed is otherwise by now"
+    )
+
+
+def test_what_a_monitor_or_an_osd_said_is_not_taken_back() -> None:
+    past = Past()
+    wanted = past.say(weighed(1, 7))
+    past.happen(down(1))
+    past.say(out(2), author="osdlog monitor a")
+    assert past.undoing().undone == wanted
+    assert up(1) not in past.undoing(Epoch(wanted - 1)).changes
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (written_off(store(1)), "osd.1/0000000000000001 is retired for good (burnt)"),
+        (EpochBumped(to=99), "the epoch stays at 99 or above: it only grows"),
+        (RulesRaised(rules=2), "rule set 2 stays: rule sets are only raised"),
+    ],
+)
+def test_the_change_before_is_not_undone_instead_of_one_that_cannot_be(
+    change: MapChange, why: str
+) -> None:
+    past = Past()
+    past.say(weighed(2, 7))
+    last = past.say(change)
+    with pytest.raises(Refused) as refused:
+        past.undoing()
+    assert refused.value.what.startswith(f"nothing of epoch {last} can be undone: {why}")
+    assert refused.value.hint == (
+        "Name the epoch whose map you want back: `osdlog map log` lists them."
+    )
+
+
+def test_what_of_a_change_cannot_be_undone_is_said() -> None:
+    past = Past()
+    past.say(weighed(2, 7), RulesRaised(rules=2))
+    found = past.undoing()
+    assert len(found.changes) == 1
+    assert found.impossible == ("rule set 2 stays: rule sets are only raised",)
