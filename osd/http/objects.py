@@ -31,7 +31,7 @@ from osd.core.answers import (
     OutcomeUnknown,
     Reserved,
 )
-from osd.core.inputs import Condition, Damaged, Delete, Get, Put, Release, Reserve
+from osd.core.inputs import Condition, Damaged, Delete, Get, Put, Reserve
 from osd.disk import Body, Copy
 from osd.errors import BytesDamaged, DiskFailed
 from osd.http.answers import (
@@ -237,19 +237,16 @@ class Objects:
     async def _reserve(
         self, request: web.BaseRequest, target: Target, sender: Sender
     ) -> Answer | Served | None:
-        """Where the body may be staged beside here; None where one copy is kept.
+        """Where the body may be staged beside here; None of a small one of which this is all.
 
-        A large one waits even then: proofs of deletion ask only the stores that claims name.
+        A large one comes under a claim even then: proofs of deletion ask only the stores that
+        claims name.
         """
-        is_alone = self._shell.node.context.map.replicas == 1
-        if is_alone and is_small(request):
+        if self._shell.node.context.map.replicas == 1 and is_small(request):
             return None
-        reserve = Reserve(self._shell.ticket(), target.rg, sender.epoch, self._deadline(sender))
-        answer = await self._shell.ask(reserve)
-        if is_alone and isinstance(answer, Reserved):
-            self._shell.feed(Release(answer.rg, answer.serial))
-            return None
-        return answer
+        return await self._shell.ask(
+            Reserve(self._shell.ticket(), target.rg, sender.epoch, self._deadline(sender))
+        )
 
     async def _serve(
         self, request: web.BaseRequest, target: Target, served: Served, condition: Condition

@@ -140,7 +140,7 @@ async def whole(request: web.BaseRequest) -> bytes:
 
 
 def _never() -> None:
-    """A body that is kept here alone waits for no claim to stand."""
+    """Of a body that is small, and so comes whole."""
 
 
 async def _patient_chunks(

@@ -118,10 +118,35 @@ def test_a_body_that_no_put_can_name_any_more_does_not_hold_up_who_leaves(
     sender = {"Osdlog-Fence": write_fence(fence(cluster)), "Osdlog-Boot": "1"} if is_staged else {}
     path = "/staged/0/77?name=a" if is_staged else "/objects/a"
     with half_sent(leaving, path, sender) as line:
-        pin = RgPinned(rg=RgId(0), osds=(OsdId(staying.config["osd"]),))
-        cluster.change(pin, ReplicasSet(replicas=1, min_replicas=1))
-        answer = until(lambda: trickled(line))
-        assert answer.startswith(b"HTTP/1.1 503")
-        assert b"the RG was claimed anew while the body was on its way" in answer
-        until(lambda: any(isinstance(event, ExportClosed) for event in events(cluster)))
+        keep_on(cluster, staying)
+        assert_given_up(line)
+        until(lambda: leaving.config["osd"] in closed(cluster))
     assert leaving.files() == []
+
+
+def test_nor_does_one_of_which_one_copy_was_to_be_kept(cluster: Cluster, pair: Pair) -> None:
+    first, second = pair
+    keep_on(cluster, first)
+    until(lambda: second.config["osd"] in closed(cluster))
+    with half_sent(first, "/objects/a", {}) as line:
+        keep_on(cluster, second)
+        assert_given_up(line)
+        until(lambda: first.config["osd"] in closed(cluster))
+    assert first.files() == []
+
+
+def keep_on(cluster: Cluster, osd: OsdProcess) -> None:
+    """One copy of everything, there."""
+    pin = RgPinned(rg=RgId(0), osds=(OsdId(osd.config["osd"]),))
+    cluster.change(pin, ReplicasSet(replicas=1, min_replicas=1))
+
+
+def closed(cluster: Cluster) -> set[int]:
+    """The OSDs that have said that nothing of the RG is left there."""
+    return {event.store.osd for event in events(cluster) if isinstance(event, ExportClosed)}
+
+
+def assert_given_up(line: socket.socket) -> None:
+    answer = until(lambda: trickled(line))
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b"the RG was claimed anew while the body was on its way" in answer

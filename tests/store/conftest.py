@@ -1,5 +1,6 @@
 """A real file system that can be filled: a small tmpfs, mounted for one test."""
 
+import errno
 import os
 import subprocess
 from collections.abc import Iterator
@@ -25,9 +26,18 @@ class SmallDisk:
     def fill(self, leave: int = 0) -> None:
         """Somebody else writes until about `leave` bytes are free."""
         with self._filler.open("ab", buffering=0) as file:
-            os.posix_fallocate(
-                file.fileno(), 0, os.fstat(file.fileno()).st_size + self.free - leave
-            )
+            while not self._filled(file.fileno(), leave):
+                continue
+
+    def _filled(self, file: int, leave: int) -> bool:
+        """False where others took some of what was free meanwhile."""
+        try:
+            os.posix_fallocate(file, 0, os.fstat(file).st_size + self.free - leave)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            return False
+        return True
 
     def make_room(self) -> None:
         """Somebody else removes it all."""
