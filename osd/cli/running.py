@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+import aiohttp
 import uvloop
 
 from osd.cli.endings import heeded
@@ -21,7 +22,17 @@ T = TypeVar("T")
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run one coroutine on a loop of its own."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.get_loop().set_exception_handler(_report)
         return runner.run(work)
+
+
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Tell of what nobody waited for, but for a connection's end: its request fails of that too.
+
+    The HTTP library has a task that sends the body, and nobody asks what became of that.
+    """
+    if not isinstance(context.get("exception"), aiohttp.ClientError):
+        loop.default_exception_handler(context)
 
 
 def with_client(
