@@ -165,7 +165,8 @@ class Pump:
     def submit(self, job: Job) -> None:
         """Carry this out after all submitted before."""
         self._jobs.append(job)
-        self._wake()
+        if len(self._jobs) == 1:  # else whoever brought the first of them did so
+            self._wake()
 
     def close(self, timeout_s: float) -> bool:
         """End after what is submitted; whether the thread has ended in time."""

@@ -62,10 +62,7 @@ class Outgoing:
         self._name = name
         self._epoch = epoch
         self._reserved = reserved
-        self._path = f"staged/{reserved.rg:x}/{reserved.serial}?name={quote(name, safe='')}"
-        self._headers = {"Osdlog-Fence": write_fence(reserved.fence), "Osdlog-Epoch": str(epoch)}
-        if size is not None:  # else it goes in HTTP's chunks, each with a head of its own
-            self._headers["Content-Length"] = str(size)
+        self._size = size
         self._release = release
         self._is_handed_over = False
         self._lanes: list[_Lane] = []
@@ -131,8 +128,16 @@ class Outgoing:
 
     async def _send(self, peer: Peer, data: AsyncGenerator[bytes]) -> bytes:
         """The sum of what is durable there."""
-        url = URL(f"http://{peer.address}/{self._path}", encoded=True)
-        headers = self._headers | {"Osdlog-Boot": str(peer.boot)}
+        rg, fence, serial, _ = self._reserved
+        path = f"staged/{rg:x}/{serial}?name={quote(self._name, safe='')}"
+        url = URL(f"http://{peer.address}/{path}", encoded=True)
+        headers = {
+            "Osdlog-Fence": write_fence(fence),
+            "Osdlog-Epoch": str(self._epoch),
+            "Osdlog-Boot": str(peer.boot),
+        }
+        if self._size is not None:  # else it goes in HTTP's chunks, each with a head of its own
+            headers["Content-Length"] = str(self._size)
         putting = self._session.put(url, data=data, headers=headers, timeout=_TIMEOUT)
         async with putting as response:
             content = await response.read()

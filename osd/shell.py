@@ -1,9 +1,10 @@
 """The shell: carries out, on one event loop, what a node's core asks for.
 
-Rule: inputs are stepped one by one on the loop's thread. `changes` are applied
-at once, before anything else happens; appends and unlinks go to the pump,
-which makes all that was applied durable first, one merged job for all inputs
-of one turn of the loop. What a reply needs of the disk is opened before any
+Rule: inputs are stepped in their order on the loop's thread, one by one but for
+requests: those that come in one turn of the loop are one step, before whatever
+comes next. `changes` are applied at once, before anything else happens; appends and
+unlinks go to the pump, which makes all that was applied durable first, one merged
+job for all inputs of one turn of the loop. What a reply needs of the disk is opened before any
 later step could remove it.
 
 What is not here: HTTP (see `osd.http`), and how a process starts (see
@@ -19,7 +20,7 @@ from typing import NamedTuple
 import msgspec
 
 from eventlog.errors import LogError, LogUnavailable
-from eventlog.ids import Epoch, Fence, Micros, RgId, Serial, Version
+from eventlog.ids import Fence, Micros, RgId, Serial, Version
 from eventlog.log import Log, TopicPartition
 from osd.blobs import Blob, BlobFiles, BlobId
 from osd.bodies import Gauge
@@ -65,6 +66,7 @@ from osd.core.room import Room
 from osd.counters import Counters
 from osd.couriers import FAILED, Couriers, Settlement
 from osd.disk import Body, Copy
+from osd.epochs import Epochs
 from osd.errors import BytesDamaged, DiskError
 from osd.fetches import Fetcher
 from osd.pump import Job, Loop, Pump, failure_of
@@ -124,10 +126,11 @@ class Shell:
         """Resolved when the node is booted into the map; fails with what stops it."""
         self.stopped: asyncio.Future[None] = self._loop.create_future()
         """Fails with what stops the node; resolved by `stop`."""
-        self._epochs: list[tuple[Epoch, asyncio.Future[None]]] = []
-        """Who waits for the map to reach an epoch."""
+        self.epochs = Epochs()
         self._asked: dict[Ticket, asyncio.Future[Answer | Served]] = {}
         self._tickets = 0
+        self._requests: list[Request] = []
+        """Asked in this turn of the loop, and not stepped yet."""
         self._job = Job()
         self._is_flushing = False
         self._expected: dict[TopicPartition, int] = {}
@@ -161,7 +164,9 @@ class Shell:
             answer.set_result(NotNow("the node has stopped", 1_000))
         else:
             self._asked[request.ticket] = answer
-            self.feed(request)
+            if not self._requests:
+                self._loop.call_soon(self._step_requests)
+            self._requests.append(request)
         return answer
 
     def outgoing(self, reserved: Reserved, name: str, size: int | None) -> Outgoing:
@@ -183,25 +188,26 @@ class Shell:
         finally:
             self.feed(Arrived(rg, ticket))
 
-    async def reached(self, epoch: Epoch, patience_s: float) -> bool:
-        """Whether the map is read to that epoch, now or before the patience ends."""
-        if epoch <= self.node.context.map.epoch:
-            return True
-        waiting: asyncio.Future[None] = self._loop.create_future()
-        self._epochs.append((epoch, waiting))
-        await asyncio.wait((waiting,), timeout=patience_s)
-        self._epochs = [waiter for waiter in self._epochs if waiter[1] is not waiting]
-        return waiting.done()
-
     def feed(self, given: Input) -> None:
-        """Step the node, and carry out what it wants; what fails at that stops the node."""
+        """Step the node after all that was asked before; what fails at that stops the node."""
+        self._step_requests()
+        self._step((given,))
+
+    def _step_requests(self) -> None:
+        """What was asked and waits, in one step: it is applied, and RGs act, once for all."""
+        requests, self._requests = self._requests, []
+        if requests:
+            self._step(requests)
+
+    def _step(self, inputs: Sequence[Input]) -> None:
+        """One step, and what it wants is carried out."""
         if self.stopped.done():
             return
         clock = Clock(self.now_ms(), Micros(time.time_ns() // 1_000))
         try:
             if self.blobs.failure is not None:
                 raise self.blobs.failure
-            effects = self.node.step(given, clock)
+            effects = self.node.step_all(inputs, clock)
             self.rows.apply(effects.changes)
             if self._purger is not None:
                 self._purger.removed(effects.changes)
@@ -367,10 +373,7 @@ class Shell:
     def _map_read(self) -> None:
         now = self.node.context.map
         self.pump.skipped = now.skipped
-        for epoch, waiting in self._epochs:
-            if epoch <= now.epoch and not waiting.done():
-                waiting.set_result(None)
-        self._epochs = [(epoch, waiting) for epoch, waiting in self._epochs if epoch > now.epoch]
+        self.epochs.read_to(now.epoch)
 
     def _reply(self, ticket: Ticket, answer: Answer) -> None:
         asked = self._asked.pop(ticket, None)

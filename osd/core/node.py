@@ -89,9 +89,14 @@ class Node:
 
     def step(self, given: Input, clock: Clock) -> Effects:
         """What the world is to do now that this happened."""
+        return self.step_all((given,), clock)
+
+    def step_all(self, inputs: Iterable[Input], clock: Clock) -> Effects:
+        """The same of inputs that came together: RGs act once all of them are taken."""
         context = self.context
         context.clock, context.effects = clock, Effects()
-        self._take(given)
+        for given in inputs:
+            self._take(given)
         self.membership.advance()
         if self.membership.settle():
             self._map_changed()

@@ -116,7 +116,7 @@ class Reports:
     async def _barrier(self, request: web.BaseRequest) -> Answer:
         sender = sender_of(request.headers)
         shell = self._shell
-        if not await shell.reached(sender.epoch, sender.patience_ms / 1_000):
+        if not await shell.epochs.reached(sender.epoch, sender.patience_ms / 1_000):
             return NotNow(
                 f"the map is read to epoch {self._epoch} here, not to the sender's {sender.epoch}:"
                 " the log is slow, or the two read different logs"

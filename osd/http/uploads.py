@@ -135,6 +135,8 @@ def _announced(request: web.BaseRequest) -> int | None:
 
 async def whole(request: web.BaseRequest) -> bytes:
     """A body that is small; raises `TimeoutError` where it does not come."""
+    if request.content.is_eof():  # as most do, it came with its head
+        return await request.read()
     async with asyncio.timeout(SILENCE_SECONDS):
         return await request.read()
 
