@@ -8,11 +8,12 @@ is one document, or one a line where there may be many.
 
 import errno
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +24,12 @@ from projections.audit.errors import QueryRefused
 
 UNLIMITED = 100_000
 """Columns where nobody has to fit them on a screen."""
+LEAST_WORDS = 12
+"""So many columns are left of words that are cut."""
+GAP = 2
+"""Between two columns of a table."""
+LEFT_OUT = "…"
+"""At the head's end: there are more columns than have room."""
 
 _CONTROLS = (*range(32), *range(127, 160))
 _SEPARATORS = (0x2028, 0x2029)
@@ -138,14 +145,61 @@ def draw(what: RenderableType) -> None:
         sys.stdout.writelines(f"{line.rstrip()}\n" for line in lines)
 
 
-def drawn(heads: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str]) -> Table:
-    """A table that is not printed yet."""
+def drawn(
+    heads: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    numbers: Sequence[str],
+    room: int | None = None,
+) -> Table:
+    """A table that is not printed yet; `room` is the terminal's width, unless it is said.
+
+    Where that is too narrow no number is cut, lest it be taken for another.
+    """
     found = Table(box=None, pad_edge=False, header_style="bold")
-    for head in heads:
-        found.add_column(shown(head), justify="right" if head in numbers else "left", no_wrap=True)
-    for row in rows:
-        found.add_row(*(Text(shown(str(cell))) for cell in row))
+    cells = [[shown(head) for head in heads], *([shown(str(cell)) for cell in row] for row in rows)]
+    is_number = [head in numbers for head in heads]
+    widths = _widths(cells, is_number, room or console().width)
+    for index, width in widths.items():
+        is_cut = is_number[index] or index < len(heads) - 1
+        found.add_column(
+            cells[0][index],
+            justify="right" if is_number[index] else "left",
+            width=width,
+            no_wrap=is_cut,
+            overflow="ellipsis" if is_cut else "fold",
+        )
+    if len(widths) < len(heads):
+        found.add_column(LEFT_OUT, width=len(LEFT_OUT))
+    for row in cells[1:]:
+        found.add_row(*(Text(row[index]) for index in widths))
     return found
+
+
+def _widths(
+    cells: Sequence[Sequence[str]], is_number: Sequence[bool], room: int
+) -> Mapping[int, int]:
+    """Of the columns that have room: words give way first, the longest before others.
+
+    Then numbers are left out, the last first, of which `LEFT_OUT` tells, and words get back what
+    is free.
+    """
+    wanted = {n: max(map(cell_len, column)) for n, column in enumerate(zip(*cells, strict=True))}
+    widths = dict(wanted)
+    excess = sum(widths.values()) + GAP * (len(widths) - 1) - room
+    words = [index for index in widths if not is_number[index]]
+    for index in sorted(words, key=widths.__getitem__, reverse=True):
+        given = min(max(0, excess), max(0, widths[index] - LEAST_WORDS))
+        widths[index] -= given
+        excess -= given
+    for index in reversed([index for index in widths if is_number[index]]):
+        if excess > 0 and len(widths) > 1:
+            excess += GAP + len(LEFT_OUT) if len(widths) == len(wanted) else 0
+            excess -= widths.pop(index) + GAP
+    for index in words:
+        given = min(max(0, -excess), wanted[index] - widths[index])
+        widths[index] += given
+        excess += given
+    return widths
 
 
 def pairs(content: Iterable[tuple[str, Any]]) -> None:
