@@ -1,7 +1,9 @@
 """Drafts: what is written for others appears whole under its name, or not at all.
 
 Rule: it is written under another name beside its own, and renamed at the end;
-what is there already stays until then. A device or a FIFO is written into.
+what is there already stays until then, and for good where it is no file of that
+kind: a name is easily mistaken, and a log or a database cannot be had again. A
+device or a FIFO is written into.
 What was killed leaves its draft: by its name everybody knows that it is none
 of anybody's data. Nobody else removes it, for who writes it may still live.
 """
@@ -14,6 +16,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from eventlog.errors import BadName
 
 _DRAFT = re.compile(r"\.osdlog-[0-9a-f]{16}\.part(-[a-z]+)?")
 """SQLite and its users put files of their own beside a draft."""
@@ -33,14 +37,20 @@ def draft_of(path: Path) -> Path:
 
 
 @contextmanager
-def drafted(path: Path) -> Iterator[Path]:
-    """Where to write the file or the folder that is then at `path`; what it lies in is there."""
+def drafted(path: Path, begins: bytes = b"") -> Iterator[Path]:
+    """Where to write the file or the folder that is then at `path`; what it lies in is there.
+
+    `begins`: the first bytes of every file of that kind; no other is replaced. Raises `BadName`.
+    """
     if path.exists() and not (path.is_file() or path.is_dir()):
         yield path
         return
     target = path.resolve()
     if not target.parent.is_dir():  # or the error would name the draft
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    _require_kind(path, begins)
     draft = draft_of(target)
     try:
         yield draft
@@ -49,3 +59,15 @@ def drafted(path: Path) -> Iterator[Path]:
         if draft.is_dir():
             shutil.rmtree(draft, ignore_errors=True)
         draft.unlink(missing_ok=True)
+
+
+def _require_kind(path: Path, begins: bytes) -> None:
+    if not path.exists():
+        return
+    with path.open("rb") as there:
+        found = there.read(len(begins))
+    if found and found != begins:
+        raise BadName(
+            f"{path} is there already, and is something else than what it would be replaced by",
+            "Name another file; or remove that one, if it is nobody's.",
+        )

@@ -13,6 +13,7 @@ asserts. Everybody may import this module.
     │   ├── LogReadOnly     it is an export: it can be read, and nothing else
     │   ├── AppendUnknown   an append may or may not have happened
     │   ├── LogCorrupt      bytes of the log are damaged
+    │   │   └── RecordMissing   a record is not there, though later ones are
     │   ├── LogReplaced     the log is not the one that was read before
     │   └── WrongLog        the log belongs to another cluster or another version
     └── RecordError
@@ -63,6 +64,10 @@ class AppendUnknown(LogError):
 
 class LogCorrupt(LogError):
     """Bytes of the log are damaged; the message names the first bad position."""
+
+
+class RecordMissing(LogCorrupt):
+    """A record is not there, though the partition goes on after it."""
 
 
 class LogReplaced(LogError):

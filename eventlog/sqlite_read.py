@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from eventlog.errors import LogCorrupt, LogError
+from eventlog.errors import LogCorrupt, LogError, RecordMissing
 from eventlog.ids import Offset, Partition, Position, Topic
 from eventlog.log import Record, TopicPartition
 from eventlog.places import ends_before
@@ -124,9 +124,10 @@ def bad_record(path: Path, position: Position) -> LogCorrupt:
     return damaged(path, f"the record at {position} does not match its sum")
 
 
-def missing_record(path: Path, position: Position) -> LogCorrupt:
+def missing_record(path: Path, position: Position) -> RecordMissing:
     """The error for a gap."""
-    return damaged(path, f"the record at {position} is missing")
+    found = damaged(path, f"the record at {position} is missing")
+    return RecordMissing(found.what, found.hint)
 
 
 def _checked_head(path: Path, topic: Topic, partition: Partition, end: Any, crc: Any) -> Offset:

@@ -180,7 +180,7 @@ def _one(
 
     found = report(connection, name, values)
     if page is not None:
-        with drafted(page) as draft:
+        with drafted(page, pages.BEGINS) as draft:
             draft.write_text(pages.page(found, cluster), "utf-8")
         note(f"{found.sentence}; written to {page}")
     if json:

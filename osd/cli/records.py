@@ -62,7 +62,10 @@ def tail(
     json: options.Json = False,
     log: options.Log = None,
 ) -> None:
-    """Print the last records, and every new one as it comes; Ctrl-C ends it."""
+    """Print the last records, and every new one as it comes; Ctrl-C ends it.
+
+    An export has its last records, and never a new one.
+    """
     from eventlog.open import open_log
     from osd.config import log_url
 
@@ -184,7 +187,8 @@ def _print(records: "Iterable[Record]", printer: _Printer) -> None:
 
 
 def _follow(log: "Log", places: "list[TopicPartition]", last: int, printer: _Printer) -> None:
-    from osd.cli.output import flush
+    from eventlog.state_file import StateFile
+    from osd.cli.output import flush, note
 
     ends, reader = log.end_offsets(places), _Reader(log)
     recent: list[Record] = []
@@ -195,6 +199,9 @@ def _follow(log: "Log", places: "list[TopicPartition]", last: int, printer: _Pri
     for record in recent[len(recent) - min(last, len(recent)) :]:
         printer.show(record)
     flush()
+    if isinstance(log, StateFile):
+        note("that was its end: an export never has more")
+        return
     follower = log.tail()
     try:
         for topic, partition in places:

@@ -16,10 +16,11 @@ from eventlog.errors import (
     LogReadOnly,
     LogReplaced,
     LogUnavailable,
+    RecordMissing,
     WrongLog,
 )
 from eventlog.ids import Offset, Topic
-from eventlog.log import Log, Record, TopicPartition
+from eventlog.log import Log, TopicPartition
 
 NAMED = 5
 """More partitions that were cut are counted."""
@@ -32,7 +33,7 @@ def require_beginnings(
 
     Where what is left is shown already, that is not said to be had.
     """
-    cut = [place for place, end in ends.items() if end > 0 and _readable(log, place, 0) is None]
+    cut = [place for place, end in ends.items() if end > 0 and not _is_left(log, place, 0)]
     if cut:
         raise _cut(log, cut, ends, "" if is_left_shown else "; `osdlog log cat` shows what is left")
 
@@ -52,9 +53,9 @@ def naming_cuts(log: Log, places: Iterable[TopicPartition]) -> Iterator[None]:
 def beginning(log: Log, place: TopicPartition) -> Offset:
     """Where what is left of the partition begins: its end where nothing is."""
     end = log.end_offsets([place])[place]
-    if end == 0 or _readable(log, place, 0) is not None:
+    if end == 0 or _is_left(log, place, 0):
         return Offset(0)
-    first = _first_readable(log, place, end)
+    first = _first_left(log, place, end)
     return end if first is None else first
 
 
@@ -63,7 +64,7 @@ def _cut(
 ) -> LogError:
     (topic, partition), *others = cut
     end = ends[topic, partition]
-    first = _first_readable(log, (topic, partition), end)
+    first = _first_left(log, (topic, partition), end)
     if first is None:
         return LogCorrupt(
             f"of the {end:,} records of {topic}/{partition} the first cannot be read, nor the last",
@@ -87,7 +88,7 @@ def _also(log: Log, others: Sequence[TopicPartition], ends: Mapping[TopicPartiti
 
 def _beginning_words(log: Log, place: TopicPartition, end: Offset) -> str:
     topic, partition = place
-    first = _first_readable(log, place, end)
+    first = _first_left(log, place, end)
     left = "its last record is gone too" if first is None else f"left from @{first} on"
     return f"{topic}/{partition} ({left})"
 
@@ -99,25 +100,25 @@ def _rest(log: Log, cut: Sequence[TopicPartition]) -> str:
     return "" if is_all else "; of other partitions' RGs `osdlog replay --rg` tells"
 
 
-def _first_readable(log: Log, place: TopicPartition, end: Offset) -> Offset | None:
+def _first_left(log: Log, place: TopicPartition, end: Offset) -> Offset | None:
     """Where what is left begins, if it is the end of the partition that is left."""
     low, high = 0, end - 1
-    if _readable(log, place, high) is None:
+    if not _is_left(log, place, high):
         return None
     while high - low > 1:
         middle = (low + high) // 2
-        if _readable(log, place, middle) is None:
-            low = middle
-        else:
+        if _is_left(log, place, middle):
             high = middle
+        else:
+            low = middle
     return Offset(high)
 
 
-def _readable(log: Log, place: TopicPartition, offset: int) -> Record | None:
+def _is_left(log: Log, place: TopicPartition, offset: int) -> bool:
+    """Whether the record is there, damaged or not: what can be seen to be bad is not gone."""
     try:
-        records = log.read(*place, Offset(offset), 1)
-    except LogUnavailable:
-        raise
-    except LogError:
-        return None
-    return records[0] if records else None
+        return bool(log.read(*place, Offset(offset), 1))
+    except (LogReplaced, RecordMissing):
+        return False
+    except LogCorrupt:
+        return True

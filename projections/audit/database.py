@@ -25,7 +25,7 @@ from projections.audit.loading import make_tables
 from projections.audit.scripts import script
 from projections.voids import Void
 
-FORMAT = 7
+FORMAT = 8
 """Raised with every change of the tables: a database of another format is refused, and the hint
 names `--rebuild`, which makes it anew."""
 
@@ -244,8 +244,12 @@ def _open(path: Path, *, read_only: bool) -> Connection:
         "preserve_insertion_order": "false",
         "storage_compatibility_version": READ_BY,
         "checkpoint_threshold": CHECKPOINT,
+        # For a file of another kind DuckDB would fetch, from the network, what opens it.
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
     }
-    return duckdb.connect(path, read_only=read_only, config=settings)
+    # Whole, or DuckDB takes `md:name` for the name of a service.
+    return duckdb.connect(path.absolute(), read_only=read_only, config=settings)
 
 
 def _connect(path: Path, *, read_only: bool) -> Connection:
@@ -259,7 +263,7 @@ def _connect(path: Path, *, read_only: bool) -> Connection:
             ) from error
         raise AuditForeign(
             f"{path} is no audit database: {_first_line(error)}",
-            "Name another file with --db, or remove this one; it is made anew from the log.",
+            "Name another file with --db. If it once was one, remove it: it can be made anew.",
         ) from error
 
 

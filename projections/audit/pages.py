@@ -11,6 +11,9 @@ from typing import Any
 
 from projections.audit.reports import Report, Table
 
+BEGINS = b"<!doctype html>"
+"""The first bytes of every page."""
+
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem;
   color: #1a1a1a; background: #fff; }
@@ -29,7 +32,7 @@ def page(report: Report, cluster: str) -> str:
     """The report as one HTML document."""
     answer = "yes" if report.verdict else "no"
     parts = [
-        "<!doctype html>",
+        BEGINS.decode("ascii"),
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width">',
         f"<title>{escape(report.question)}</title><style>{_STYLE}</style></head><body>",

@@ -31,7 +31,12 @@ _SETTINGS = (
     "SET python_enable_replacements = false",
     "SET enable_external_access = false",
 )
-_QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+_QUESTIONS = ("SELECT", "EXPLAIN")
+_ASK = "Write SELECT, FROM, WITH, DESCRIBE, SHOW or EXPLAIN; the database is read-only."
+_SEVERAL = {"MULTI": "Name the values of a PIVOT: `PIVOT events ON type IN ('ObjectPut', ...)`."}
+"""What to do about questions that DuckDB makes several statements of."""
+PARQUET = b"PAR1"
+"""How every Parquet file begins."""
 _PIECE_ROWS = 2_048
 _BATCH_ROWS = 10_000
 
@@ -107,7 +112,7 @@ class Asker:
         Where it does not come to its end, no file is made, and none is replaced.
         """
         question, count = _one_question(sql), 0
-        with drafted(path) as draft, self._undone(), _explained():
+        with drafted(path, PARQUET) as draft, self._undone(), _explained():
             time = self._time(draft)
             with time.working():
                 reader = self._connection.sql(question).to_arrow_reader(_BATCH_ROWS)
@@ -210,16 +215,17 @@ def _one_question(sql: str) -> duckdb.Statement:
         raise QueryRefused(
             f"there are {len(statements)} statements in this query", "Write one question."
         )
-    if statements[0].type not in _QUESTIONS:
-        raise QueryRefused(
-            f"a query may only ask, and this is {_kind(statements[0])}",
-            "Write SELECT, FROM, WITH, DESCRIBE, SHOW or EXPLAIN; the database is read-only.",
-        )
+    kind = _kind(statements[0])
+    if kind not in _QUESTIONS:
+        raise QueryRefused(f"a query may only ask, and this is {kind}", _SEVERAL.get(kind, _ASK))
     return statements[0]
 
 
 def _kind(statement: duckdb.Statement) -> str:
-    return str(statement.type.name).replace("_", " ")
+    try:
+        return str(statement.type.name).replace("_", " ")
+    except ValueError:  # its Python knows fewer kinds than DuckDB has
+        return "another command"
 
 
 @contextmanager
@@ -254,6 +260,11 @@ def _refused(error: Exception) -> AuditError:
         return AuditError(
             f"the audit database, or what a query puts beside it, cannot be read: {said}",
             "Check its disk, and whether there is room.",
+        )
+    if isinstance(error, OSError) and " Error" not in said:
+        return AuditError(
+            f"the answer cannot be written: {said}",
+            "Name a file; a pipe can have it with --csv or --json.",
         )
     if isinstance(error, pa.ArrowException):
         return QueryRefused(

@@ -76,6 +76,7 @@ class Kind(NamedTuple):
 _SKIPPED = Check("records that everybody passes over", "skips", is_fault=False)
 _STOPPED = Check("where the log cannot be read further: nothing after it is proven", "stops")
 _STRANGERS = "statements by processes that the map never had"
+_UNFOUNDED = "stores retired in RGs, and not by the map"
 _RESTS = Check("what this rests on", "reach", is_fault=False)
 
 KINDS: Mapping[str, Kind] = {
@@ -87,6 +88,7 @@ KINDS: Mapping[str, Kind] = {
             Check("deletions", "deletions", True, lambda row: row["state"] != "proven", "retired"),
             Check("asked about, and not deleted, at most 1,000", "not_deleted"),
             Check(_STRANGERS, "deletion_speakers"),
+            Check(_UNFOUNDED, "deletion_unfounded"),
             Check("what each store confirmed", "deletion_stores", is_fault=False),
             Check("every copy there ever was", "deletion_copies", is_fault=False),
         ),
@@ -110,6 +112,10 @@ KINDS: Mapping[str, Kind] = {
             Check("said under a claim that nobody made", "impostors"),
             Check("claims by processes that had no right to them", "unknown_claimants"),
             Check(_STRANGERS, "unknown_speakers"),
+            Check(_UNFOUNDED, "unfounded"),
+            Check("holdings stated ahead of the log", "holdings_ahead"),
+            Check("deleted, and not as it was", "groundless_deletes"),
+            Check("put on fewer stores than its claim asks for", "few_copies"),
             Check("copies that came back after the delete", "resurrections"),
             Check("copies that left while they counted", "counted_copies_left"),
             Check("stores that hold something else than the log says", "disagreements"),
@@ -142,6 +148,7 @@ KINDS: Mapping[str, Kind] = {
             Check("RGs that the map places there still", "retire_map"),
             Check("RGs it has not said to be empty", "retire_silent"),
             Check(_STRANGERS, "retire_speakers"),
+            Check(_UNFOUNDED, "retire_unfounded"),
             Check("where each RG ended", "retire_proof", is_fault=False),
         ),
         ("osd",),
@@ -168,6 +175,11 @@ KINDS: Mapping[str, Kind] = {
         (
             Check("void by rule", "void_by_rule", is_fault=False),
             Check("void operations, at most 1,000", "void_operations", is_fault=False),
+            Check(
+                "erasures confirmed by who is not known to have had it, at most 1,000",
+                "empty_confirmations",
+                is_fault=False,
+            ),
             Check("said under a claim that nobody made", "impostors"),
             Check("events in another RG's partition", "misplaced"),
         ),

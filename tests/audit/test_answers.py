@@ -13,6 +13,7 @@ import pytest
 
 from audit.test_two_truths import IDENTITY
 from cli.programs import COMMAND, PATIENCE_S, Done, environment, osdlog
+from eventlog.errors import BadName
 from eventlog.memory import MemoryLog
 from eventlog.sqlite import SqliteLog
 from osd.cli.sql import SHOWN_ROWS
@@ -67,6 +68,20 @@ def test_a_parquet_file_is_whole_or_not_there(
         written(path, query, file, limits)
     assert [each.name for each in tmp_path.iterdir()] == ["out.parquet"]
     assert pq.read_table(file).to_pylist() == [{"m": 7}]
+
+
+def test_what_is_no_parquet_file_is_not_replaced(path: Path, tmp_path: Path) -> None:
+    """It may be the log."""
+    file = tmp_path / "log.sqlite"
+    file.write_bytes(b"SQLite format 3\0")
+    with pytest.raises(BadName, match=r"log\.sqlite is there already.*Name another file"):
+        written(path, "SELECT 7", file)
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        written(path, "SELECT 7", tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["log.sqlite"]
+    assert file.read_bytes() == b"SQLite format 3\0"
+    file.write_bytes(b"")
+    assert written(path, "SELECT 7 AS m", file) == 1
 
 
 def test_a_shell_goes_on_after_an_answer_that_was_not_written(log: str, tmp_path: Path) -> None:

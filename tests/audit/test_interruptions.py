@@ -144,9 +144,10 @@ def test_a_disk_that_is_full_when_events_are_loaded(log: SqliteLog, path: Path) 
 def test_a_page_is_whole_or_as_it_was(log: SqliteLog, path: Path, tmp_path: Path) -> None:
     sync(path, log)
     page = tmp_path / "proof.html"
-    page.write_text("as it was")
+    was = "<!doctype html>as it was"
+    page.write_text(was)
     done = with_little_room(log, 500, "audit", "versions", "--no-sync", "--page", str(page))
-    assert (done.returncode, page.read_text()) == (3, "as it was"), done.stderr
+    assert (done.returncode, page.read_text()) == (3, was), done.stderr
     assert "File too large" in done.stderr
     assert not list(tmp_path.glob(".*.part"))
 
@@ -191,6 +192,14 @@ def test_ctrl_c_ends_a_question_and_not_the_shell(log: SqliteLog) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"m\n7\nm\n8\n", b"interrupted\n")
+
+
+def test_what_is_no_page_is_not_replaced_by_one(log: SqliteLog, path: Path) -> None:
+    sync(path, log)
+    done = osdlog("audit", "versions", "--no-sync", "--page", log.path, log=log.url)
+    assert done.code == 2
+    assert done.err.startswith(f"error: {log.path} is there already, and is something else ")
+    assert differences(log, path) == []
 
 
 @pytest.mark.parametrize("name", ["a" * 255, "ü" * 127])

@@ -66,6 +66,8 @@ def test_questions_are_answered(path: Path, query: str) -> None:
         ("INSTALL httpfs", "this is LOAD"),
         ("SET enable_external_access = true", "this is SET"),
         ("RESET memory_limit", "this is SET"),
+        ("UPDATE EXTENSIONS", "this is another command"),
+        ("PIVOT events ON type USING count(*)", "this is MULTI.*Name the values of a PIVOT"),
         ("PRAGMA database_list", "this is PRAGMA"),
         ("EXPORT DATABASE '{0}/all'", "this is EXPORT"),
         ("CHECKPOINT", "a query may only ask"),

@@ -147,7 +147,7 @@ def test_a_claim_for_an_epoch_that_never_was_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("claim", "why"),
     [
-        (claimed(FIRST), None),
+        (claimed(FIRST, replicas=2), None),
         (claimed(fence(1, boot=2)), "the map never had this process"),
         (claimed(fence(1, by=store(1, 2))), "the map never had this process"),
         (claimed(fence(1, by=B)), "the map never had this process"),
@@ -361,7 +361,7 @@ def test_what_cannot_be_read_is_no_fault_of_what_is_asked_about(tmp_path: Path) 
     log = MemoryLog(IDENTITY)
     tell_map(log, CREATED, added(1), booted(1))
     log.append([Entry(Topic.MAP, Partition(0), b"map", b"not a record")])
-    append(log, [claimed(FIRST), claimed(SECOND, B)])
+    append(log, [claimed(FIRST, replicas=2), claimed(SECOND, B)])
     sync(tmp_path / "audit", log)
     with reading(tmp_path / "audit") as connection:
         for name in KINDS:

@@ -82,6 +82,7 @@ READING = (
     ("map", "plan", "--weight", "0:2", "--pin", "all"),
     ("map", "log"),
     ("log", "cat"),
+    ("log", "tail"),
     ("sql", "FROM object_versions"),
     ("replay",),
 )

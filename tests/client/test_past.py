@@ -14,6 +14,7 @@ from eventlog.errors import (
     AppendUnknown,
     BadName,
     BadRecord,
+    LogCorrupt,
     LogError,
     LogMissing,
     LogReadOnly,
@@ -212,6 +213,16 @@ def test_what_has_nothing_to_do_with_a_cut_is_not_told_as_one(
         delete(tmp_path / "log.sqlite", "topic = 'rg' AND partition = 1 AND offset < 5")
         with pytest.raises(error), naming_cuts(copy, [(Topic.RG, Partition(1))]):
             raise error("it is so", "Do that.")
+
+
+@pytest.mark.parametrize("which", ["offset = 0", "offset IN (0, 1)", "offset < 5"])
+def test_what_is_damaged_is_not_told_as_gone(log: MemoryLog, tmp_path: Path, which: str) -> None:
+    with as_sqlite(log, tmp_path / "log.sqlite") as copy:
+        with sqlite3.connect(tmp_path / "log.sqlite") as file:
+            file.execute(f"UPDATE records SET crc = crc + 1 WHERE topic = 'rg' AND {which}")
+        moment = moment_of(copy, None, FAR)
+        with pytest.raises(LogCorrupt, match=r"the record at rg/0@0 does not match its sum"):
+            fold_past(copy, moment, {})
 
 
 def delete(path: Path, what: str) -> None:

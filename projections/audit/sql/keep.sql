@@ -75,17 +75,22 @@ SELECT
             AND p."offset" < t."offset"
         WHERE t.rg = s.rg AND t."offset" = s."offset"
     ) AS attests,
-    s."count" = h."count" AND digest_number(s.digest) = digest_sum(h.digest) AS agrees
+    s."count" = h."count" AND digest_number(s.digest) = digest_sum(h.digest) AS agrees,
+    s.version > coalesce(g.version, 0) OR EXISTS (
+        FROM operations o
+        WHERE o.rg = s.rg AND o.version = s.version AND o."offset" > s."offset"
+    ) AS is_ahead
 FROM (FROM said_statements WHERE kind = 'HoldingsStated') s
 JOIN holdings h ON h.rg = s.rg AND h.store = s.store AND h."offset" = s."offset"
-LEFT JOIN kept.ledgers l ON l.rg = s.rg AND l.store = s.store;
+LEFT JOIN kept.ledgers l ON l.rg = s.rg AND l.store = s.store
+LEFT JOIN kept.rgs g ON g.rg = s.rg;
 
 INSERT INTO kept.statements
 SELECT
     s.rg, s."offset", s."timestamp", s."time", s.kind, s.store, s.boot, s.n, s.version,
     s.staged_from, s.answers.epoch, s.answers.round, s."count", s.digest, s.serves.epoch,
     s.serves.round, s.source, s.gone, s.why,
-    j.attests, j.agrees, t.void
+    j.attests, j.agrees, j.is_ahead, t.void
 FROM said_statements s
 JOIN statements t ON t.rg = s.rg AND t."offset" = s."offset"
 LEFT JOIN judged j ON j.rg = s.rg AND j."offset" = s."offset";

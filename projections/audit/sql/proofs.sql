@@ -8,9 +8,10 @@ LEFT JOIN (
     SELECT rg, store, max("offset") AS "offset" FROM kept.statements
     WHERE void IS NULL AND attests AND NOT agrees GROUP BY rg, store
 ) d USING (rg, store)
-WHERE s.void IS NULL AND s.attests AND s.agrees AND s.staged_from IS NULL
+WHERE s.void IS NULL AND s.attests AND s.agrees AND NOT s.is_ahead AND s.staged_from IS NULL
     AND (d."offset" IS NULL OR d."offset" < s."offset");
-COMMENT ON VIEW kept.clean IS 'Holdings as the log has them, with nothing staged.';
+COMMENT ON VIEW kept.clean IS
+'Holdings as the log has them, with nothing staged; and of nothing that was yet to be said.';
 
 -- What each store that was ever placed, or had a copy, can be believed to have of an RG.
 CREATE VIEW standings AS
@@ -65,6 +66,17 @@ WHERE s.void IS NULL
 GROUP BY ALL;
 COMMENT ON VIEW kept.strangers IS
 'Accepted statements of processes that the map never had: by RG and process, and where they began.';
+
+CREATE VIEW kept.unfounded AS
+SELECT r.rg, r."offset", k.osd, k.name AS store, r.map_epoch AS epoch, b.name AS said_by
+FROM kept.retirements r
+JOIN kept.stores k ON k.store = r.store
+JOIN kept.stores b ON b.store = r.by_store
+WHERE r.void IS NULL AND r.store NOT IN (FROM kept.gone)
+    AND EXISTS (FROM kept.maps)
+    AND NOT EXISTS (FROM kept.positions WHERE topic = 'map' AND why IS NOT NULL);
+COMMENT ON VIEW kept.unfounded IS
+'Accepted retirements in RGs of stores that the map has not retired.';
 
 -- One pipeline that begins with the deletes, so that who asks about few of them waits for few.
 CREATE VIEW deletions AS

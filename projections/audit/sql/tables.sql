@@ -65,12 +65,13 @@ CREATE TABLE kept.doomings (
     rg INTEGER, "offset" BIGINT, "timestamp" BIGINT, "time" BIGINT, store INTEGER,
     epoch BIGINT, "round" INTEGER, by_store INTEGER, boot BIGINT, void VARCHAR
 );
+-- `is_ahead`: holdings stated at a version that no operation had made where they stand.
 CREATE TABLE kept.statements (
     rg INTEGER, "offset" BIGINT, "timestamp" BIGINT, "time" BIGINT, kind VARCHAR,
     store INTEGER, boot BIGINT, n BIGINT, version BIGINT, staged_from BIGINT,
     answers_epoch BIGINT, answers_round INTEGER, "count" BIGINT, digest BLOB,
     serves_epoch BIGINT, serves_round INTEGER, source INTEGER,
-    gone BOOLEAN, why VARCHAR, attests BOOLEAN, agrees BOOLEAN, void VARCHAR
+    gone BOOLEAN, why VARCHAR, attests BOOLEAN, agrees BOOLEAN, is_ahead BOOLEAN, void VARCHAR
 );
 -- Items of accepted events that changed nothing; all items are in `said`.
 CREATE TABLE kept.item_voids (rg INTEGER, "offset" BIGINT, item INTEGER, void VARCHAR);
