@@ -206,7 +206,8 @@ def _file_at(path: Path) -> FileId:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         raise LogMissing(
-            f"there is no log at {path}", "Make one with `osdlog init`, or check the address."
+            f"there is no log at {path}",
+            "Check the address, or put the file back; `osdlog init` makes a new log.",
         ) from None
     except OSError as error:
         raise unreadable(path, error) from error

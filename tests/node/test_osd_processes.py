@@ -167,7 +167,7 @@ def has_ipv6() -> bool:
 
 def test_a_log_that_is_not_there_is_named(cluster: Cluster, tmp_path: Path) -> None:
     refused = cluster.osd(0, log=f"sqlite:{tmp_path / 'none'}").refusal()
-    assert refused.startswith(f"there is no log at {tmp_path / 'none'}. Make one with ")
+    assert refused.startswith(f"there is no log at {tmp_path / 'none'}. Check the address")
 
 
 @pytest.mark.parametrize("has_other_end", [False, True])
