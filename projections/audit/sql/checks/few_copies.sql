@@ -1,7 +1,9 @@
 -- Puts that were accepted on fewer stores than their claim's `min_replicas`.
+-- Where no list of stores is so short, no put is read.
 WITH few AS (
-    SELECT rg, "offset", object, version, fence, len(stores) AS stores FROM said.ObjectPut
-    WHERE len(stores) < (SELECT max(min_replicas) FROM kept.claims WHERE void IS NULL)
+    SELECT p.rg, p."offset", p.object, p.version, p.fence, len(l.stores) AS stores
+    FROM said.ObjectPut p JOIN kept.lists l ON l.stores = p.stores
+    WHERE len(l.stores) < (SELECT max(min_replicas) FROM kept.claims WHERE void IS NULL)
 )
 SELECT position_of(f.rg, f."offset") AS position, f.object, f.version, f.stores, c.min_replicas
 FROM few f
