@@ -26,7 +26,8 @@ SELECT rg, partition, "offset", "timestamp", "time", 'delete', object, version, 
 UNION ALL
 SELECT rg, partition, "offset", "timestamp", "time", 'declared lost', object, version, actor, NULL, fence,
     NULL, NULL, NULL, NULL, NULL, lost_version, reason FROM said.ObjectDeclaredLost;
-CREATE VIEW kept.items AS
+-- Who looks for few items looks for their events here first, and takes those apart.
+CREATE VIEW kept.listings AS
 WITH said AS (
     SELECT rg, "offset", "timestamp", 'doom' AS kind, store, versions FROM said.CopiesDoomed
     UNION ALL SELECT rg, "offset", "timestamp", 'import', store, versions FROM said.ObjectsImported
@@ -38,15 +39,19 @@ accepted AS (
     SELECT rg, "offset" FROM kept.statements WHERE void IS NULL
     UNION ALL SELECT rg, "offset" FROM kept.doomings WHERE void IS NULL
 )
-SELECT i.* EXCLUDE (store), k.store, v.void
+SELECT said.* EXCLUDE (store), k.store
+FROM said SEMI JOIN accepted USING (rg, "offset")
+JOIN kept.stores k ON k.osd = said.store.osd AND k.incarnation = said.store.incarnation;
+CREATE VIEW kept.items AS
+SELECT i.*, v.void
 FROM (
     SELECT rg, "offset", "timestamp", kind, store, unnest(versions) AS version,
         generate_subscripts(versions, 1)::INTEGER AS item
-    FROM said SEMI JOIN accepted USING (rg, "offset")
+    FROM kept.listings
 ) i
-JOIN kept.stores k ON k.osd = i.store.osd AND k.incarnation = i.store.incarnation
 LEFT JOIN kept.item_voids v ON v.rg = i.rg AND v."offset" = i."offset" AND v.item = i.item;
 COMMENT ON VIEW kept.said_operations IS 'Operations as they were said.';
+COMMENT ON VIEW kept.listings IS 'Accepted events that list versions.';
 COMMENT ON VIEW kept.items IS 'Single versions that accepted events list.';
 
 CREATE VIEW rules AS SELECT rule, meaning FROM kept.rules;

@@ -9,11 +9,16 @@ WITH late AS MATERIALIZED (
     WHERE i.kind = 'import' AND i.void IS NULL AND d.kind <> 'put' AND d."offset" < i."offset"
     GROUP BY ALL
 ),
+-- Of all else only what has to do with these: mostly nothing.
+near AS MATERIALIZED (FROM kept.facts SEMI JOIN late USING (rg, id)),
 erased AS (
     SELECT i.rg, i.store, i."offset", o.id, i.version
-    FROM (FROM kept.items WHERE kind = 'erase') i
-    JOIN kept.operations o ON o.rg = i.rg AND o.version = i.version
-    SEMI JOIN late l ON l.rg = i.rg AND l.store = i.store
+    FROM (
+        SELECT rg, store, "offset", unnest(versions) AS version
+        FROM kept.listings SEMI JOIN late USING (rg, store) WHERE kind = 'erase'
+    ) i
+    JOIN (FROM kept.operations SEMI JOIN late USING (rg, id)) o
+        ON o.rg = i.rg AND o.version = i.version
 ),
 -- Where it said so: of these bytes, of the whole RG, or by holdings that lack them and agree, with
 -- nothing staged: else there were bytes that are no copy yet, and an import owns up to them.
@@ -30,13 +35,13 @@ denied AS (
         OR s.kind = 'HoldingsStated' AND s.attests AND s.agrees AND s.staged_from IS NULL
             AND s.version >= l.deletion
     ) AND NOT EXISTS (
-        FROM kept.facts f
+        FROM near f
         WHERE f.rg = l.rg AND f.id = l.id AND f.store = l.store AND f.version = l.version
             AND f.from_offset < s."offset"
             AND (f.until_offset IS NULL OR f.until_offset >= s."offset")
     )
 ),
-back AS (
+back AS MATERIALIZED (
     SELECT l.*, max(d.denied_at) AS denied_at
     FROM late l
     JOIN denied d ON d.rg = l.rg AND d."offset" = l."offset" AND d.version = l.version
@@ -46,9 +51,9 @@ back AS (
 SELECT n.object, f.version, s.name AS store, position_of(f.rg, f.from_offset) AS since,
     position_of(b.rg, b.deleted) AS deleted, position_of(b.rg, b.denied_at) AS denied
 FROM back b
-JOIN kept.facts f
+JOIN near f
     ON f.rg = b.rg AND f.id = b.id AND f.version = b.version AND f.store = b.store
     AND f.from_offset = b."offset"
-JOIN kept.objects n ON n.rg = b.rg AND n.id = b.id
+JOIN (FROM kept.objects SEMI JOIN late USING (rg, id)) n ON n.rg = b.rg AND n.id = b.id
 JOIN kept.stores s ON s.store = b.store
 ORDER BY n.object, f.from_offset
