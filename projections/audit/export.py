@@ -17,7 +17,7 @@ from eventlog.drafts import drafted
 from projections.audit.database import Connection
 from projections.audit.deriving import require_facts
 from projections.audit.errors import AuditError
-from projections.audit.loading import SUM
+from projections.audit.loading import STORES, SUM
 from projections.audit.scripts import script
 
 BY_DAY = ("events", "holdings", "ops", "transfers", "void_events")
@@ -74,7 +74,10 @@ def _said(name: str, columns: list[str]) -> str:
     shown = ['moment("timestamp") AS "timestamp"', 'moment("time") AS "time"']
     if SUM in columns:
         shown.append(f"sum_text({SUM}) AS {SUM}")
-    return f'SELECT * EXCLUDE ("load") REPLACE ({", ".join(shown)}) FROM said."{name}"'  # noqa: S608
+    left, said = '"load"', f'said."{name}"'
+    if STORES in columns:
+        left, said = f"{left}, list", f"{said} JOIN kept.lists USING (list)"
+    return f"SELECT * EXCLUDE ({left}) REPLACE ({', '.join(shown)}) FROM {said}"  # noqa: S608
 
 
 def _copy(connection: Connection, query: str, target: Path, options: str = "") -> None:

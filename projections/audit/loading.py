@@ -3,7 +3,7 @@
 Rule: a table for each kind of event, in the event's own fields, and nothing is
 asked about what they mean: that costs more, and is found when somebody wants to
 know (`audit.deriving`). Events that stand in the partition of another RG are
-kept apart, for nobody folds them.
+kept apart, for nobody folds them. Lists of stores, which are few and long, stand as their numbers.
 
 A load has a number. It grows with the log, so that what is new is found
 without a walk through what is old.
@@ -16,7 +16,9 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection as Connection
 
 from eventlog.columns import empty_tables
+from projections.audit.scripts import script
 
+STORES = "stores"
 SUM = "sha256"
 WORDS = ("a", "b", "c", "d")
 """A SHA-256 is kept as four big-endian numbers: chance has no shorter form, and trying to find
@@ -29,7 +31,7 @@ def make_tables(connection: Connection) -> None:
         connection.register("said_rows", _kept(nothing))
         connection.execute(
             f'CREATE TABLE said."{name}" AS'  # noqa: S608 - names of events
-            ' SELECT 0::INTEGER AS "load", * FROM said_rows LIMIT 0'
+            f' SELECT 0::INTEGER AS "load", * FROM {_numbered(nothing)} LIMIT 0'
         )
         connection.unregister("said_rows")
 
@@ -39,9 +41,11 @@ def load(connection: Connection, decoded: Mapping[str, pa.Table], partitions: in
     number = _next_load(connection)
     for name, table in decoded.items():
         connection.register("said_rows", _kept(table))
+        if STORES in table.column_names:
+            connection.execute(script("lists"))
         connection.execute(
             f'INSERT INTO said."{name}" SELECT {number}, *'  # noqa: S608
-            f" FROM said_rows WHERE rg % {partitions} = partition"
+            f" FROM {_numbered(table)} WHERE rg % {partitions} = partition"
         )
         connection.execute(
             'INSERT INTO kept.misplaced SELECT rg, partition, "offset", "timestamp", ?'  # noqa: S608
@@ -50,6 +54,13 @@ def load(connection: Connection, decoded: Mapping[str, pa.Table], partitions: in
         )
         connection.unregister("said_rows")
     _note_more(connection, number)
+
+
+def _numbered(table: pa.Table) -> str:
+    """The table that is registered, with the number of each list of stores."""
+    if STORES not in table.column_names:
+        return "said_rows"
+    return "(FROM said_rows JOIN kept.lists USING (stores) SELECT * EXCLUDE (stores))"
 
 
 def _next_load(connection: Connection) -> int:

@@ -2,10 +2,6 @@
 --
 -- `in_<Event>` are the batch's events. Rule numbers are those of docs/protocol.md.
 
-INSERT INTO kept.lists
-SELECT (SELECT coalesce(max(list), -1) FROM kept.lists) + row_number() OVER (ORDER BY stores), stores
-FROM (SELECT DISTINCT stores FROM in_ObjectPut) ANTI JOIN kept.lists USING (stores);
-
 INSERT INTO kept.stores
 WITH said AS (
     SELECT fence.store.osd AS osd, fence.store.incarnation AS incarnation FROM in_ObjectPut
@@ -88,7 +84,7 @@ FROM (
 CREATE OR REPLACE TEMP TABLE said_operations AS
 WITH said AS (
     SELECT rg, "offset", "time", 'put'::operation_kind AS kind, object, version, fence, list
-    FROM in_ObjectPut JOIN kept.lists USING (stores)
+    FROM in_ObjectPut
     UNION ALL
     SELECT rg, "offset", "time", 'delete'::operation_kind, object, version, fence, NULL
     FROM in_ObjectDeleted
