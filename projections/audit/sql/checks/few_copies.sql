@@ -2,7 +2,7 @@
 -- Where no list of stores is so short, no put is read.
 WITH few AS (
     SELECT p.rg, p."offset", p.object, p.version, p.fence, len(l.stores) AS stores
-    FROM said.ObjectPut p JOIN kept.lists l ON l.stores = p.stores
+    FROM said.ObjectPut p JOIN kept.lists l USING (list)
     WHERE len(l.stores) < (SELECT max(min_replicas) FROM kept.claims WHERE void IS NULL)
 )
 SELECT position_of(f.rg, f."offset") AS position, f.object, f.version, f.stores, c.min_replicas
