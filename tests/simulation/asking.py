@@ -28,6 +28,8 @@ class Options(TypedDict, total=False):
     """Ask this one, be it the primary or not."""
     consistency: Consistency
     """Of a read."""
+    over_ms: int
+    """A put's body is a file that takes so long to come."""
 
 
 class Asker:
@@ -44,7 +46,7 @@ class Asker:
         ticket, rg = self._cluster.ticket(), rg_of(name, len(self._cluster.reference.rgs))
         digest = hashlib.sha256(data).digest()
         put = Put(ticket, rg, name, Epoch(0), 0, data, len(data), digest)
-        return self._send(_with(put, options), options.get("at"))
+        return self._send(_with(put, options), options.get("at"), options.get("over_ms"))
 
     def delete(self, name: str, **options: Unpack[Options]) -> Ticket:
         """Send a delete; its ticket."""
@@ -58,7 +60,9 @@ class Asker:
         get = Get(ticket, rg, name, Epoch(0), 0, consistency)
         return self._send(get, options.get("at"))
 
-    def _send(self, request: Put | Delete | Get, at: OsdId | None) -> Ticket:
+    def _send(
+        self, request: Put | Delete | Get, at: OsdId | None, over_ms: int | None = None
+    ) -> Ticket:
         osd = self._cluster.primary(request.rg) if at is None else at
         machine = self._cluster.machines.get(osd) if osd is not None else None
         if machine is not None and machine.node is not None:
@@ -73,7 +77,7 @@ class Asker:
             self._cluster.asked[ticket] = answered
             request = request._replace(deadline=deadline)
             if isinstance(request, Put):
-                self._cluster.upload(machine, request)
+                self._cluster.upload(machine, request, over_ms)
             else:
                 self._cluster.feed(machine, request)
         return request.ticket

@@ -251,10 +251,8 @@ class PutCall(Change):
 
     def request(self, machine: Machine, ticket: int, epoch: Epoch, deadline: int) -> Put:
         """See `ClientCall`."""
-        is_small = len(self.data) <= SMALL_BYTES
-        payload = self.data if is_small else machine.upload(self.data)
-        digest = sha256(self.data).digest()
-        put = Put(ticket, self.rg, self.name, epoch, deadline, payload, len(self.data), digest)
+        digest, size = sha256(self.data).digest(), len(self.data)
+        put = Put(ticket, self.rg, self.name, epoch, deadline, self.data, size, digest)
         return put._replace(request=f"r{self.value}", condition=self.condition)
 
     def did(self, version: int | None) -> object_model.Put:

@@ -43,7 +43,7 @@ from projections.cluster_map import ClusterMap, Refusal
 from projections.map_fold import fold
 from projections.snapshots import Doubt
 from simulation.chance import Chance
-from simulation.fetching import SILENCE_MS, Fetching
+from simulation.fetching import SILENCE_MS, SMALL_BYTES, Fetching
 from simulation.network import Network
 from simulation.observers import Observer
 from simulation.pump import AppendFault, Pump
@@ -98,6 +98,8 @@ class Cluster:
         """What stopped a node that was not killed, by store."""
         self.fault: Callable[[], AppendFault | None] = lambda: None
         """Asked before each append of a node."""
+        self.pace: Callable[[], int] = lambda: 0
+        """Asked how long each large body takes to come."""
         self.copied = 0
         """Objects fetched by nodes from nodes."""
         self.asked: dict[Ticket, Callable[[Machine, Answer, bytes | None], None]] = {}
@@ -188,9 +190,14 @@ class Cluster:
         self._tickets += 2
         return self._tickets
 
-    def upload(self, machine: Machine, put: Put) -> None:
-        """A put reaches the process: its body first, wherever it is to be."""
-        Uploading(self, machine, put).begin()
+    def upload(self, machine: Machine, put: Put, over_ms: int | None = None) -> None:
+        """A put reaches the process: its body first, wherever it is to be.
+
+        A large one is a file that takes its time, as is one that is said to.
+        """
+        if over_ms is None and put.size > SMALL_BYTES:
+            over_ms = self.pace()
+        Uploading(self, machine, put, over_ms).begin()
 
     def feed(self, machine: Machine, given: Input) -> None:
         """This happens to the process, now or when it goes on."""

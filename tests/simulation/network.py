@@ -16,6 +16,8 @@ from simulation.world import Action, World
 LOG = "log"
 CLIENTS = "clients"
 SLOW_MS = 900
+BREAKS_WITHIN = 6
+"""A connection that breaks has carried fewer messages."""
 
 
 class Weather(NamedTuple):
@@ -50,6 +52,14 @@ class Network:
             return
         for _ in range(1 if once else 1 + self.is_repeated()):
             self._world.after(self.delay(ms), lambda: self._arrive(origin, target, action))
+
+    def connect(self, origin: str, target: str) -> "Connection":
+        """A connection on which the target hears of the origin."""
+        return Connection(self, self._world, origin, target)
+
+    def breaks_after(self) -> int | None:
+        """So many messages of a connection arrive; None: all of them."""
+        return self._random.randrange(BREAKS_WITHIN) if self._chance(self.weather.loss) else None
 
     def delay(self, ms: int) -> int:
         """How long something takes that takes `ms` at the least."""
@@ -90,12 +100,16 @@ class Network:
             for action in actions:
                 action()
 
+    def is_held(self, origin: str, target: str, action: Action) -> bool:
+        """Whether what gets from here to there waits; this then waits too."""
+        held = self._held.get((origin, target))
+        if held is not None:
+            held.append(action)
+        return held is not None
+
     def _arrive(self, origin: str, target: str, action: Action) -> None:
         way = (origin, target)
-        if self.is_cut(origin, target):
-            return
-        if way in self._held:
-            self._held[way].append(action)
+        if self.is_cut(origin, target) or self.is_held(origin, target, action):
             return
         if way in self._repeated and not self._repeated[way]:
             self._repeated[way].append(action)
@@ -103,3 +117,27 @@ class Network:
 
     def _chance(self, thousandths: int) -> bool:
         return thousandths > 0 and self._random.randrange(1_000) < thousandths
+
+
+class Connection:
+    """What is sent on one comes in its order and once, or nothing more does."""
+
+    def __init__(self, network: Network, world: World, origin: str, target: str) -> None:
+        self._network, self._world = network, world
+        self._ends = (origin, target)
+        self._left = network.breaks_after()
+        self._is_broken = False
+        self._ready_at = 0
+
+    def send(self, ms: int, action: Action) -> None:
+        """Let `action` happen at the target after about `ms`, after all that was sent before."""
+        if self._left is not None:
+            self._is_broken |= self._left == 0
+            self._left -= 1
+        self._ready_at = max(self._ready_at, self._world.now + self._network.delay(ms))
+        self._world.after(self._ready_at - self._world.now, lambda: self._arrive(action))
+
+    def _arrive(self, action: Action) -> None:
+        self._is_broken |= self._network.is_cut(*self._ends)
+        if not self._is_broken and not self._network.is_held(*self._ends, action):
+            action()

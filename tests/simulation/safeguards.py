@@ -4,16 +4,18 @@ Rule: a safeguard that nobody misses is not needed, or not tested. The search
 misses it within so many first seeds of clusters with so many copies, or a transcript
 ends otherwise. Of what is kept twice the other safeguard is named.
 
-What is not here: how each is taken away (see `simulation.ablations` and
-`simulation.copy_ablations`), and the search (see `simulation.search`).
+What is not here: how each is taken away (see `simulation.ablations`,
+`simulation.copy_ablations` and `simulation.arrival_ablations`), and the search
+(see `simulation.search`).
 """
 
 from typing import NamedTuple
 
 from simulation.ablations import ONE_COPY_ABLATIONS, Ablation
+from simulation.arrival_ablations import ARRIVAL_ABLATIONS
 from simulation.copy_ablations import COPY_ABLATIONS
 
-ABLATIONS: dict[str, Ablation] = {**ONE_COPY_ABLATIONS, **COPY_ABLATIONS}
+ABLATIONS: dict[str, Ablation] = {**ONE_COPY_ABLATIONS, **COPY_ABLATIONS, **ARRIVAL_ABLATIONS}
 """All, by the name of what is missing."""
 
 
@@ -63,6 +65,10 @@ MISSED_WITHIN: dict[str, Missed] = {
     "retired-stay-out": Missed(120, 3),
     "boot-of-verdict": Missed(60, 2),
     "slots-given-back": Missed(60, 2),
+    "arriving-is-owned-up": Missed(60, 2),
+    "claimed-before-body": Missed(60, 2),
+    "reserved-given-back": Missed(60, 2),
+    "settled-is-told": Missed(60, 2),
 }
 
 MISSED_IN: dict[str, tuple[str, str]] = {
@@ -134,6 +140,39 @@ MISSED_IN: dict[str, tuple[str, str]] = {
         "transcripts/erasure_of_the_old_copy",
         "rg@12   rg 0 osd.1 erased v1",
     ),
+    "arriving-keeps-open": ("transcripts/slow_body_keeps_open", "osd.1 undef"),
+    "arriving-in-snapshots": (
+        "transcripts/slow_body_and_snapshot",
+        "rg@9    rg 0 osd.3 holds 0 at v2",
+    ),
+    "next-serial": (
+        "transcripts/late_body_in_snapshot",
+        "osd.3 replica, copies v1, 1 staged, 0 imported and not logged, 1 handed over",
+    ),
+    "snapshot-of-primary": (
+        "transcripts/late_body_in_others_snapshot",
+        "osd.3 replica, copies v1, 1 staged, 0 imported and not logged, 1 handed over",
+    ),
+    "overtaken": (
+        "transcripts/slow_body_overtaken",
+        "osd.2 undef, copies none, something arrives",
+    ),
+    "left-is-remembered": (
+        "transcripts/late_body_after_closing",
+        "osd.2 replica, copies none, 1 staged, 0 imported and not logged",
+    ),
+    "retirement-wakes": (
+        "transcripts/source_retired",
+        "  osd.2 must still say in the log of rg 0 that osd.1/0000000000000001 is retired.",
+    ),
+    "replaced-is-named": (
+        "transcripts/late_first_boot",
+        (
+            "osd.2 stopped: osd.2/0000000000000003 was retired: replaced by "
+            "osd.2/0000000000000002. This disk may not return; start on an empty directory with "
+            "--rebuild."
+        ),
+    ),
     "lacked-before-kept": ("transcripts/late_body_not_lacked", "rg@4    rg 0 osd.2 imported v1"),
 }
 """Too seldom missed in random runs: a transcript of the schedule, and a line it then has."""
@@ -150,6 +189,8 @@ HELD_TWICE: dict[str, str] = {
     "erased-before-imported-again": """a store says what it erased before what it imported; without
     both, that is `erasure-of-the-old-copy`, it is missed""",
     "erased-said-first": "the same: nothing is imported of what is to be erased",
+    "put-of-arriving": """what is staged after its put was folded goes once the primary has told
+    what is settled, and it tells every peer of the reservation until that is heard""",
 }
 """What keeps the cluster whole where one of these alone is taken away: no schedule misses it.
 

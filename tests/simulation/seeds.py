@@ -50,6 +50,9 @@ FIERCE = 3
 """Of so many seeds one is more often ambushed than left in peace."""
 SCRUBBED = 3
 """Of so many seeds one has no scrub before the end."""
+SLOW = 2
+"""Of so many seeds one has large bodies that take their time to come."""
+PACES_MS = (0, 10, 60, 300, 1_000, 3_000)
 ASKED = 4
 """Of so many seeds from `SNAPSHOTS_FROM` on one has stores asked for what they have."""
 SNAPSHOTS_FROM = 200
@@ -105,6 +108,7 @@ class Run:
         self.scrubs = Scrubs(self.cluster, Random(-1 - seed), self.nemesis.lose_row)
         self.throttles = Throttles(self.cluster, Random(-1_000_001 - seed))
         self.inquiries = Inquiries(self.cluster, Random(-2_000_001 - seed))
+        self._pace = Random(-3_000_001 - seed)
         self.at_rest: list[Observer] = [CalmBursts(self.cluster)]
         """Looks that change the cluster, and so come last."""
         self.situations = Situations(self.cluster)
@@ -153,6 +157,8 @@ class Run:
         self.nemesis.begin()
         if self.seed % SCRUBBED:
             self.scrubs.begin()
+        if self.seed % SLOW:
+            self.cluster.pace = lambda: self._pace.choice(PACES_MS)
         if self.seed % THROTTLED == THROTTLED - 1:
             self.throttles.begin()
         if self.seed >= SNAPSHOTS_FROM and self.seed % ASKED == 0:
@@ -184,6 +190,7 @@ class Run:
         self.nemesis.end()
         self.scrubs.end()
         self.inquiries.end()
+        self.cluster.pace = lambda: 0
         self.cluster.world.run(5_000)
         self.nemesis.end()  # who was just stopping has ended by now
         self.throttles.end()

@@ -18,14 +18,15 @@ from eventlog.map_events import MapChanged, OsdBooted, OsdDown
 from eventlog.rg_events import (
     CopiesErased,
     CopiesLost,
+    HoldingsStated,
     ObjectPut,
     ObjectsImported,
     RgClaimed,
     StoreRetired,
 )
 from osd.core.answers import NotNow, Unavailable
-from osd.core.effects import Effects
-from osd.core.inputs import Decoded, Input, Read
+from osd.core.effects import Effects, Ticket
+from osd.core.inputs import Arrived, Arriving, Decoded, Input, Read
 from osd.core.membership import MONITOR
 from projections.replica_group import Folded
 from projections.rg_state import RgState
@@ -56,6 +57,8 @@ class Situation(StrEnum):
     UNAVAILABLE = "a read of what only stores have that are down"
     VERDICT = "a monitor's verdict is accepted"
     HANDED_OVER = "an RG goes on from another store's snapshot"
+    DIED_ARRIVING = "a process dies while a large body comes"
+    PAST_ARRIVING = "holdings are stated while something of the past is here or comes"
     STALE_VERDICT = "a monitor's verdict about an earlier process"
 
 
@@ -85,6 +88,7 @@ class Situations(Observer):
         """New disks of OSDs whose old one had copies."""
         self._first: dict[RgId, set[Store]] = {}
         """The first stores that held something of each RG."""
+        self._arriving: set[tuple[Store, Ticket]] = set()
         self._unread: dict[tuple[Store, Boot], dict[tuple[RgId, Offset], None]] = {}
         """Puts with several stores that their process has not read back."""
 
@@ -106,6 +110,7 @@ class Situations(Observer):
             for decoded in given.records if unread else ():
                 if isinstance(decoded, Decoded) and not isinstance(decoded.event, MapChanged):
                     unread.pop((decoded.event.rg, decoded.record.offset), None)
+        self._came(machine, given, effects)
         if any(isinstance(reply.answer, Unavailable) for reply in effects.replies):
             self.seen.add(Situation.UNAVAILABLE)
         for reply in effects.replies:
@@ -116,10 +121,24 @@ class Situations(Observer):
         if effects.settles:
             self.seen.add(Situation.SETTLED)
 
+    def _came(self, machine: Machine, given: Input, effects: Effects) -> None:
+        """What there is to see of bodies that arrive."""
+        if isinstance(given, Arriving):
+            self._arriving.add((machine.store, given.ticket))
+        elif isinstance(given, Arrived):
+            self._arriving.discard((machine.store, given.ticket))
+        for append in effects.appends:
+            if isinstance(append.event, HoldingsStated) and append.event.staged_from == 0:
+                self.seen.add(Situation.PAST_ARRIVING)
+
     def crashed(self, machine: Machine) -> None:
         """See `Observer`."""
         if self._unread.pop((machine.store, machine.boot), None):
             self.seen.add(Situation.DIED)
+        still = {(store, ticket) for store, ticket in self._arriving if store == machine.store}
+        if still:
+            self._arriving -= still
+            self.seen.add(Situation.DIED_ARRIVING)
 
     def settled(self) -> None:
         """See `Observer`."""

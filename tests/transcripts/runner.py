@@ -15,6 +15,7 @@ were asked to show. Two runs print the same.
     map CHANGE N         out, in, remove, down, retire; doubt: down by a monitor's verdict
     put NAME TEXT, get NAME, rm NAME
         [as REQUEST] [at N] [if absent | if there | if V]: at N: of osd.N, whoever is the primary
+        [over MS]: the body is a file, and takes so long to come
     cut N                no way between osd.N and the log  heal
     hold N M             what osd.N sends to osd.M waits   repeat N M: the next comes once more
     release              all of that arrives now
@@ -380,13 +381,15 @@ class _Garbling(Chance):
 
 
 def _options(words: tuple[str, ...]) -> Options:
-    """`as r1 at 2 if absent`, `by barrier`."""
+    """`as r1 at 2 if absent`, `over 500`, `by barrier`."""
     options = Options()
     for word, value in zip(words[::2], words[1::2], strict=True):
         if word == "as":
             options["request"] = value
         elif word == "at":
             options["at"] = OsdId(int(value))
+        elif word == "over":
+            options["over_ms"] = int(value)
         elif word == "by":
             options["consistency"] = Consistency(value)
         elif value in ("absent", "there"):
@@ -412,14 +415,16 @@ def _describe(machine: Machine, cluster: Cluster) -> list[str]:
     copies = [f"v{version}" for version, _ in machine.disk(RG).copies()]
     staged = sum(1 for _ in machine.disk(RG).staged())
     imports = sum(1 for _ in machine.disk(RG).imported())
+    arriving = ", something arrives" if machine.node.context.arrivals.is_any(RG) else ""
     if group is None:
-        return [f"{machine.address} undef" + (f", copies {' '.join(copies)}" if copies else "")]
+        line = f"{machine.address} undef" + (f", copies {' '.join(copies)}" if copies else "")
+        return [line + arriving]
     line = f"{machine.address} {'+'.join(group.flags)}, copies {' '.join(copies) or 'none'}"
     if staged or imports:
         line += f", {staged} staged, {imports} imported and not logged"
     if machine.node.context.taken_over:
         line += f", {machine.node.context.taken_over} handed over"
-    lines = [line]
+    lines = [line + arriving]
     if group.claims.fence is not None:
         plan = import_plan(group.state, group.table, group.placed)
         lines += [f"  source {_describe_source(source)}" for source in plan]

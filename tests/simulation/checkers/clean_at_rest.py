@@ -1,7 +1,7 @@
 """Invariant 6: when the last map stands and all are up, every RG becomes clean.
 
 Rule: then facts are where the map places them and nowhere else; no stray, no
-tombstone, no staged byte, no file without a row is left; former OSDs have
+tombstone, no staged byte, no file without a row is left; nothing arrives; former OSDs have
 nothing; and every live object's bytes are what was put.
 """
 
@@ -57,7 +57,9 @@ def faults_of(cluster: Cluster) -> list[str]:
             else:
                 found += _faults_elsewhere(machine, rg)
         found += _faults_in_log(projection, placed)
-    return [*found, *(fault for machine in cluster.alive() for fault in _loose_files(machine))]
+    for machine in cluster.alive():
+        found += [*_loose_files(machine), *_arriving(machine, cluster)]
+    return found
 
 
 def _faults_in_log(projection: RgProjection, placed: tuple[OsdId, ...]) -> list[str]:
@@ -115,3 +117,10 @@ def _loose_files(machine: Machine) -> list[str]:
         copies += [staged.copy for staged in disk.staged()]
     loose = machine.files.keys() - {copy.body for copy in copies}
     return [f"{machine.address} has {len(loose)} files that no row names"] if loose else []
+
+
+def _arriving(machine: Machine, cluster: Cluster) -> list[str]:
+    assert machine.node is not None
+    arrivals = machine.node.context.arrivals
+    rgs = [rg for rg in sorted(cluster.reference.rgs) if arrivals.is_any(rg)]
+    return [f"bodies of rg {rg:x} are thought to arrive at {machine.address}" for rg in rgs]
