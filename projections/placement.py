@@ -6,8 +6,9 @@ order the candidates are listed. However a table is made (in full, from the
 table before, or one RG at a time) it is the same table.
 
 What is not here: who is a candidate (see `projections.cluster_map`), what a
-draw is (see `projections.draws`), and how a million rows are found at once
-(see `projections.placement_rows`).
+draw is (see `projections.draws`), how one RG is placed (see
+`projections.placement_one`), and how a million rows are found at once (see
+`projections.placement_rows`).
 
 Rule set 1. The cluster is a tree of racks, hosts in them, and OSDs in those.
 A pinned RG first takes the OSDs of its pin, in the pin's order, as many as are
@@ -22,23 +23,20 @@ places do not depend on how many follow, and without a pin a domain's children
 take turns in the order of their draws.
 """
 
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Iterable
 
 import msgspec
 import numpy as np
 
 from eventlog.ids import OsdId, RgId
-from projections.draws import draw, seed
 from projections.failure_domains import Candidate, Domain, grow
 from projections.placement_change import take_again
+from projections.placement_one import Pins, place_in
 from projections.placement_rows import MISSING, take
 from projections.ranking import Numbers, Rows, seeds
 
 RULES = 1
 """The rule set of this module. A released rule set is never edited."""
-
-Pins = Mapping[RgId, tuple[OsdId, ...]]
 
 
 class PlacementTable(msgspec.Struct, frozen=True, eq=False):
@@ -91,13 +89,6 @@ def place_again(
     return _table(cluster, take_again(before.cluster, cluster, rg_seeds, rows), pins or {})
 
 
-def place_one(
-    rg: RgId, candidates: Iterable[Candidate], replicas: int, pins: Pins | None = None
-) -> tuple[OsdId, ...]:
-    """The placement of one RG, without numpy. The cluster is remembered between calls."""
-    return _place(_remembered(tuple(candidates)), rg, replicas, (pins or {}).get(rg, ()))
-
-
 def moved(before: PlacementTable, after: PlacementTable) -> Rows:
     """Numbers of the RGs whose rows differ, ascending. Rows may differ in width."""
     assert before.rg_count == after.rg_count
@@ -116,46 +107,8 @@ def _table(cluster: Domain, unpinned: Numbers, pins: Pins) -> PlacementTable:
     unpinned = unpinned.copy() if pins else unpinned
     for rg, osds in pins.items():
         assert 0 <= rg < rg_count, "an RG is pinned that is not there"
-        placed = _place(cluster, rg, replicas, osds)
+        placed = place_in(cluster, rg, replicas, osds)
         unpinned[:, rg] = placed + (MISSING,) * (replicas - len(placed))
     rows = unpinned.T
     rows.flags.writeable = False
     return PlacementTable(rows, cluster, dict(pins))
-
-
-# One RG: the rule as it is written.
-
-
-@lru_cache(maxsize=4)
-def _remembered(candidates: tuple[Candidate, ...]) -> Domain:
-    return grow(candidates)
-
-
-def _place(
-    cluster: Domain, rg: RgId, replicas: int, pinned: tuple[OsdId, ...]
-) -> tuple[OsdId, ...]:
-    rg_seed = seed(rg)
-    placed = [osd for osd in dict.fromkeys(pinned) if osd in cluster.osds][:replicas]
-    while len(placed) < min(replicas, len(cluster.osds)):
-        domain = cluster
-        while domain.children:
-            domain = _next_child(domain, rg_seed, placed)
-        placed.append(domain.osds[0])
-    return tuple(placed)
-
-
-def _next_child(domain: Domain, rg_seed: int, placed: list[OsdId]) -> Domain:
-    taken = [sum(osd in child.osds for osd in placed) for child in domain.children]
-    free = [
-        (count, number)
-        for number, (child, count) in enumerate(zip(domain.children, taken, strict=True))
-        if count < len(child.osds)
-    ]
-    fewest = min(free)[0]
-    rivals = [number for count, number in free if count == fewest]
-    if len(rivals) == 1:
-        return domain.children[rivals[0]]
-    return min(
-        (domain.children[number] for number in rivals),
-        key=lambda child: draw(rg_seed, child.item),
-    )

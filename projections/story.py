@@ -42,7 +42,7 @@ from eventlog.telling import tell
 from projections.cluster_map import EMPTY, ClusterMap, Refusal, candidates
 from projections.explain import OPERATOR, Explanation, Reason, explain
 from projections.map_fold import fold
-from projections.placement import place_one
+from projections.placement_one import place_one
 from projections.replica_group import Folded, has_unknown_rules
 from projections.rg_memory import RgProjection
 from projections.rg_state import Claim

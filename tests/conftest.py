@@ -1,5 +1,6 @@
 """What all tests share: the flag that rewrites golden files, a working Ctrl-C, no deadlines."""
 
+import os
 import signal
 
 import pytest
@@ -29,7 +30,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """A shell's background job ignores SIGINT, one of nohup SIGHUP, and so what they start."""
+    """A shell's background job ignores SIGINT, one of nohup SIGHUP, and so what they start.
+
+    They start thousands of processes: the first compiles our modules, the others read that.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:

@@ -12,6 +12,7 @@ What is not here: how words are typed (see `osd.cli.words`), and those for pins
 import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from eventlog.errors import BadName
 from eventlog.ids import WEIGHT_ONE, OsdId, osd_name, parse_osd
@@ -34,8 +35,10 @@ from osd.errors import Refused
 from osd.founding import added
 from projections.cluster_map import ClusterMap, Osd
 from projections.map_departures import departures, pins_without
-from projections.pinning import Homes
 from projections.replica_group import RULE_SET
+
+if TYPE_CHECKING:
+    from projections.pinning import Homes
 
 _ADD = re.compile(r"([^:@/]+)(?::([^:@/]+))?(?:@([^:@/]+)(?:/([^:@/]+))?)?")
 _MOVE = re.compile(r"([^:@/]+)@([^:@/]+)/([^:@/]+)")
@@ -43,7 +46,7 @@ _WEIGHT = re.compile(r"\d{1,6}(?:\.\d{1,9})?")
 
 
 def changes_of(
-    words: Words, seen: ClusterMap, author: str, reason: str, homes: Homes | None = None
+    words: Words, seen: ClusterMap, author: str, reason: str, homes: "Homes | None" = None
 ) -> tuple[MapChange, ...]:
     """The changes; raises `BadName` for words that are none, `Refused` for impossible ones.
 

@@ -79,6 +79,7 @@ def osd(  # noqa: PLR0913, PLR0917 - its options
 ) -> None:
     """Run one OSD until it is told to stop."""
     from eventlog.ids import OsdId, osd_name
+    from osd.cli import plain_http  # noqa: F401 - first: the process loads aiohttp too
     from osd.cli.output import as_data, note, say_json
     from osd.cli.retiring import note_lost, say_losses
     from osd.config import log_url
@@ -145,6 +146,7 @@ def monitor(
 
     from eventlog.open import open_log
     from eventlog.state_file import StateFile, refuse
+    from osd.cli import plain_http  # noqa: F401 - first: the monitor loads aiohttp too
     from osd.cli.output import note
     from osd.cli.running import run, until_stopped
     from osd.config import log_url

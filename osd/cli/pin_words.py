@@ -22,10 +22,10 @@ from osd.client.known import known_rg
 from osd.errors import Refused
 from projections.cluster_map import ClusterMap, Refusal
 from projections.map_fold import fold
-from projections.pinning import MAX_PINS, Homes, freeze, homes_of, release
 
 if TYPE_CHECKING:
     from osd.client.async_client import AsyncClient
+    from projections.pinning import Homes
 
 ALL = "all"
 _PERCENT = re.compile(r"(\d{1,3})%")
@@ -39,12 +39,13 @@ def needs_homes(pin: Sequence[str]) -> bool:
     return any(map(_is_freeze, pin))
 
 
-async def homes_for(client: "AsyncClient", pin: Sequence[str]) -> Homes | None:
+async def homes_for(client: "AsyncClient", pin: Sequence[str]) -> "Homes | None":
     """Where RGs are, if these words need it."""
-    from osd.cli.progress import rated_counter
-
     if not needs_homes(pin):
         return None
+    from osd.cli.progress import rated_counter
+    from projections.pinning import homes_of
+
     with rated_counter("measuring", "events") as progress:
         surveyed = await client.survey(progress)
     return homes_of(surveyed.map, surveyed.survey.stats)
@@ -55,10 +56,14 @@ def pins_said(
     unpin: Sequence[str],
     seen: ClusterMap,
     beside: Sequence[MapChange],
-    homes: Homes | None,
+    homes: "Homes | None",
     leaving: Collection[OsdId],
 ) -> Pins:
     """The changes; `beside` is what else is said of OSDs, `leaving` those that go."""
+    if not pin and not unpin:
+        return ()
+    from projections.pinning import MAX_PINS
+
     found: Pins = (
         *(RgUnpinned(rg=rg) for text in unpin for rg in _released(text, seen)),
         *(_pinned(text) for text in pin if not _is_freeze(text)),
@@ -110,6 +115,8 @@ def _released(text: str, seen: ClusterMap) -> Iterator[RgId]:
     else:
         yield parse_rg(text)
         return
+    from projections.pinning import release
+
     if not seen.pins:
         raise Refused("no RG is pinned", "Look at the map with `osdlog map show`.")
     yield from (change.rg for change in release(seen, count))
@@ -119,11 +126,13 @@ def _frozen(
     texts: Sequence[str],
     seen: ClusterMap,
     beside: Sequence[MapChange],
-    homes: Homes | None,
+    homes: "Homes | None",
     leaving: Collection[OsdId],
 ) -> Iterator[RgPinned]:
     if not texts:
         return
+    from projections.pinning import freeze
+
     assert homes is not None, "whoever freezes RGs has looked where they are"
     every = list(map(RgId, range(seen.rg_count)))
     parts = [int(match[1]) for text in texts if (match := _FIRST.fullmatch(text))]

@@ -7,14 +7,16 @@ process ends.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import aiohttp
 import uvloop
 
 from osd.cli.endings import heeded
 from osd.client.async_client import AsyncClient
 from osd.config import DEADLINE_S
+
+if TYPE_CHECKING:
+    from osd.client.network import Network
 
 T = TypeVar("T")
 
@@ -31,7 +33,9 @@ def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 
     The HTTP library has a task that sends the body, and nobody asks what became of that.
     """
-    if not isinstance(context.get("exception"), aiohttp.ClientError):
+    from aiohttp import ClientError
+
+    if not isinstance(context.get("exception"), ClientError):
         loop.default_exception_handler(context)
 
 
@@ -41,10 +45,19 @@ def with_client(
     """Open a client, do the work, close it."""
 
     async def do() -> T:
-        async with AsyncClient(url, deadline_s=deadline_s) as client:
+        async with _Client(url, deadline_s=deadline_s) as client:
             return await work(client)
 
     return run(until_stopped(do()))
+
+
+class _Client(AsyncClient):
+    """Of a process that is the program's own."""
+
+    def _connect(self) -> "Network":
+        from osd.cli import plain_http  # noqa: F401 - first: the network loads aiohttp too
+
+        return super()._connect()
 
 
 async def until_stopped(work: Awaitable[T]) -> T:

@@ -6,7 +6,6 @@ every RG that could not be compared: that all agrees is said of all or not at
 all. Exit 1 if there is a difference, 3 if something was not compared.
 """
 
-import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -143,6 +142,8 @@ class _Verifier:
 
     async def _digests(self, osd: "Osd") -> "list[Facts]":
         """What it says of every RG, at a moment when it had nothing to add if there was one."""
+        import asyncio
+
         found: dict[RgId, Facts] = {}
         for look in range(LOOKS):
             if look:

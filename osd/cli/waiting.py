@@ -24,16 +24,16 @@ from osd.cli.output import (
 from osd.cli.retiring import note_lost, say_losses
 from osd.cli.running import with_client
 from osd.client.placing import MAKE_PLACE
-from osd.client.settling import CLEAN, Settling
 from osd.errors import LayoutPassed, Unavailable
 from projections.cluster_map import candidates
 from projections.explain import NO_PLACE
-from projections.progress import Progress, Sample, progress_of
 
 if TYPE_CHECKING:
     from osd.client.async_client import AsyncClient
     from osd.client.losses import Loss
+    from osd.client.settling import Settling
     from projections.cluster_map import ClusterMap
+    from projections.progress import Progress
 
 LOOK_S = 0.5
 """Under the calm, so that the most that is to be moved is seen before it begins."""
@@ -97,8 +97,10 @@ def changed(
         raise
 
 
-def progress_line(now: Settling, progress: Progress) -> str:
+def progress_line(now: "Settling", progress: "Progress") -> str:
     """How far it is, in one line."""
+    from osd.client.settling import CLEAN
+
     said = moved_words(progress)
     waits = [f"{number} {state}" for state, number in now.states.items() if state != CLEAN]
     if waits:
@@ -108,7 +110,7 @@ def progress_line(now: Settling, progress: Progress) -> str:
     return said
 
 
-def moved_words(progress: Progress) -> str:
+def moved_words(progress: "Progress") -> str:
     """`12 of 40 objects, 1.2 MB of 4 MB, 600 kB/s, about 5 s left`."""
     moved, left = progress.moved, progress.remaining
     objects, size = moved.objects + left.objects, moved.size + left.size
@@ -130,6 +132,8 @@ async def _wait(
     *,
     json: bool,
 ) -> None:
+    from projections.progress import Sample, progress_of
+
     awaited = [osd for osd in after.osds if osd not in before.osds]
     began, samples = time.monotonic(), []
     with shown(json=json) as show:
@@ -178,7 +182,7 @@ class Teller:
             self._next_at = self._clock() + TELL_S
 
 
-def _too_long(now: Settling, progress: Progress, deadline: float) -> Unavailable:
+def _too_long(now: "Settling", progress: "Progress", deadline: float) -> Unavailable:
     return Unavailable(
         f"not all RGs are clean after {deadline:g} s: {progress_line(now, progress)}",
         "The change stays. `osdlog status` shows how far it is, `osdlog map undo` shows what takes"
@@ -186,7 +190,7 @@ def _too_long(now: Settling, progress: Progress, deadline: float) -> Unavailable
     )
 
 
-def _data(now: Settling, progress: Progress, at_ms: int) -> dict[str, Any]:
+def _data(now: "Settling", progress: "Progress", at_ms: int) -> dict[str, Any]:
     return {
         "ms": at_ms,
         "settled": now.is_settled,

@@ -4,8 +4,8 @@ Rule: a client knows the cluster from its log alone. It asks the primary by
 its map, and reads the map again whenever an OSD knows better or is silent.
 
 What is not here: how one object is asked for (see `osd.client.objects`). What
-only some calls need is loaded by them: numpy, PyArrow and the folds would make
-every small command wait.
+only some calls need is loaded by them: aiohttp, numpy, PyArrow and the folds
+would make every small command wait.
 """
 
 import asyncio
@@ -14,9 +14,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
-
-import aiohttp
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from eventlog.ids import Epoch, Layout, OsdId, RgId, Store, Version, osd_name
 from eventlog.log import Log
@@ -33,23 +31,20 @@ from osd.client.answers import (
     Stat,
 )
 from osd.client.bodies import Data, body_of
-from osd.client.cluster_status import ClusterStatus
-from osd.client.headers import Conditions, Description
+from osd.client.headers import Conditions, Description, actor_of
 from osd.client.known import known_osd
-from osd.client.listing import Listing
 from osd.client.map_reader import MapReader, require_cluster
 from osd.client.map_writer import change_map
-from osd.client.objects import Objects
-from osd.client.questions import Questions
 from osd.client.sinks import MemorySink, StreamSink, sink_at
-from osd.client.transport import new_session
 from osd.config import DEADLINE_S, log_url
 from osd.errors import Unavailable
 from projections.cluster_map import ClusterMap, Osd
 
 if TYPE_CHECKING:
+    from osd.client.cluster_status import ClusterStatus
     from osd.client.explaining import Explained
     from osd.client.exporting import Exported
+    from osd.client.network import Network
     from osd.client.past import Progress
     from osd.client.planning import AcceptedChange, Planned
     from osd.client.settling import Settling
@@ -80,6 +75,7 @@ class AsyncClient:
         self._actor = actor or user()
         self._deadline_s = deadline_s
         self._opened = AsyncExitStack()
+        self._connected: Network | None = None
 
     async def open(self) -> Self:
         """Open the log and read the map. Raises `BadName`, `LogError`, `Unavailable`."""
@@ -88,9 +84,9 @@ class AsyncClient:
             opened.callback(log.close)
             reader = MapReader(log)
             await asyncio.to_thread(reader.refresh)
-            cluster = require_cluster(log, reader.map).cluster
-            session = await opened.enter_async_context(new_session(cluster))
-            self._take(log, reader, session)
+            require_cluster(log, reader.map)
+            self._own = actor_of(self._actor)
+            self._log, self._reader, self._connected = log, reader, None
             self._opened = opened.pop_all()
         return self
 
@@ -129,7 +125,7 @@ class AsyncClient:
         about = Description(media_type, metadata or {})
         conditions = Conditions(if_match, if_none_match)
         async with body_of(data) as body:
-            return await self._objects.put(name, body, about, conditions, request_id)
+            return await self._network.objects.put(name, body, about, conditions, request_id)
 
     async def get(self, name: str, *, consistency: str = "log") -> bytes:
         """The object's bytes.
@@ -139,7 +135,7 @@ class AsyncClient:
         appended for it. `local`: nothing, so that the answer may be late.
         """
         with MemorySink() as sink:
-            await self._objects.get(name, sink, consistency)
+            await self._network.objects.get(name, sink, consistency)
             return sink.data
 
     async def stream_to(
@@ -151,17 +147,17 @@ class AsyncClient:
         `BrokenPipeError` when nobody reads the stream any more.
         """
         with sink_at(target) if isinstance(target, Path) else StreamSink(target) as sink:
-            return await self._objects.get(name, sink, consistency)
+            return await self._network.objects.get(name, sink, consistency)
 
     async def stat(self, name: str, *, consistency: str = "log") -> Stat:
         """What is known of the object but for its bytes; `consistency` as for `get`."""
-        return await self._objects.stat(name, consistency)
+        return await self._network.objects.stat(name, consistency)
 
     async def delete(
         self, name: str, *, if_match: str | None = None, request_id: str | None = None
     ) -> None:
         """Remove the object; `NotThere` where there is none."""
-        await self._objects.delete(name, Conditions(if_match), request_id)
+        await self._network.objects.delete(name, Conditions(if_match), request_id)
 
     async def declare_lost(self, name: str, reason: str, *, accept_loss: bool = False) -> None:
         """Give up an object of which no good copy is left: it is as deleted, and says why.
@@ -169,97 +165,99 @@ class AsyncClient:
         `Refused` while a good copy is known, also at stores that are only down
         unless `accept_loss`; `NotThere` where there is no such object.
         """
-        await self._objects.declare_lost(name, reason, accept_loss=accept_loss)
+        await self._network.objects.declare_lost(name, reason, accept_loss=accept_loss)
 
-    def list(self, prefix: str = "") -> AsyncIterator[Listed]:
+    async def list(self, prefix: str = "") -> AsyncIterator[Listed]:
         """The objects whose names begin with `prefix`, in the order of their UTF-8."""
-        return self._listing.names(prefix)
+        async for row in self._network.listing.names(prefix):
+            yield row
 
     async def facts(self, name: str) -> Facts:
         """Every fact about one object, by its primary's fold."""
-        return await self._questions.facts(name)
+        return await self._network.questions.facts(name)
 
     async def rg(self, rg: RgId) -> Facts:
         """One RG, by its primary: its sources, its facts in numbers, why it is as it is."""
-        from osd.client import exporting
-
         if isinstance(self._log, StateFile):
+            from osd.client import exporting
+
             return await asyncio.to_thread(exporting.rg_report, self._log, rg)
-        return await self._questions.rg(rg)
+        return await self._network.questions.rg(rg)
 
     async def rgs_at(self, osd: Osd) -> Sequence[Facts]:
         """Every RG that the OSD follows, as it sees it, primary or not. Raises `Unavailable`."""
-        return await self._questions.rgs_at(osd)
+        return await self._network.questions.rgs_at(osd)
 
     async def rg_at(self, osd: OsdId, rg: RgId) -> Facts | str:
         """One RG as this OSD sees it, primary or not; else why there is no answer."""
-        return await self._questions.rg_at(osd, rg)
+        return await self._network.questions.rg_at(osd, rg)
 
     async def explain(self, rg: RgId, step: Callable[[int], None] = lambda _: None) -> "Explained":
         """Why an RG is as it is, who must act next, and what led here."""
-        from osd.client import exporting
+        if isinstance(self._log, StateFile):
+            from osd.client import exporting
+
+            return await asyncio.to_thread(exporting.explain, self._log, rg, step)
         from osd.client.explaining import explained
 
-        if isinstance(self._log, StateFile):
-            return await asyncio.to_thread(exporting.explain, self._log, rg, step)
         await asyncio.to_thread(self._reader.refresh)
-        return await explained(self._log, rg, self._questions, step)
+        return await explained(self._log, rg, self._network.questions, step)
 
     async def rg_digest(self, rg: RgId) -> Facts:
         """Digest of the RG's folded state at its primary, and how far that is folded."""
-        return await self._questions.rg_digest(rg)
+        return await self._network.questions.rg_digest(rg)
 
     async def rgs(self) -> tuple[RgRow, ...]:
         """Every RG, each by its primary."""
-        from osd.client import exporting
-
         if isinstance(self._log, StateFile):
+            from osd.client import exporting
+
             return exporting.noted(self._log).rg_rows()
-        return await self._questions.rgs()
+        return await self._network.questions.rgs()
 
     async def status(self) -> tuple[OsdStatus, ...]:
         """Every OSD of the map, and what it says of itself."""
-        from osd.client import exporting
-
         if isinstance(self._log, StateFile):
+            from osd.client import exporting
+
             return exporting.statuses(self._log, await self.map())
-        return await self._questions.status()
+        return await self._network.questions.status()
 
-    async def cluster_status(self) -> ClusterStatus:
+    async def cluster_status(self) -> "ClusterStatus":
         """The cluster at a glance."""
-        from osd.client import exporting
-
         if isinstance(self._log, StateFile):
+            from osd.client import exporting
+
             return await asyncio.to_thread(exporting.status, self._log)
-        return await self._questions.cluster_status(self._log)
+        return await self._network.questions.cluster_status(self._log)
 
     async def has_copy(self, osd: OsdId, rg: RgId, version: Version, name: str) -> bool:
         """Whether an OSD still gives out the bytes of that version."""
-        return await self._questions.has_copy(osd, rg, version, name)
+        return await self._network.questions.has_copy(osd, rg, version, name)
 
     async def digests(self, osd: Osd) -> Sequence[Facts]:
         """What the OSD says of every RG it follows: how far, and who has how much."""
-        return await self._questions.digests(osd)
+        return await self._network.questions.digests(osd)
 
     async def copies(self, osd: Osd, rg: RgId) -> Sequence[Facts]:
         """Every copy that the OSD's fold, and its disk, has of one RG."""
-        return await self._questions.copies(osd, rg)
+        return await self._network.questions.copies(osd, rg)
 
     async def want_holdings(self, store: Store, rgs: Sequence[RgId]) -> None:
         """Let the store state in the log what it has of these RGs: a proof waits for that."""
-        await self._questions.want_holdings(store, rgs)
+        await self._network.questions.want_holdings(store, rgs)
 
     async def limits(self, osd: Osd) -> Facts:
         """What the OSD's background imports may use, and use."""
-        return await self._questions.limits(osd)
+        return await self._network.questions.limits(osd)
 
     async def set_limits(self, osd: Osd, **limits: int) -> Facts:
         """Set `pulls` at once, or `rate` in bytes a second; what is not named stays."""
-        return await self._questions.set_limits(osd, limits)
+        return await self._network.questions.set_limits(osd, limits)
 
     async def alive(self, osd: Osd) -> Facts | None:
         """Which process answers for the OSD; None where none does."""
-        return await self._questions.alive(osd)
+        return await self._network.questions.alive(osd)
 
     async def scrub(self, osd: OsdId, *, deep: bool = False, bytes_s: int | None = None) -> Facts:
         """Let the OSD look at all it has, and say which scrub runs: `is_begun` if it is this one.
@@ -267,15 +265,15 @@ class AsyncClient:
         One that does as much and runs already goes on as it is.
         """
         asked = ScrubAsked("deep" if deep else "light", self._actor or "unknown", bytes_s)
-        return await self._questions.scrub(await self._osd(osd), asked)
+        return await self._network.questions.scrub(await self._osd(osd), asked)
 
     async def scrub_report(self, osd: OsdId) -> Facts:
         """Which scrub runs at the OSD, and what the last ones found."""
-        return await self._questions.scrub(await self._osd(osd))
+        return await self._network.questions.scrub(await self._osd(osd))
 
     async def stop_scrub(self, osd: OsdId) -> Facts:
         """Give up the scrub that runs at the OSD: `was_running`, if any did."""
-        return await self._questions.stop_scrub(await self._osd(osd))
+        return await self._network.questions.stop_scrub(await self._osd(osd))
 
     async def _osd(self, osd: OsdId) -> Osd:
         found = known_osd(await self.map(), osd)
@@ -326,7 +324,7 @@ class AsyncClient:
         """How far the cluster is from being as its map wants it, once `awaited` have started."""
         from osd.client.settling import settling
 
-        return await settling(self._questions, await self.map(), awaited)
+        return await settling(self._network.questions, await self.map(), awaited)
 
     async def map_history(self) -> "Sequence[AcceptedChange]":
         """Every event of the map that was accepted, with the maps before and after it."""
@@ -352,16 +350,15 @@ class AsyncClient:
         """The log, and what every OSD says now, into one new file."""
         from osd.client import exporting
 
-        return await exporting.export_state(path, self._log, self._questions, step)
+        return await exporting.export_state(path, self._log, self._network.questions, step)
 
-    def _take(self, log: Log, reader: MapReader, session: aiohttp.ClientSession) -> None:
-        self._log = log
-        self._reader = reader
-        self._objects = Objects(session, reader, self._actor, self._deadline_s)
-        self._listing = Listing(session, reader, self._deadline_s)
-        self._questions = Questions(session, reader, self._deadline_s)
-        if isinstance(log, StateFile):
-            from osd.client import exporting
+    @property
+    def _network(self) -> "Network":
+        if self._connected is None:
+            self._connected = self._connect()
+        return self._connected
 
-            offline: Any = exporting.Offline(log)
-            self._objects = self._listing = self._questions = offline
+    def _connect(self) -> "Network":
+        from osd.client.network import connect
+
+        return connect(self._log, self._reader, self._own, self._deadline_s, self._opened)

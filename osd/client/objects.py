@@ -24,7 +24,6 @@ from osd.client.headers import (
     Conditions,
     Description,
     Headers,
-    actor_of,
     reading,
     request_id,
     why,
@@ -125,14 +124,14 @@ class Objects:
         self,
         session: aiohttp.ClientSession,
         reader: MapReader,
-        actor: str | None,
+        own: Headers,
         deadline_s: float,
     ) -> None:
         self._session = session
         self._reader = reader
         self._placing = Placing(reader)
         self._deadline_s = deadline_s
-        self._own = actor_of(actor)
+        self._own = own
 
     async def put(
         self,

@@ -3,21 +3,28 @@
 Rule: the same placement that the OSDs compute, remembered until the epoch
 changes. The primary is the first placed OSD that is up. An answer goes by one
 map, though another thread reads on meanwhile.
+
+What is not here: numpy, where there is little to place. Loading it takes longer
+than a small command.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from eventlog.ids import Epoch, RgId, Store, rg_of
+from eventlog.ids import Epoch, OsdId, RgId, Store, rg_of
 from osd.client.map_reader import MapReader
 from projections.cluster_map import ClusterMap, Osd, candidates
 from projections.failure_domains import Candidate
-from projections.placement import PlacementTable, place_all, place_one
+from projections.placement_one import place_one
 
 MAKE_PLACE = (
     "Start one, or put one in: `osdlog map apply --in ID`, or `--add ID` if it is leaving,"
     " or `--weight ID:1` if it has no weight."
 )
 """What helps where RGs are placed nowhere."""
+
+FEW = 1_000
+"""So many draws take a tenth of the time in which numpy is loaded."""
 
 
 class _Placed(NamedTuple):
@@ -73,11 +80,11 @@ class Placing:
         now, known, _ = self._now()
         if known and all(osd.is_up and osd.address for osd in now.osds.values()):
             return {}
-        table = _all_placed(now)
+        up = _up(now)
         return {
-            rg: tuple(store for osd in table.placed(rg) if (store := now.osds[osd].store))
-            for rg, primary in _primaries(now, table).items()
-            if primary is None
+            rg: tuple(store for osd in placed if (store := now.osds[osd].store))
+            for rg, placed in _all_placed(now)
+            if up.keys().isdisjoint(placed)
         }
 
     def _now(self) -> _Placed:
@@ -89,20 +96,27 @@ class Placing:
 
 def primaries_by(now: ClusterMap) -> dict[RgId, Osd | None]:
     """The primary of every RG by this map."""
-    return _primaries(now, _all_placed(now))
-
-
-def _primaries(now: ClusterMap, table: PlacementTable) -> dict[RgId, Osd | None]:
-    up = {osd.osd: osd for osd in now.osds.values() if osd.is_up and osd.address}
+    up = _up(now)
     return {
-        RgId(rg): next((up[osd] for osd in row if osd in up), None)
-        for rg, row in enumerate(table.rows.tolist())
+        rg: next((up[osd] for osd in placed if osd in up), None) for rg, placed in _all_placed(now)
     }
 
 
-def _all_placed(now: ClusterMap) -> PlacementTable:
-    """Every RG at once, which is many times faster than one by one."""
-    return place_all(candidates(now), now.rg_count, now.replicas, now.pins)
+def _up(now: ClusterMap) -> dict[OsdId, Osd]:
+    return {osd.osd: osd for osd in now.osds.values() if osd.is_up and osd.address}
+
+
+def _all_placed(now: ClusterMap) -> Iterator[tuple[RgId, tuple[OsdId, ...]]]:
+    """Every RG's OSDs; where there are many RGs at once, which is many times faster."""
+    known = candidates(now)
+    if now.rg_count * len(known) > FEW:
+        from projections.placement import place_all
+
+        table = place_all(known, now.rg_count, now.replicas, now.pins)
+        return ((rg, table.placed(rg)) for rg in map(RgId, range(now.rg_count)))
+    return (
+        (rg, place_one(rg, known, now.replicas, now.pins)) for rg in map(RgId, range(now.rg_count))
+    )
 
 
 def _by(now: ClusterMap) -> _Placed:

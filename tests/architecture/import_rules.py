@@ -34,6 +34,7 @@ AUDIT_MAY_REACH = (
     "projections.map_fold",
     "projections.placement",
     "projections.placement_change",
+    "projections.placement_one",
     "projections.placement_rows",
     "projections.ranking",
     "projections.voids",

@@ -73,7 +73,7 @@ async def test_a_file_that_takes_its_time_is_no_silent_osd(
     async with one_osd(tmp_path) as (url, osd), AsyncClient(url) as client:
         osd.script["GET"] = [served(LARGE)]
         with sink:
-            await client._objects.get("a", sink, "log")
+            await client._network.objects.get("a", sink, "log")
     assert (tmp_path / "file").read_bytes() == LARGE
     assert len(osd.asked) == 1
 

@@ -22,7 +22,7 @@ from projections.map_plan import (
     table_after,
     table_of,
 )
-from projections.placement import place_one
+from projections.placement_one import place_one
 from projections.placement_rows import MISSING
 from projections.rg_stats import Amount, Copies, RgStat, RgStats, placed_copies, stats_of
 

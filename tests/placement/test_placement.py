@@ -12,13 +12,12 @@ from eventlog.ids import WEIGHT_ONE, OsdId, RgId
 from projections.draws import MAX_WEIGHT
 from projections.failure_domains import Candidate
 from projections.placement import (
-    Pins,
     PlacementTable,
     moved,
     place_again,
     place_all,
-    place_one,
 )
+from projections.placement_one import Pins, place_one
 from projections.placement_rows import MISSING
 
 RG_COUNT = 60

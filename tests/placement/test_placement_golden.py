@@ -13,7 +13,8 @@ import pytest
 from eventlog.ids import OsdId, RgId
 from projections.draws import cost_table, key, seed
 from projections.failure_domains import Candidate
-from projections.placement import RULES, place_all, place_one
+from projections.placement import RULES, place_all
+from projections.placement_one import place_one
 
 
 class GoldenCluster(msgspec.Struct, frozen=True):

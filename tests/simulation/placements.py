@@ -11,7 +11,8 @@ What is not here: placement itself (see `projections.placement`).
 from collections.abc import Callable
 
 from projections.failure_domains import Candidate
-from projections.placement import Pins, PlacementTable, place_again, place_all
+from projections.placement import PlacementTable, place_again, place_all
+from projections.placement_one import Pins
 
 KEPT = 1_000
 
