@@ -23,7 +23,7 @@ from eventlog.log import LogIdentity
 from projections.audit.bounds import BoundedTime, bounded_memory
 from projections.audit.database import Connection, reading
 from projections.audit.errors import AuditError, QueryRefused
-from projections.audit.interrupts import interruptible
+from projections.audit.interrupts import catch_up, interruptible
 
 _SETTINGS = (
     "SET autoinstall_known_extensions = false",
@@ -143,12 +143,18 @@ class Asker:
     @contextmanager
     def _undone(self) -> Iterator[None]:
         """Nothing remains of it: an EXPLAIN ANALYZE does what it explains, if only for itself."""
+        self._roll_back()
         self._connection.execute("BEGIN")
         try:
             yield
         finally:
-            with suppress(duckdb.Error):  # after some failures there is nothing left to undo
-                self._connection.execute("ROLLBACK")
+            self._roll_back()
+
+    def _roll_back(self) -> None:
+        """If there is anything; what interrupted the question does not interrupt this."""
+        catch_up()
+        with suppress(duckdb.Error), interruptible():
+            self._connection.execute("ROLLBACK")
 
 
 def _next_batch(reader: pa.RecordBatchReader, time: BoundedTime) -> pa.RecordBatch | None:

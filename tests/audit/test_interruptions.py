@@ -59,6 +59,35 @@ main()
 """
 """A command whose long question is interrupted by a signal."""
 
+LATE_INTERRUPT = """
+import os, signal, time
+from projections.audit import interrupts, queries
+
+class Late:
+    def __init__(self, connection):
+        self.connection = connection
+
+    def interrupt(self):
+        time.sleep(0.3)
+        self.connection.interrupt()
+
+class LateListener(interrupts._Listener):
+    def __init__(self, connection):
+        super().__init__(Late(connection))
+
+asked = queries._one_question
+
+def struck(sql):
+    if "first" in sql:
+        os.kill(os.getpid(), signal.SIGINT)
+    return asked(sql)
+
+interrupts._Listener, queries._one_question = LateListener, struck
+from osd.cli import main
+main()
+"""
+"""A command where whoever interrupts DuckDB for Ctrl-C comes late: Python heard of it before."""
+
 DEAF_QUESTION = """
 from projections.audit import bounds
 bounds.GRACE_S = 0.5
@@ -192,6 +221,19 @@ def test_ctrl_c_ends_a_question_and_not_the_shell(log: SqliteLog) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"m\n7\nm\n8\n", b"interrupted\n")
+
+
+def test_ctrl_c_ends_no_later_question(log: SqliteLog) -> None:
+    long = "SELECT count(*) > 9 AS m FROM range(300000000) a, range(3) b"
+    done = subprocess.run(
+        [sys.executable, "-c", LATE_INTERRUPT, "sql", "--csv", "--seconds", str(PATIENCE_S)],
+        input=f"SELECT 'first';\n{long};\n".encode(),
+        capture_output=True,
+        env=environment(log.url),
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"m\nTrue\n", b"interrupted\n")
 
 
 def test_what_is_no_page_is_not_replaced_by_one(log: SqliteLog, path: Path) -> None:
