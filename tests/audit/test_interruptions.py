@@ -224,7 +224,7 @@ def test_ctrl_c_ends_a_question_and_not_the_shell(log: SqliteLog) -> None:
 
 
 def test_ctrl_c_ends_no_later_question(log: SqliteLog) -> None:
-    long = "SELECT count(*) > 9 AS m FROM range(300000000) a, range(3) b"
+    long = "SELECT count(*) > 9 AS m FROM range(300000000) a, range(10) b"
     done = subprocess.run(
         [sys.executable, "-c", LATE_INTERRUPT, "sql", "--csv", "--seconds", str(PATIENCE_S)],
         input=f"SELECT 'first';\n{long};\n".encode(),
