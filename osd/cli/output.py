@@ -22,10 +22,12 @@ from eventlog.errors import OsdlogError
 from osd.errors import DiskFailed
 from projections.audit.errors import QueryRefused
 
-UNLIMITED = 100_000
+UNLIMITED = 1 << 40
 """Columns where nobody has to fit them on a screen."""
 LEAST_WORDS = 12
-"""So many columns are left of words that are cut."""
+"""So many columns are left of words that are cut, where that is enough."""
+LEAST_LETTERS = 6
+"""And so many where it is not: fewer tell nothing."""
 GAP = 2
 """Between two columns of a table."""
 LEFT_OUT = "…"
@@ -153,7 +155,8 @@ def drawn(
 ) -> Table:
     """A table that is not printed yet; `room` is the terminal's width, unless it is said.
 
-    Where that is too narrow no number is cut, lest it be taken for another.
+    Where that is too narrow no number is cut, lest it be taken for another; the first column's
+    is where it alone has no room.
     """
     found = Table(box=None, pad_edge=False, header_style="bold")
     cells = [[shown(head) for head in heads], *([shown(str(cell)) for cell in row] for row in rows)]
@@ -180,25 +183,28 @@ def _widths(
 ) -> Mapping[int, int]:
     """Of the columns that have room: words give way first, the longest before others.
 
-    Then numbers are left out, the last first, of which `LEFT_OUT` tells, and words get back what
-    is free.
+    Then columns are left out from the right, never the first, which says what the row is about;
+    `LEFT_OUT` tells of that, and words get back what is free.
     """
     wanted = {n: max(map(cell_len, column)) for n, column in enumerate(zip(*cells, strict=True))}
     widths = dict(wanted)
-    excess = sum(widths.values()) + GAP * (len(widths) - 1) - room
+
+    def excess() -> int:
+        others = len(widths) - 1
+        told = GAP + len(LEFT_OUT) if len(widths) < len(wanted) else 0
+        return sum(widths.values()) + GAP * others + told - room
+
     words = [index for index in widths if not is_number[index]]
-    for index in sorted(words, key=widths.__getitem__, reverse=True):
-        given = min(max(0, excess), max(0, widths[index] - LEAST_WORDS))
-        widths[index] -= given
-        excess -= given
-    for index in reversed([index for index in widths if is_number[index]]):
-        if excess > 0 and len(widths) > 1:
-            excess += GAP + len(LEFT_OUT) if len(widths) == len(wanted) else 0
-            excess -= widths.pop(index) + GAP
+    for least in (LEAST_WORDS, LEAST_LETTERS):
+        for index in sorted(words, key=lambda n: (widths[n], n), reverse=True):
+            widths[index] -= max(0, min(excess(), widths[index] - least))
+    while excess() > 0 and len(widths) > 1:
+        widths.popitem()
+    if widths:
+        widths[0] = max(1, widths[0] - max(0, excess()))
     for index in words:
-        given = min(max(0, -excess), wanted[index] - widths[index])
-        widths[index] += given
-        excess += given
+        if index in widths:
+            widths[index] += max(0, min(-excess(), wanted[index] - widths[index]))
     return widths
 
 

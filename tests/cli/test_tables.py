@@ -1,20 +1,29 @@
 """Tables on narrow terminals: names and numbers stay what they are."""
 
 import io
+from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
-from osd.cli.output import drawn
+from osd.cli.output import drawn, table
 
 HEADS = ("osd", "state", "objects", "bytes", "note")
 ROWS = [("osd.0", "up", "27", "540,000", "disk nearly full: 5 bytes left"), ("osd.1", *["-"] * 4)]
 
 
-def lines(room: int) -> list[str]:
+def lines(
+    room: int,
+    heads: Sequence[str] = HEADS,
+    rows: Sequence[Sequence[str]] = ROWS,
+    numbers: Sequence[str] = HEADS[2:4],
+) -> list[str]:
     stream = io.StringIO()
-    console = Console(file=stream, width=room)
-    console.print(drawn(HEADS, ROWS, HEADS[2:4], room))
+    console = Console(file=stream, width=room, highlight=False, markup=False, emoji=False)
+    console.print(drawn(heads, rows, numbers, room))
     return [line.rstrip() for line in stream.getvalue().splitlines()]
 
 
@@ -41,14 +50,59 @@ def lines(room: int) -> list[str]:
         (
             40,
             [
-                "osd    state  objects  note            …",
-                "osd.0  up          27  disk nearly",
-                "                       full: 5 bytes",
-                "                       left",
-                "osd.1  -            -  -",
+                "osd    state  objects    bytes  note",
+                "osd.0  up          27  540,000  disk",
+                "                                nearly",
+                "                                full: 5",
+                "                                bytes",
+                "                                left",
+                "osd.1  -            -        -  -",
             ],
         ),
+        (
+            36,
+            [
+                "osd    state  objects    bytes  …",
+                "osd.0  up          27  540,000",
+                "osd.1  -            -        -",
+            ],
+        ),
+        (9, ["osd    …", "osd.0", "osd.1"]),
     ],
 )
 def test_words_go_on_below_and_numbers_are_whole_or_not_there(room: int, shown: list[str]) -> None:
     assert lines(room) == shown
+
+
+def test_a_history_on_a_usual_terminal_has_its_versions_and_sizes() -> None:
+    heads = ("version", "time", "what", "by", "size", "sha256", "claim", "position", "state")
+    claim = "epoch 12 round 1 of osd.0/0123456789abcdef boot 1"
+    where = ("rg/3@12", "current")
+    row = ("1", "2026-11-28 12:00:01Z", "put", "root", "540,000", "0123456789ab", claim, *where)
+    assert lines(80, heads, [row], ("version", "size")) == [
+        "version  time          what  by       size  sha256     claim   position  state",
+        "      1  2026-11-28 …  put   root  540,000  01234567…  epoch…  rg/3@12   current",
+    ]
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(1, 30)), min_size=1, max_size=9),
+    st.integers(9, 120),
+)
+def test_the_first_column_stays_and_shown_numbers_are_whole(
+    columns: list[tuple[bool, int]], room: int
+) -> None:
+    """Each column is numbers or words, and so wide."""
+    heads = ["osd.0", *(str(n) for n in range(len(columns)))]
+    row = ["osd.0", *(("7" if is_number else "w") * wide for is_number, wide in columns)]
+    numbers = [head for head, (is_number, _) in zip(heads[1:], columns, strict=True) if is_number]
+    head, *shown = lines(room, heads, [row], numbers)
+    assert shown[0].startswith("osd.0")
+    assert all(cell_len(line) <= room for line in (head, *shown))
+    assert {cell for line in shown for cell in line.split() if cell[0] == "7"} <= set(row)
+    assert head.endswith("…") == (len(head.removesuffix("…").split()) < len(heads))
+
+
+def test_what_is_piped_is_folded_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
+    table(("name", "body"), [("a", "x" * 250_000)])
+    assert [len(line) for line in capsys.readouterr().out.splitlines()] == [10, 250_006]
