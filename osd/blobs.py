@@ -104,11 +104,17 @@ class BlobFiles:
             raise
 
     def open(self, blob: BlobId) -> Blob:
-        """The blob for reading. Raises `BytesDamaged` if it is not there, `DiskError` else."""
+        """The blob for reading. Raises `BytesDamaged` if it is not there, `DiskError` else.
+
+        Where its folder is not there either, no file is lost: the disk is away.
+        """
         path = self._path(blob)
         try:
             file = open(path, "rb", buffering=0)  # noqa: SIM115
         except OSError as error:
+            if not path.parent.is_dir():
+                self.failure = disk_error(error, f"cannot open {path}")
+                raise self.failure from error
             raise reading_error(error, f"cannot open {path}") from error
         return Blob(path, os.fstat(file.fileno()).st_size, file)
 

@@ -26,7 +26,10 @@ FULL_HINT = "Free space on that disk or delete objects; the OSD then goes on by 
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _DAMAGE = {errno.ENOENT, errno.EIO, errno.EBADMSG}
-_GONE = _DAMAGE | {errno.EROFS, errno.EUCLEAN, errno.ENODEV, errno.ENXIO, errno.ESTALE}
+_GONE = _DAMAGE | {
+    *(errno.EROFS, errno.EUCLEAN, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN),
+    *(errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM),
+}
 
 
 def room(path: Path) -> Room:

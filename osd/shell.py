@@ -1,11 +1,10 @@
 """The shell: carries out, on one event loop, what a node's core asks for.
 
 Rule: inputs are stepped in their order on the loop's thread, one by one but for
-requests: those that come in one turn of the loop are one step, before whatever
-comes next. `changes` are applied at once, before anything else happens; appends and
-unlinks go to the pump, which makes all that was applied durable first, one merged
-job for all inputs of one turn of the loop. What a reply needs of the disk is opened before any
-later step could remove it.
+requests: those that come in one turn of the loop are one step, before whatever comes
+next. `changes` are applied at once; appends and unlinks go to the pump, which makes
+all that was applied durable first, one merged job for all inputs of one turn. What a
+reply needs of the disk is opened before any later step could remove it.
 
 What is not here: HTTP (see `osd.http`), and how a process starts (see
 `osd.process`).
@@ -351,6 +350,7 @@ class Shell:
 
     def _read(self, given: Read) -> None:
         """Hand on what is next in its partition; a partition followed anew may repeat some."""
+        self._step_requests()  # first: a step may have a partition followed anew
         expected, records, has_map = self._expected, [], False
         for decoded in given.records:
             record = decoded.record

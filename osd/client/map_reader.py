@@ -47,7 +47,8 @@ class MapReader:
         """What was not read yet, event by event, each with the map after it."""
         with self._lock, naming_cuts(self._log, [(Topic.MAP, PARTITION)]):
             while records := self._log.read(Topic.MAP, PARTITION, self._next_offset):
-                self._read += [(self._fold(record), self.map) for record in records]
+                for record in records:  # one by one: what is folded is told, also if one fails
+                    self._read.append((self._fold(record), self.map))
             found, self._read = self._read, []
         return found
 

@@ -82,11 +82,12 @@ class Monitor:
         self._doubt = self._judge.doubt
 
     def _read(self) -> ClusterMap:
-        now, before = time.monotonic(), self._read_at
+        began, before = time.monotonic(), self._read_at
         records = [record for record, _ in self._reader.maps()]
+        now, today = time.monotonic(), time.time_ns() // 1_000
         oldest = math.inf if before is None else now - before
-        take_note(self._judge, records, now, time.time_ns() // 1_000, oldest)
-        self._read_at = now
+        take_note(self._judge, records, now, today, oldest)
+        self._read_at = began
         return self._reader.map
 
     def _pass(self, verdict: Verdict, now: ClusterMap) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from eventlog.codec import Decoder
 from eventlog.errors import LogUnavailable
 from eventlog.ids import (
     Boot,
@@ -236,6 +237,27 @@ def test_what_was_read_before_the_log_was_gone_is_told_later(
             reader.refresh()
     assert reader.maps() == MapReader(cluster.log).maps() != []
     assert reader.maps() == []
+
+
+def test_what_was_folded_before_a_record_that_cannot_be_read_is_told_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its schema may be out of reach for a moment, in the middle of what was read at once."""
+    cluster = Cluster(rgs=2)
+    cluster.add(OsdId(1))
+    reader, decode = MapReader(cluster.log), Decoder.decode
+
+    def decode_first(decoder: Decoder, record: Record) -> object:
+        if record.offset:
+            raise LogUnavailable("it is gone", "Wait.")
+        return decode(decoder, record)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Decoder, "decode", decode_first)
+        with pytest.raises(LogUnavailable, match="it is gone"):
+            reader.refresh()
+    assert reader.map.cluster
+    assert reader.maps() == MapReader(cluster.log).maps()
 
 
 @pytest.mark.parametrize(("hours", "later"), [(1, 0), (-1, -1)])

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from cli.programs import osdlog, program
 from node.osds import Cluster
 from store.conftest import SmallDisk
@@ -46,16 +48,19 @@ def test_an_osd_whose_folder_is_missing_is_named(tmp_path: Path) -> None:
         assert [osdlog("get", name, log=log).out for name in "abcd"] == list("abcd")
 
 
-def test_a_disk_that_is_not_there_any_more_stops_its_osd(cluster: Cluster) -> None:
-    """Another store is to lead; and where it was mounted nothing is left that hides this."""
+@pytest.mark.parametrize("method", ["put", "get"])
+def test_a_disk_that_is_not_there_any_more_stops_its_osd(cluster: Cluster, method: str) -> None:
+    """Another store is to lead; nothing is said to be lost, nor left where it was mounted."""
     data, away = cluster.path / "osd-0", cluster.path / "away"
     with cluster.osd(0) as osd:
         assert osd.put("a", LARGE).status == 201
         data.rename(away)
         data.mkdir()
-        assert osd.put("b", LARGE).status == 503
+        asked = osd.put("b", LARGE) if method == "put" else osd.get("a")
+        assert asked.status in {500, 503}
         status, said = osd.ended()
-        assert (status, f"cannot create {data}/blobs/tmp/" in said) == (3, True)
+        doing = f"cannot create {data}/blobs/tmp/" if method == "put" else f"cannot open {data}/"
+        assert (status, doing in said) == (3, True)
         assert "Check the path and its rights, the disk and its mount; then start again." in said
         assert os.listdir(data) == []
         data.rmdir()

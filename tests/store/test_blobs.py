@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from osd.blobs import BlobFiles, BlobId
-from osd.errors import DiskFailed
+from osd.errors import BytesDamaged, DiskFailed
 from store.killing import run_and_kill
 from store.os_calls import calls_during
 
@@ -112,6 +112,19 @@ def test_a_disk_that_takes_no_new_file_is_known(blobs: BlobFiles, tmp_path: Path
     assert blobs.failure is caught.value
     with pytest.raises(DiskFailed, match="No such file") as caught:
         writer.write(BODY)
+    assert blobs.failure is caught.value
+
+
+def test_of_a_disk_that_is_away_no_file_is_lost(blobs: BlobFiles, tmp_path: Path) -> None:
+    kept, lost = put(blobs, BODY), put(blobs, BODY)
+    (tmp_path / "blobs" / lost[-2:] / lost).unlink()
+    with pytest.raises(BytesDamaged, match="No such file"):
+        blobs.open(lost)
+    assert blobs.failure is None
+    (tmp_path / "blobs").rename(tmp_path / "elsewhere")
+    with pytest.raises(DiskFailed, match="No such file") as caught:
+        blobs.open(kept)
+    assert not isinstance(caught.value, BytesDamaged)
     assert blobs.failure is caught.value
 
 
