@@ -17,7 +17,7 @@ from osd.cli.words import Words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from osd.cli.waiting import Changed
+    from osd.cli.waiting import Change, Changed
     from osd.client.answers import MapRecord
     from osd.client.async_client import AsyncClient
     from osd.client.losses import Loss
@@ -123,12 +123,22 @@ def apply(  # noqa: PLR0913, PLR0917 - its options
 
     Of OSDs and RGs each option may be given any number of times.
     """
-    from osd.cli.waiting import changed, for_layout
+    from osd.cli.waiting import changed
+
+    change = change_by(words, layout, reason, accept_loss=accept_loss, json=json)
+    changed(change, log, wait=wait, json=json, deadline=deadline)
+
+
+def change_by(
+    words: Words, layout: int | None, reason: str, *, accept_loss: bool, json: bool
+) -> "Change":
+    """What makes the change; not again where the same words may mean another disk or process."""
+    from osd.cli.waiting import for_layout
 
     async def change(client: "AsyncClient") -> "Changed":
         return await _apply(client, words, layout, reason, accept_loss=accept_loss, json=json)
 
-    changed(for_layout(layout, change), log, wait=wait, json=json, deadline=deadline)
+    return change if words.is_of_now else for_layout(layout, change)
 
 
 async def _apply(

@@ -56,7 +56,8 @@ Change = Callable[["AsyncClient"], Awaitable[Changed]]
 def for_layout(layout: int | None, change: Change) -> Change:
     """If none was named, for the newest: made again whenever the map moves meanwhile.
 
-    As it does when an OSD that was just added starts for the first time.
+    As it does when an OSD that was just added starts for the first time. It must mean the
+    same whenever it is made.
     """
     if layout is not None:
         return change

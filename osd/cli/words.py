@@ -29,6 +29,11 @@ class Words(NamedTuple):
     min_replicas: int | None = None
     rules: int | None = None
 
+    @property
+    def is_of_now(self) -> bool:
+        """Whether it means the disk or the process that an OSD has now, whichever that is."""
+        return bool(self.retire or self.up or self.down)
+
     def __str__(self) -> str:
         """As it is typed."""
         return shlex.join(self._said())

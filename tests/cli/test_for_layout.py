@@ -1,16 +1,25 @@
-"""A change whose layout nobody named is made for the newest, also while the map moves."""
+"""A change whose layout nobody named is made for the newest, also while the map moves.
 
+But for one whose words would mean another disk or process then.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from cli.programs import osdlog
 from eventlog.ids import Layout, OsdId
-from eventlog.map_events import OsdReweighted, ReplicasSet
+from eventlog.map_events import MapChange, OsdReweighted, ReplicasSet
+from folds.building import store
+from folds.mapping import booted, down
+from osd.cli.maps import change_by
 from osd.cli.waiting import Changed, for_layout
+from osd.cli.words import Words
 from osd.client import AsyncClient
 from osd.client.map_writer import change_map
 from osd.errors import LayoutPassed
+from projections.cluster_map import ClusterMap
 
 
 class Late:
@@ -28,6 +37,22 @@ class Late:
         self.made_for.append(before.layout)
         mine = [OsdReweighted(osd=OsdId(0), weight=5)]
         return Changed(before, await client.change_map(mine, layout=before.layout))
+
+
+class Overtaken(AsyncClient):
+    """Before its first change comes to the log, osd.1 starts on another disk."""
+
+    async def change_map(
+        self,
+        changes: Sequence[MapChange],
+        *,
+        layout: Layout | None,
+        reason: str = "",
+        author: str | None = None,
+    ) -> ClusterMap:
+        if store(1, 2) not in [osd.store for osd in (await self.map()).osds.values()]:
+            change_map(self.log, [booted(1, 2)], None, "", "osd.1")
+        return await super().change_map(changes, layout=layout, reason=reason, author=author)
 
 
 @pytest.fixture
@@ -53,3 +78,25 @@ async def test_for_a_named_layout_it_is_refused_as_such(log: str) -> None:
             await for_layout(1, Late(log))(client)
     assert refused.value.hint is not None
     assert refused.value.hint.startswith("Look at the map again")
+
+
+@pytest.mark.parametrize("words", [Words(retire=["1"]), Words(down=["1"]), Words(up=["1"])])
+async def test_what_means_the_disk_or_process_of_now_is_not_made_again(
+    log: str, words: Words
+) -> None:
+    async with Overtaken(log) as client:
+        change_map(client.log, [booted(1)], None, "", "osd.1")
+        if words.up:
+            change_map(client.log, [down(1)], None, "", "osd.1")
+        with pytest.raises(LayoutPassed):
+            await change_by(words, None, "", accept_loss=False, json=False)(client)
+        now = await client.map()
+    assert (now.osds[OsdId(1)].store, now.osds[OsdId(1)].is_up) == (store(1, 2), True)
+
+
+async def test_what_means_the_same_on_any_disk_is(log: str) -> None:
+    async with Overtaken(log) as client:
+        change_map(client.log, [booted(1)], None, "", "osd.1")
+        heavier = change_by(Words(weight=["1:3"]), None, "", accept_loss=False, json=False)
+        after = (await heavier(client)).after
+    assert (after.osds[OsdId(1)].store, after.osds[OsdId(1)].weight) == (store(1, 2), 3 * 65_536)
