@@ -28,7 +28,7 @@ from folds.building import (
     put,
     retired,
 )
-from folds.mapping import CREATED, added, booted, down, event, leaving, out, pinned, up
+from folds.mapping import CREATED, added, booted, down, event, leaving, out, pinned, up, written_off
 from projections.audit.database import Connection, reading
 from projections.audit.reports import report
 from projections.audit.sync import sync
@@ -158,13 +158,14 @@ def test_a_copy_that_is_lost_where_it_is_placed_is_no_stray(tmp_path: Path) -> N
 
 def test_an_osd_with_a_retired_store_and_one_that_is_placed_still(tmp_path: Path) -> None:
     path, log = tmp_path / "audit", MemoryLog(IDENTITY)
-    tell(log, [*CHANGES, ("ann", (leaving(1),))])
-    append(log, [*EVENTS, retired(SECOND, A), erased(A, 1, 1), closed(A, 2)])
+    tell(log, [*CHANGES, ("ann", (leaving(1),)), ("ann", (written_off(A),))])
+    gone = replace(retired(SECOND, A), epoch=8)
+    append(log, [*EVENTS, gone, erased(A, 1, 1), closed(A, 2)])
     sync(path, log)
     with reading(path) as opened:
-        gone, placed = (report(opened, "retire", {"osd": osd}) for osd in (1, 2))
-    assert gone.verdict
-    [end] = found(gone, "where each RG ended")
+        safe, placed = (report(opened, "retire", {"osd": osd}) for osd in (1, 2))
+    assert safe.verdict
+    [end] = found(safe, "where each RG ended")
     assert (end["store"], end["how"], end["position"]) == (str(A), "retired", "rg/2@5")
     assert not placed.verdict
     assert {"rg": "rg 5", "place": 1} in found(placed, "RGs that the map places there still")

@@ -40,7 +40,7 @@ class Moving(MemoryLog):
         layout = changed(EMPTY, CREATED, added(1), booted(1)).layout
         change = encode(map_event(added(2), layout=layout))
         self.append([Entry(Topic.MAP, Partition(0), b"map", change)])
-        append(self, [claimed(fence(2))])
+        append(self, [claimed(fence(2), replicas=2)])
 
 
 def test_a_claim_is_loaded_with_the_map_it_was_made_by(tmp_path: Path) -> None:
