@@ -9,7 +9,7 @@ rule sets are no intent: they happened, or only ever go one way.
 their order, and says what no change can bring back.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from eventlog.ids import WEIGHT_ONE, OsdId, RgId, Store, osd_name, rg_name
@@ -85,11 +85,11 @@ def without_change(now: Intent, before: Intent, after: Intent) -> Intent:
 def changes_to(now: ClusterMap, wanted: Intent, by: str) -> Restoration:
     """The changes from the map as it is to that intent; `by` is who makes them."""
     impossible: list[str] = []
-    pins = dict(_possible_pins(now, wanted, impossible))
+    gone = [n for n, osd in sorted(now.osds.items()) if n not in wanted.osds and not osd.is_leaving]
+    pins = dict(_possible_pins(now, wanted, gone, impossible))
     unpinned = [RgUnpinned(rg=rg) for rg in sorted(now.pins) if rg not in pins]
     pinned = [RgPinned(rg=rg, osds=osds) for rg, osds in pins.items() if now.pins.get(rg) != osds]
     spoken_of = {it.rg for it in unpinned} | {it.rg for it in pinned}
-    gone = [n for n, osd in sorted(now.osds.items()) if n not in wanted.osds and not osd.is_leaving]
     numbers = list(_numbers_set(now, wanted))
     is_raised = wanted.replicas > now.replicas
     changes: tuple[MapChange, ...] = (
@@ -171,16 +171,18 @@ def _numbers_set(now: ClusterMap, wanted: Intent) -> Iterator[ReplicasSet]:
 
 
 def _possible_pins(
-    now: ClusterMap, wanted: Intent, impossible: list[str]
+    now: ClusterMap, wanted: Intent, gone: Sequence[OsdId], impossible: list[str]
 ) -> Iterator[tuple[RgId, tuple[OsdId, ...]]]:
-    """Pins whose OSDs can all hold data then."""
+    """Those that stand and lose none of their OSDs, and those whose OSDs can all hold data then."""
     for rg, osds in sorted(wanted.pins.items()):
-        bad = [osd for osd in osds if not _holds(now, wanted, osd)]
+        pinned = osds[: wanted.replicas]
+        stands = now.pins.get(rg) == pinned and not any(osd in gone for osd in pinned)
+        bad = [osd for osd in pinned if not stands and not _holds(now, wanted, osd)]
         if bad:
             names = ", ".join(map(osd_name, bad))
             impossible.append(f"{rg_name(rg)} is pinned no more: {names} cannot hold data")
         else:
-            yield rg, osds[: wanted.replicas]
+            yield rg, pinned
 
 
 def _holds(now: ClusterMap, wanted: Intent, number: OsdId) -> bool:

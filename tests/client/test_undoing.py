@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from eventlog.ids import Epoch
+from eventlog.ids import WEIGHT_ONE, Epoch
 from eventlog.map_events import EpochBumped, MapChange, MapChanged, RulesRaised
 from folds.building import store
 from folds.mapping import (
@@ -14,6 +14,7 @@ from folds.mapping import (
     down,
     event,
     out,
+    pinned,
     up,
     weighed,
     written_off,
@@ -132,3 +133,15 @@ def test_what_of_a_change_cannot_be_undone_is_said() -> None:
     found = past.undoing()
     assert len(found.changes) == 1
     assert found.impossible == ("rule set 2 stays: rule sets are only raised",)
+
+
+@pytest.mark.parametrize("change", [EpochBumped(to=99), written_off(store(1))])
+def test_a_pin_of_which_nobody_spoke_is_no_part_of_it(change: MapChange) -> None:
+    past = Past()
+    past.say(pinned(3, 1))
+    past.say(out(1))
+    past.say(weighed(2, 7))
+    assert [*past.undoing().changes] == [weighed(2, WEIGHT_ONE)]
+    past.say(change)
+    with pytest.raises(Refused, match="can be undone"):
+        past.undoing()

@@ -1,10 +1,19 @@
 """Undoing: the changes that make a map as it was, and what they cannot bring back."""
 
+import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
 
 from eventlog.ids import WEIGHT_ONE, OsdId, RgId
-from eventlog.map_events import OsdAdded, OsdBooted, OsdLeaving, ReplicasSet, RgPinned, RgUnpinned
+from eventlog.map_events import (
+    MapChange,
+    OsdAdded,
+    OsdBooted,
+    OsdLeaving,
+    ReplicasSet,
+    RgPinned,
+    RgUnpinned,
+)
 from folds.building import store
 from folds.mapping import (
     added,
@@ -102,6 +111,20 @@ class TestUndoing:
         back, found = restored(changed(grown, pinned(3, 4)), intent_of(CLUSTER))
         assert back.pins == {}
         assert found.impossible == ()
+
+    @pytest.mark.parametrize("way", [out(1), weighed(1, 0), written_off(store(1))])
+    def test_a_pin_stays_whose_osd_holds_no_data_by_now(self, way: MapChange) -> None:
+        stale = changed(changed(CLUSTER, pinned(3, 1, 2)), way)
+        assert undone(stale, weighed(2, 7)).pins == {RgId(3): (OsdId(1), OsdId(2))}
+        assert changes_to(stale, intent_of(stale), "ann") == Restoration((), ())
+
+    def test_also_when_others_leave_by_it(self) -> None:
+        grown = changed(changed(CLUSTER, added(4)), booted(4))
+        stale = changed(changed(grown, pinned(3, 1), pinned(5, 2, 4)), out(1))
+        wanted = intent_of(stale)._replace(osds=intent_of(changed(CLUSTER, out(1), out(2))).osds)
+        back, found = restored(stale, wanted)
+        assert back.pins == {RgId(3): (OsdId(1),)}
+        assert found.impossible == ("rg 5 is pinned no more: osd.2, osd.4 cannot hold data",)
 
     def test_what_was_changed_since_stays(self) -> None:
         after = changed(CLUSTER, weighed(1, 7), out(2))
