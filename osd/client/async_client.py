@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from eventlog.ids import Epoch, Layout, OsdId, RgId, Store, Version, osd_name
 from eventlog.log import Log
-from eventlog.map_events import MapChange
+from eventlog.map_events import MapChange, OsdUp
 from eventlog.open import open_log
 from eventlog.state_file import StateFile
 from osd.client.answers import (
@@ -256,7 +256,9 @@ class AsyncClient:
         return await self._network.questions.set_limits(osd, limits)
 
     async def alive(self, osd: Osd) -> Facts | None:
-        """Which process answers for the OSD; None where none does."""
+        """Which process answers for the OSD; None where none does, as in a saved state."""
+        if isinstance(self._log, StateFile):
+            return None
         return await self._network.questions.alive(osd)
 
     async def scrub(self, osd: OsdId, *, deep: bool = False, bytes_s: int | None = None) -> Facts:
@@ -317,8 +319,18 @@ class AsyncClient:
         """
         from osd.client.undoing import undoing
 
-        past = await self.map_history()
-        return undoing(past, epoch, self._actor or "unknown")
+        past, by = await self.map_history(), self._actor or "unknown"
+        found = undoing(past, epoch, by)
+        ups = [change for change in found.changes if isinstance(change, OsdUp)]
+        silent = [up.store.osd for up in ups if not await self._answers(found.seen, up)]
+        return undoing(past, epoch, by, silent) if silent else found
+
+    async def _answers(self, seen: ClusterMap, process: OsdUp) -> bool:
+        said = await self.alive(seen.osds[process.store.osd])
+        return said is not None and (said["store"], said["boot"]) == (
+            str(process.store),
+            process.boot,
+        )
 
     async def settling(self, awaited: Collection[OsdId] = ()) -> "Settling":
         """How far the cluster is from being as its map wants it, once `awaited` have started."""

@@ -1,10 +1,23 @@
 """Undoing: which change is the last, what of it can be taken back; none is passed over."""
 
+from collections.abc import Collection
+from pathlib import Path
+
+import msgspec
 import pytest
 from msgspec.structs import replace
 
-from eventlog.ids import WEIGHT_ONE, Epoch
-from eventlog.map_events import EpochBumped, MapChange, MapChanged, RulesRaised
+from client.fake_osds import FakeOsd, Reply, boot, made_cluster
+from eventlog.ids import WEIGHT_ONE, Epoch, OsdId, Store
+from eventlog.map_events import (
+    EpochBumped,
+    MapChange,
+    MapChanged,
+    OsdDown,
+    OsdUp,
+    RulesRaised,
+)
+from eventlog.state_file import export
 from folds.building import store
 from folds.mapping import (
     CREATED,
@@ -19,6 +32,7 @@ from folds.mapping import (
     weighed,
     written_off,
 )
+from osd.client import AsyncClient
 from osd.client.planning import AcceptedChange, map_with
 from osd.client.undoing import WHY_DOWN, Undoing, undoing
 from osd.errors import Refused
@@ -54,8 +68,8 @@ class Past:
         self.all.append(AcceptedChange(said, self.now, after))
         return after.epoch
 
-    def undoing(self, epoch: Epoch | None = None) -> Undoing:
-        found = undoing(self.all, epoch, "ann")
+    def undoing(self, epoch: Epoch | None = None, silent: Collection[OsdId] = ()) -> Undoing:
+        found = undoing(self.all, epoch, "ann", silent)
         map_with(self.now, found.changes, self.now.layout)  # it would be accepted
         return found
 
@@ -94,6 +108,69 @@ def test_a_mark_that_something_else_has_replaced_stays(since: str) -> None:
     assert refused.value.what == (
         f"nothing of epoch {slip} can be undone: all that it changed is otherwise by now"
     )
+
+
+def test_one_that_stopped_meanwhile_is_not_marked_up() -> None:
+    """Its own word that it stops is void: it is down already."""
+    past = Past()
+    slip = past.say(down(1), weighed(2, 7))
+    found = past.undoing(silent=[OsdId(1)])
+    assert found.changes == (weighed(2, WEIGHT_ONE),)
+    assert found.impossible == ("osd.1 stays down: it does not answer",)
+    past.say(down(2))
+    with pytest.raises(Refused) as refused:
+        past.undoing(silent=[OsdId(2)])
+    assert refused.value.what == (
+        f"nothing of epoch {slip + 1} can be undone: osd.2 stays down: it does not answer"
+    )
+
+
+@pytest.mark.parametrize("by", ["osdlog monitor a", "osd.1"])
+def test_one_whom_no_operator_had_marked_down_stays_up(by: str) -> None:
+    """An operator's mark would stand, and nobody speaks against it."""
+    past = Past()
+    past.happen(down(1), author=by)
+    silent = past.now.epoch
+    past.say(up(1), weighed(2, 7))
+    for epoch in (None, silent):
+        found = past.undoing(epoch)
+        assert found.changes == (weighed(2, WEIGHT_ONE),)
+        assert found.impossible == ("osd.1 stays up: no operator had marked it down",)
+
+
+def test_one_whom_an_operator_had_marked_down_is_so_again() -> None:
+    past = Past()
+    past.happen(down(1))
+    past.happen(up(1))
+    past.say(down(1))
+    past.say(up(1))
+    assert past.undoing().changes == (replace(down(1), why=WHY_DOWN),)
+
+
+async def test_who_is_marked_up_is_asked_first(tmp_path: Path) -> None:
+    url, saved = made_cluster(tmp_path, [1]), tmp_path / "saved"
+    async with FakeOsd(1).listening() as osd, AsyncClient(url) as client:
+        boot(url, osd)
+        now = await client.map()
+        process = now.osds[osd.osd]
+        assert process.store is not None
+        mark = OsdDown(store=process.store, boot=process.boot, why="a slip")
+        await client.change_map([mark], layout=now.layout)
+        osd.script["GET"] = [_alive(process.store, 1)]
+        assert (await client.undo_map()).changes == (OsdUp(store=mark.store, boot=mark.boot),)
+        osd.script["GET"] = [_alive(process.store, 2)]
+        with pytest.raises(Refused, match=r"osd\.1 stays down: it does not answer"):
+            await client.undo_map()
+        osd.script["GET"] = [_alive(process.store, 1)]
+        export(saved, client.log, {})
+        async with AsyncClient(f"state:{saved}") as past:
+            with pytest.raises(Refused, match=r"osd\.1 stays down: it does not answer"):
+                await past.undo_map()
+
+
+def _alive(store: Store, boot: int) -> Reply:
+    said = {"store": str(store), "boot": boot, "trouble": None}
+    return Reply(200, {"Content-Type": "application/json"}, msgspec.json.encode(said))
 
 
 def test_what_a_monitor_or_an_osd_said_is_not_taken_back() -> None:
