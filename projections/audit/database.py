@@ -25,7 +25,7 @@ from projections.audit.loading import make_tables
 from projections.audit.scripts import script
 from projections.voids import Void
 
-FORMAT = 8
+FORMAT = 9
 """Raised with every change of the tables: a database of another format is refused, and the hint
 names `--rebuild`, which makes it anew."""
 

@@ -34,7 +34,7 @@ from folds.building import (
 )
 from folds.mapping import CREATED, added, booted
 from folds.mapping import event as map_event
-from projections.audit.database import reading
+from projections.audit.database import Connection, reading
 from projections.audit.reports import KINDS, report
 from projections.audit.sync import sync
 
@@ -173,3 +173,24 @@ def test_no_deletion_is_proven_where_a_store_was_retired_by_nobody(tmp_path: Pat
             assert (row["position"], row["store"]) == ("rg/2@7", str(B)), name
         assert found(report(connection, "deletions", {"object": "a"}), RETIRED)
         assert not found(report(connection, "retire", {"osd": 1}), RETIRED)
+        assert _waiting(connection) == [("b", "confirmed", [], [str(B)], [])]
+
+
+def test_a_copy_is_not_gone_where_its_store_was_retired_by_nobody(tmp_path: Path) -> None:
+    """Also where that store had stated before what it had: it had the copy still."""
+    log = MemoryLog(IDENTITY)
+    told = map_event(*MAPS[0], layout=0)
+    log.append([Entry(Topic.MAP, Partition(0), b"map", encode(told))])
+    _append(log, RgId(5), [*GONE[:-1], stated(A, 2, 3, 1), stated(B, 1, 3, 1, 2)])
+    _append(log, RgId(5), [retired(FIRST, B)])
+    sync(tmp_path / "audit", log)
+    with reading(tmp_path / "audit") as connection:
+        assert _waiting(connection) == [("b", "outstanding", [str(B)], [], [])]
+        ends = connection.execute("SELECT store, how FROM confirmations WHERE copy IS NOT NULL")
+        assert sorted(ends.fetchall()) == [(str(A), "erased"), (str(B), "outstanding")]
+
+
+def _waiting(connection: Connection) -> list[tuple[object, ...]]:
+    return connection.execute(
+        "SELECT object, state, outstanding, silent, retired FROM deletions"
+    ).fetchall()

@@ -13,6 +13,17 @@ WHERE s.void IS NULL AND s.attests AND s.agrees AND NOT s.is_ahead AND s.staged_
 COMMENT ON VIEW kept.clean IS
 'Holdings as the log has them, with nothing staged; and of nothing that was yet to be said.';
 
+CREATE VIEW kept.unfounded AS
+SELECT r.rg, r."offset", k.osd, k.name AS store, r.map_epoch AS epoch, b.name AS said_by
+FROM kept.retirements r
+JOIN kept.stores k ON k.store = r.store
+JOIN kept.stores b ON b.store = r.by_store
+WHERE r.void IS NULL AND r.store NOT IN (FROM kept.gone)
+    AND EXISTS (FROM kept.maps)
+    AND NOT EXISTS (FROM kept.positions WHERE topic = 'map' AND why IS NOT NULL);
+COMMENT ON VIEW kept.unfounded IS
+'Accepted retirements in RGs of stores that the map has not retired.';
+
 -- What each store that was ever placed, or had a copy, can be believed to have of an RG.
 CREATE VIEW standings AS
 WITH placings AS (
@@ -45,12 +56,16 @@ FROM placings p
 LEFT JOIN said s USING (rg, store)
 LEFT JOIN clean e USING (rg, store)
 LEFT JOIN kept.ledgers l USING (rg, store)
-LEFT JOIN (FROM kept.retirements WHERE void IS NULL) r USING (rg, store);
+LEFT JOIN (
+    FROM kept.retirements t
+    WHERE t.void IS NULL
+        AND NOT EXISTS (FROM kept.unfounded u WHERE u.rg = t.rg AND u."offset" = t."offset")
+) r USING (rg, store);
 COMMENT ON VIEW standings IS
 'For proofs: each store that a claim ever placed, and up to which version of the RG the last did;
 up to which version it has stated its holdings with nothing staged, and not denied it since; whether
 and where it had closed, with no later claim that places it, no copy and no holdings since; whether
-it is retired.';
+it is retired, by the map too.';
 
 -- Where the map cannot be read to its end, nobody knows who came later.
 CREATE VIEW kept.strangers AS
@@ -66,17 +81,6 @@ WHERE s.void IS NULL
 GROUP BY ALL;
 COMMENT ON VIEW kept.strangers IS
 'Accepted statements of processes that the map never had: by RG and process, and where they began.';
-
-CREATE VIEW kept.unfounded AS
-SELECT r.rg, r."offset", k.osd, k.name AS store, r.map_epoch AS epoch, b.name AS said_by
-FROM kept.retirements r
-JOIN kept.stores k ON k.store = r.store
-JOIN kept.stores b ON b.store = r.by_store
-WHERE r.void IS NULL AND r.store NOT IN (FROM kept.gone)
-    AND EXISTS (FROM kept.maps)
-    AND NOT EXISTS (FROM kept.positions WHERE topic = 'map' AND why IS NOT NULL);
-COMMENT ON VIEW kept.unfounded IS
-'Accepted retirements in RGs of stores that the map has not retired.';
 
 -- One pipeline that begins with the deletes, so that who asks about few of them waits for few.
 CREATE VIEW deletions AS
@@ -94,7 +98,8 @@ deleted AS (
 holders AS (
     SELECT *, NULL AS store, NULL AS is_left, NULL AS is_retired, NULL AS gone_at FROM deleted
     UNION ALL
-    SELECT d.*, s.name, f.until_offset IS NULL, r."offset" IS NOT NULL, f.until_offset
+    SELECT d.*, s.name, f.until_offset IS NULL OR u."offset" IS NOT NULL, r."offset" IS NOT NULL,
+        f.until_offset
     FROM deleted d
     JOIN kept.facts f
         ON f.rg = d.rg AND f.id = d.id AND f.version <= d.version AND f.status <> 'held'
@@ -102,6 +107,7 @@ holders AS (
     JOIN kept.stores s ON s.store = f.store
     LEFT JOIN kept.retirements r
         ON r.rg = f.rg AND r.store = f.store AND r."offset" = f.until_offset AND r.void IS NULL
+    LEFT JOIN kept.unfounded u ON u.rg = r.rg AND u."offset" = r."offset"
 ),
 -- In groups by what people ask for, so that only what they ask for is grouped.
 held AS (
@@ -111,7 +117,7 @@ held AS (
         coalesce(list_sort(list_distinct(list(store) FILTER (store IS NOT NULL))), [])
             AS stores_then,
         coalesce(list_sort(list_distinct(list(store) FILTER (is_left))), []) AS outstanding,
-        coalesce(list(store) FILTER (is_retired), []) AS retired_with_copy,
+        coalesce(list(store) FILTER (is_retired AND NOT is_left), []) AS retired_with_copy,
         max(gone_at) AS gone_at
     FROM holders GROUP BY rg, version, object, "time"
 ),
@@ -154,7 +160,8 @@ LEFT JOIN kept.positions p
     ON p.topic = 'rg' AND p.partition = d.rg % (SELECT partitions FROM kept.meta);
 COMMENT ON VIEW deletions IS
 'Every accepted delete: who, when, which stores then had a copy of that or an older version, and
-which have not confirmed its erasure. state: outstanding; confirmed, when no fact is left; proven,
+which have not confirmed its erasure (nor are retired by the map, where the RG has them retired).
+state: outstanding; confirmed, when no fact is left; proven,
 when moreover every store that a claim placed since the object''s first put has stated its holdings
 since with nothing staged (or had closed, or is retired). silent: the stores that have not.
 retired: those that are waited for no more because they are retired; `confirmations` has each store.';
@@ -175,10 +182,12 @@ stated AS (
 ),
 parts AS (
     SELECT d.rg, d.version, d."time", d.object, f.store, f.version AS "copy", NULL AS how,
-        f.until_offset AS "offset"
-    FROM deleted d JOIN kept.facts f
+        CASE WHEN u.rg IS NULL THEN f.until_offset END AS "offset"
+    FROM deleted d
+    JOIN kept.facts f
         ON f.rg = d.rg AND f.id = d.id AND f.version <= d.version AND f.status <> 'held'
         AND (f.until_offset IS NULL OR f.until_offset > d."offset")
+    LEFT JOIN kept.unfounded u ON u.rg = f.rg AND u."offset" = f.until_offset
     UNION ALL
     SELECT p.rg, p.version, p."time", p.object, p.store, NULL,
         CASE
