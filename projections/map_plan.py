@@ -57,6 +57,19 @@ class Transfer(NamedTuple):
         return max(by_size, -(-amount.objects * self.busy_ms // max(self.objects, 1)))
 
 
+class ImportLimits(NamedTuple):
+    """What an OSD may import in the background, as it says."""
+
+    is_paused: bool = False
+    """Nothing."""
+    rate: int = 0
+    """At most so many bytes a second; 0: as many as come."""
+
+    def ms_for(self, amount: Amount) -> int:
+        """How long so much takes at least."""
+        return -(-1_000 * amount.size // self.rate) if self.rate else 0
+
+
 class Survey(msgspec.Struct, frozen=True, eq=False):
     """What is known of the cluster when a plan is made."""
 
@@ -64,6 +77,7 @@ class Survey(msgspec.Struct, frozen=True, eq=False):
     disks: Mapping[OsdId, Disk] = {}
     transfers: Mapping[OsdId, Transfer] = {}
     """Of those that have fetched anything since they started."""
+    limits: Mapping[OsdId, ImportLimits] = {}
 
 
 class Moves(msgspec.Struct, frozen=True, eq=False):
@@ -84,7 +98,7 @@ class OsdPlan(NamedTuple):
     disk: Disk | None
     """None where the OSD did not say."""
     ms: int | None
-    """How long the copying takes; None where no rate was measured."""
+    """How long the copying takes; None where no rate was measured, or it may not copy."""
 
     @property
     def after(self) -> Amount:
@@ -131,7 +145,7 @@ class MapPlan(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
     @property
     def ms(self) -> int | None:
-        """Until the slowest OSD is done; None where no rate was measured."""
+        """Until the slowest OSD is done; None where one's time is not known."""
         times = [osd.ms for osd in self.osds if osd.incoming.objects]
         known = [ms for ms in times if ms is not None]
         return max(known, default=0) if len(known) == len(times) else None
@@ -240,5 +254,11 @@ def _osd_plans(
             incoming=comes,
             outgoing=outgoing.get(osd, Amount()),
             disk=survey.disks.get(osd),
-            ms=rate.ms_for(comes) if rate else None,
+            ms=_ms_for(comes, rate, survey.limits.get(osd, ImportLimits())),
         )
+
+
+def _ms_for(comes: Amount, rate: Transfer | None, limits: ImportLimits) -> int | None:
+    if rate is None or (limits.is_paused and comes.objects):
+        return None
+    return max(rate.ms_for(comes), limits.ms_for(comes))

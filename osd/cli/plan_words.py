@@ -3,14 +3,15 @@
 Rule: made from the plan alone, so the same plan always looks the same.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from osd.cli.output import bytes_words, count, duration_words
 
 if TYPE_CHECKING:
+    from eventlog.ids import OsdId
     from osd.client.planning import Planned
-    from projections.map_plan import Disk, MapPlan, OsdPlan, RgPlan, Transfer
+    from projections.map_plan import Disk, ImportLimits, MapPlan, OsdPlan, RgPlan, Transfer
     from projections.rg_stats import Amount
 
 OSD_HEADS = ("osd", "in", "bytes in", "out", "bytes out", "bytes then", "full", "full then", "time")
@@ -55,8 +56,8 @@ def rg_rows(plan: "MapPlan") -> Iterator[Sequence[Any]]:
         yield (f"{rg.rg:x}", *amount, _osds(rg.placed), _osds(rg.after))
 
 
-def basis(planned: "Planned") -> list[str]:
-    """What the plan rests on, and how long it takes."""
+def basis(planned: "Planned", log_option: str = "") -> list[str]:
+    """What the plan rests on, and how long it takes; `log_option` ends commands to be typed."""
     silent, by_log = planned.silent, planned.rgs_by_log
     count_rgs = planned.plan.before.rg_count
     if by_log == count_rgs:
@@ -68,13 +69,20 @@ def basis(planned: "Planned") -> list[str]:
     if silent:
         said += f"; {_osds(silent)} did not answer"
     lines = [said, _rate(planned.plan.rate, planned.plan.ms)]
-    if planned.paused:
-        does = "imports" if len(planned.paused) == 1 else "import"
-        lines.append(
-            f"{_osds(planned.paused)} {does} nothing in the background:"
-            " `osdlog limits --pulls 4` ends that"
-        )
-    return lines
+    return [*lines, *_limits(planned.limits, log_option)]
+
+
+def _limits(limits: "Mapping[OsdId, ImportLimits]", log_option: str) -> Iterator[str]:
+    slowed: dict[int, list[OsdId]] = {}
+    for osd, (is_paused, rate) in limits.items():
+        if is_paused:
+            end = f"`osdlog limits osd.{osd} --pulls 4{log_option}` ends that"
+            yield f"osd.{osd} imports nothing in the background: {end}"
+        elif rate:
+            slowed.setdefault(rate, []).append(osd)
+    for rate, osds in slowed.items():
+        does = "imports" if len(osds) == 1 else "import"
+        yield f"{_osds(osds)} {does} at most {bytes_words(rate)}/s in the background"
 
 
 def plan_data(planned: "Planned", command: str) -> dict[str, Any]:
@@ -127,7 +135,8 @@ def _rate(rate: "Transfer | None", ms: int | None) -> str:
     seconds = rate.busy_ms / SLOWNESS
     speed = f"{bytes_words(round(rate.size / seconds))}/s, {rate.objects / seconds:,.0f} objects/s"
     so_far = f"{count(rate.objects, 'object')} that OSDs have copied since they started"
-    return f"{_time(ms)}, at {speed} for each OSD: measured on {so_far}"
+    time = "time unknown" if ms is None else _time(ms)
+    return f"{time}, at {speed} for each OSD: measured on {so_far}"
 
 
 def _amount_data(amount: "Amount") -> dict[str, int]:

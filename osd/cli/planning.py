@@ -72,7 +72,7 @@ def plan(
         return await _plan(client, words, layout)
 
     planned = with_client(log, work)
-    _show(planned, _apply_command(words, planned, log), rgs=rgs, json=json)
+    _show(planned, _apply_command(words, planned, log), log, rgs=rgs, json=json)
 
 
 async def _plan(client: "AsyncClient", words: Words, layout: int | None) -> "Planned":
@@ -108,7 +108,7 @@ def _log_option(log: str | None) -> str:
     return f" --log {shlex.quote(log)}" if log else ""
 
 
-def _show(planned: "Planned", command: str, *, rgs: bool, json: bool) -> None:
+def _show(planned: "Planned", command: str, log: str | None, *, rgs: bool, json: bool) -> None:
     from osd.cli.app import NO
     from osd.cli.output import note, say, say_json, table
     from osd.cli.plan_words import (
@@ -132,7 +132,7 @@ def _show(planned: "Planned", command: str, *, rgs: bool, json: bool) -> None:
     table(OSD_HEADS, osd_rows(planned.plan), numbers=OSD_NUMBERS)
     if rgs:
         table(RG_HEADS, rg_rows(planned.plan), numbers=RG_NUMBERS)
-    for line in basis(planned):
+    for line in basis(planned, _log_option(log)):
         note(line)
     for concern in planned.concerns:
         if not concern.is_grave:
@@ -196,7 +196,7 @@ def undo(  # noqa: PLR0913, PLR0917 - its options
     found, planned = with_client(log, work)
     if not json:
         _say_undoing(found)
-    _show(planned, _undo_command(epoch, found, planned, log), rgs=False, json=json)
+    _show(planned, _undo_command(epoch, found, planned, log), log, rgs=False, json=json)
 
 
 def _undo_command(epoch: int | None, found: "Undoing", planned: "Planned", log: str | None) -> str:

@@ -170,19 +170,19 @@ def _moving(said: Sequence[Facts]) -> Moving:
 def _rate(said: Facts) -> tuple[float, float] | None:
     """Objects and bytes a second while it copied, no more than its limits allow now."""
     copied: dict[str, Any] = said["copied"]
-    busy_s = busy_ms(said) / 1_000
-    if is_paused(said) or not copied["objects"] or busy_s <= 0:
+    busy_s = _busy_ms(said) / 1_000
+    if _is_paused(said) or not copied["objects"] or busy_s <= 0:
         return None
     return copied["objects"] / busy_s, copied["bytes"] / busy_s
 
 
-def is_paused(said: Facts) -> bool:
+def _is_paused(said: Facts) -> bool:
     """Whether its limits let it import nothing in the background."""
     limits: dict[str, int] = said.get("limits", {})
     return limits.get("pulls") == 0
 
 
-def busy_ms(said: Facts) -> int:
+def _busy_ms(said: Facts) -> int:
     """How long it copied, or would have within its limits as they are."""
     copied: dict[str, int] = said["copied"]
     rate: int = said.get("limits", {}).get("rate", 0)

@@ -7,7 +7,7 @@ What is not here: what a plan is (see `projections.map_plan`), and what takes
 a change back (see `osd.client.undoing`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from eventlog.ids import Layout, Micros, OsdId
@@ -17,7 +17,7 @@ from osd.client.surveying import Surveyed
 from osd.errors import Refused
 from projections.cluster_map import ClusterMap, Refusal
 from projections.map_fold import fold
-from projections.map_plan import MapPlan, make_plan
+from projections.map_plan import ImportLimits, MapPlan, make_plan
 from projections.plan_concerns import Concern, concerns
 
 
@@ -31,13 +31,18 @@ class Planned(NamedTuple):
     """OSDs that have started and did not answer."""
     rgs_by_log: int
     """How many RGs the log was asked about, since their primaries did not answer."""
-    paused: tuple[OsdId, ...] = ()
-    """OSDs that would have to import, and whose limits let them do so not in the background."""
+    limits: Mapping[OsdId, ImportLimits]
+    """Of the OSDs that would have to import."""
 
     @property
     def layout(self) -> Layout:
         """What it was made for."""
         return self.plan.before.layout
+
+    @property
+    def paused(self) -> tuple[OsdId, ...]:
+        """OSDs that would have to import, and whose limits let them do so not in the background."""
+        return tuple(osd for osd, limits in self.limits.items() if limits.is_paused)
 
     @property
     def objections(self) -> tuple[str, ...]:
@@ -76,9 +81,10 @@ def planned(surveyed: Surveyed, changes: Sequence[MapChange], layout: Layout) ->
     after = map_with(surveyed.map, changes, layout)
     plan = make_plan(surveyed.map, after, surveyed.survey)
     found = concerns(plan, surveyed.survey.stats)
-    importing = {osd.osd for osd in plan.osds if osd.incoming.objects}
-    paused = tuple(osd for osd in surveyed.paused if osd in importing)
-    return Planned(tuple(changes), plan, found, surveyed.silent, surveyed.rgs_by_log, paused)
+    importing = [osd.osd for osd in plan.osds if osd.incoming.objects]
+    limits = surveyed.survey.limits
+    limiting = {osd: limits[osd] for osd in importing if osd in limits}
+    return Planned(tuple(changes), plan, found, surveyed.silent, surveyed.rgs_by_log, limiting)
 
 
 def accepted_changes(reader: MapReader) -> list[AcceptedChange]:

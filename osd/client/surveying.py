@@ -3,7 +3,8 @@
 Rule: what an RG has is its primary's word; of RGs whose primary does not
 answer it is the log's, whose partitions are then folded, and it is said of how
 many. What only an OSD knows, its disk and how fast it copies, is left unknown
-where it does not answer.
+where it does not answer. How fast it copies is as measured; what its limits
+allow now is said beside it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,10 +13,9 @@ from typing import NamedTuple
 from eventlog.ids import OsdId, RgId, parse_store
 from eventlog.log import Log
 from osd.client.answers import Facts, OsdStatus, RgRow
-from osd.client.cluster_status import busy_ms, is_paused
 from osd.client.past import Progress, fold_present
 from projections.cluster_map import ClusterMap
-from projections.map_plan import Disk, Survey, Transfer
+from projections.map_plan import Disk, ImportLimits, Survey, Transfer
 from projections.rg_stats import RgStat, stats_of
 
 
@@ -29,8 +29,6 @@ class Surveyed(NamedTuple):
     """Those that have started and did not answer."""
     rgs_by_log: int
     """How many RGs the log was asked about."""
-    paused: tuple[OsdId, ...] = ()
-    """Those whose limits let them import nothing in the background."""
 
 
 def put_together(
@@ -46,9 +44,8 @@ def put_together(
     stats = stats_of(cluster_map, [*stats_said(rows), *by_log])
     started = [one for one in statuses if one.osd.store is not None]
     silent = tuple(one.osd.osd for one in started if one.said is None)
-    found = Survey(stats, dict(_disks(statuses)), dict(_transfers(statuses)))
-    paused = tuple(one.osd.osd for one in started if one.said and is_paused(one.said))
-    return Surveyed(found, cluster_map, silent, len(unsaid), paused)
+    said = (dict(_disks(statuses)), dict(_transfers(statuses)), dict(_limits(statuses)))
+    return Surveyed(Survey(stats, *said), cluster_map, silent, len(unsaid))
 
 
 def stats_by_log(log: Log, rgs: Sequence[RgId], progress: Progress | None = None) -> list[RgStat]:
@@ -82,5 +79,12 @@ def _transfers(statuses: Iterable[OsdStatus]) -> Iterable[tuple[OsdId, Transfer]
     for one in statuses:
         copied: Facts = one.said["copied"] if one.said is not None else {}
         if copied.get("objects") and "busy_ms" in copied:
-            took_ms = max(1, busy_ms(one.said or {}))
+            took_ms = max(1, copied["busy_ms"])
             yield one.osd.osd, Transfer(copied["objects"], copied["bytes"], took_ms)
+
+
+def _limits(statuses: Iterable[OsdStatus]) -> Iterable[tuple[OsdId, ImportLimits]]:
+    for one in statuses:
+        limits: Mapping[str, int] = (one.said or {}).get("limits", {})
+        if limits:
+            yield one.osd.osd, ImportLimits(limits["pulls"] == 0, limits["rate"])

@@ -1,6 +1,7 @@
 """map plan, map undo, pins of many, waiting: what they print and how they end."""
 
 import json
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,12 +58,12 @@ def test_as_json(cluster: Cluster) -> None:
 def test_who_imports_nothing_is_named_beside_the_time(cluster: Cluster) -> None:
     cluster.run("limits", "--pulls", 0)
     try:
-        said = cluster.run("map", "plan", "--out", "0").err
+        said = osdlog("map", "plan", "--out", "0", "--log", cluster.log)
     finally:
         cluster.run("limits", "--pulls", 4)
-    assert (
-        "\nosd.1 imports nothing in the background: `osdlog limits --pulls 4` ends that\n" in said
-    )
+    assert re.search("^osd.1 .* unknown$", said.out, re.MULTILINE)
+    ends = f"`osdlog limits osd.1 --pulls 4 --log {cluster.log}` ends that"
+    assert f"\nosd.1 imports nothing in the background: {ends}\n" in said.err
 
 
 def test_one_that_should_not_be_made_says_why_and_is_exit_1(cluster: Cluster) -> None:

@@ -14,6 +14,7 @@ from folds.planning import RGS, cluster_of, maps, osd, placed_stats, stats, with
 from projections.cluster_map import ClusterMap, candidates
 from projections.map_plan import (
     Disk,
+    ImportLimits,
     MapPlan,
     Survey,
     Transfer,
@@ -108,6 +109,25 @@ class TestTimeAndRoom:
         found = plan(THREE, with_osds(THREE, osd(4)))
         assert found.ms is None
         assert found.rate is None
+
+    def test_no_faster_than_its_limit_also_where_it_has_copied_nothing(self) -> None:
+        limits = {OsdId(2): ImportLimits(rate=1_000), OsdId(3): ImportLimits(rate=1 << 40)}
+        transfers = {OsdId(3): Transfer(100, 10_000_000, 1)}
+        survey = Survey(placed_stats(THREE, SIZES), {}, transfers, limits)
+        found = plan(THREE, with_osds(THREE, osd(1, weight=0, is_leaving=True)), survey)
+        by_osd = {one.osd: one for one in found.osds}
+        assert by_osd[OsdId(2)].ms == by_osd[OsdId(2)].incoming.size > 0
+        assert by_osd[OsdId(3)].ms == 1
+
+    def test_who_may_import_nothing_has_no_time_unless_nothing_comes(self) -> None:
+        limits = {OsdId(n): ImportLimits(is_paused=True) for n in (1, 2)}
+        transfers = {OsdId(3): Transfer(10, 1_000, 1_000)}
+        survey = Survey(placed_stats(THREE, SIZES), {}, transfers, limits)
+        found = plan(THREE, with_osds(THREE, osd(1, weight=0, is_leaving=True)), survey)
+        by_osd = {one.osd: one for one in found.osds}
+        assert (by_osd[OsdId(1)].ms, by_osd[OsdId(2)].ms) == (0, None)
+        assert by_osd[OsdId(3)].ms is not None
+        assert found.ms is None
 
     def test_nothing_takes_no_time(self) -> None:
         survey = Survey(placed_stats(THREE, SIZES), {}, {OsdId(2): Transfer(1, 1, 1)})
