@@ -9,10 +9,10 @@ rule sets are no intent: they happened, or only ever go one way.
 their order, and says what no change can bring back.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from eventlog.ids import WEIGHT_ONE, OsdId, RgId, Store, osd_name, rg_name
+from eventlog.ids import WEIGHT_ONE, OsdId, RgId, osd_name, rg_name
 from eventlog.map_events import (
     MapChange,
     OsdAdded,
@@ -103,20 +103,23 @@ def changes_to(now: ClusterMap, wanted: Intent, by: str) -> Restoration:
     return Restoration(changes, tuple(impossible))
 
 
-def lost_stores(now: ClusterMap, then: ClusterMap) -> Iterator[str]:
-    """Stores of an earlier map that were retired since: no change brings them back."""
-    for _, osd in sorted(then.osds.items()):
-        if osd.store is None or osd.store not in now.retired:
+def lost_stores(now: ClusterMap, were: Iterable[Osd]) -> Iterator[str]:
+    """The stores of these, as they were, that were retired since: no change brings them back."""
+    for was in were:
+        if was.store is None or was.store not in now.retired:
             continue
-        why = now.retired[osd.store].why
-        yield f"{osd.store} is retired for good ({why})" + _instead(now, osd.store)
+        why = now.retired[was.store].why
+        yield f"{was.store} is retired for good ({why})" + _instead(now, was)
 
 
-def _instead(now: ClusterMap, store: Store) -> str:
-    present = now.osds.get(store.osd)
+def _instead(now: ClusterMap, was: Osd) -> str:
+    present, name = now.osds.get(was.osd), osd_name(was.osd)
     if present is not None and present.store is not None:
         return f"; {present.store} has taken its place"
-    return f": {osd_name(store.osd)} comes back with an empty disk, once it is started on one"
+    if present is None and was.is_leaving:  # so no intent adds it again
+        add = f"`osdlog map apply --add {was.osd}`"
+        return f", and {name} is not in the map: after {add} it comes back with an empty disk"
+    return f": {name} comes back with an empty disk, once it is started on one"
 
 
 def _osd_intent(osd: Osd) -> OsdIntent:

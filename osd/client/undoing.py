@@ -26,7 +26,7 @@ from eventlog.map_events import (
 from osd.client.planning import AcceptedChange, map_at
 from osd.core.membership import MONITOR
 from osd.errors import Refused
-from projections.cluster_map import ClusterMap
+from projections.cluster_map import ClusterMap, Osd
 from projections.map_intent import (
     Restoration,
     changes_to,
@@ -71,7 +71,7 @@ def undoing(
     found = changes_to(now, intent_of(then), by)
     marks = _marked_back(past, then, now.epoch, silent)
     changes = (*found.changes, *marks.changes)
-    impossible = (*lost_stores(now, then), *found.impossible, *marks.impossible)
+    impossible = (*lost_stores(now, _osds(then)), *found.impossible, *marks.impossible)
     if not changes:
         hint = f" ({'; '.join(impossible)})" if impossible else ""
         raise Refused(
@@ -93,7 +93,7 @@ def _of_last_change(past: Sequence[AcceptedChange], by: str, silent: Collection[
     marks = _marked_back(past, change.before, undone, silent)
     changes = (*found.changes, *marks.changes)
     impossible = (
-        *lost_stores(now, change.before),
+        *lost_stores(now, _changed(change)),
         *_for_good(change.event),
         *found.impossible,
         *marks.impossible,
@@ -161,6 +161,15 @@ def _last_marks(
         for mark in one.event.changes
         if isinstance(mark, OsdUp | OsdDown) and one.after.epoch <= until
     }
+
+
+def _osds(then: ClusterMap) -> Iterator[Osd]:
+    return (osd for _, osd in sorted(then.osds.items()))
+
+
+def _changed(change: AcceptedChange) -> Iterator[Osd]:
+    """The OSDs that it made otherwise, as they were: the disks of others are not its matter."""
+    return (osd for osd in _osds(change.before) if change.after.osds.get(osd.osd) != osd)
 
 
 def _for_good(event: MapChanged) -> Iterator[str]:

@@ -222,3 +222,14 @@ def test_a_pin_of_which_nobody_spoke_is_no_part_of_it(change: MapChange) -> None
     past.say(change)
     with pytest.raises(Refused, match="can be undone"):
         past.undoing()
+
+
+def test_a_disk_that_was_retired_since_is_no_reason_against_a_change_of_another() -> None:
+    past = Past()
+    bump = past.say(EpochBumped(to=99))
+    past.happen(booted(1, 2))
+    with pytest.raises(Refused) as refused:
+        past.undoing()
+    assert refused.value.what == (
+        f"nothing of epoch {bump} can be undone: the epoch stays at 99 or above: it only grows"
+    )

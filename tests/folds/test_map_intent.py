@@ -139,12 +139,22 @@ class TestUndoing:
 class TestWhatCannotBeBroughtBack:
     def test_a_retired_store(self) -> None:
         after = changed(CLUSTER, written_off(store(1)))
-        (said,) = lost_stores(after, CLUSTER)
+        (said,) = lost_stores(after, CLUSTER.osds.values())
         assert said == (
             "osd.1/0000000000000001 is retired for good (burnt): osd.1 comes back with an empty"
             " disk, once it is started on one"
         )
         assert changes_to(after, intent_of(CLUSTER), "ann").changes == ()
+
+    def test_one_that_was_leaving_is_gone_and_no_change_adds_it(self) -> None:
+        before = changed(CLUSTER, leaving(1))
+        after = changed(before, written_off(store(1)))
+        (said,) = lost_stores(after, before.osds.values())
+        assert said == (
+            "osd.1/0000000000000001 is retired for good (burnt), and osd.1 is not in the map:"
+            " after `osdlog map apply --add 1` it comes back with an empty disk"
+        )
+        assert changes_to(after, intent_of(before), "ann").changes == ()
 
     def test_one_that_left_is_added_again(self) -> None:
         after = changed(changed(CLUSTER, leaving(1)), written_off(store(1)))
@@ -154,7 +164,7 @@ class TestWhatCannotBeBroughtBack:
 
     def test_a_rebuilt_disk(self) -> None:
         after = changed(CLUSTER, booted(1, 2))
-        (said,) = lost_stores(after, CLUSTER)
+        (said,) = lost_stores(after, CLUSTER.osds.values())
         assert said == (
             "osd.1/0000000000000001 is retired for good (replaced by osd.1/0000000000000002);"
             " osd.1/0000000000000002 has taken its place"
