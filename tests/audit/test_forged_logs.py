@@ -13,14 +13,15 @@ from msgspec.structs import replace
 from audit.test_reports import found
 from audit.test_two_truths import IDENTITY
 from eventlog.codec import encode
-from eventlog.ids import Offset, Partition, Position, RgId, Topic, rg_key
+from eventlog.ids import Epoch, Offset, Partition, Position, RgId, Topic, rg_key
 from eventlog.log import Entry
-from eventlog.map_events import MapChange
+from eventlog.map_events import EpochBumped, MapChange
 from eventlog.memory import MemoryLog
 from eventlog.rg_events import RgEvent
 from folds.building import (
     A,
     B,
+    C,
     claimed,
     declared_lost,
     deleted,
@@ -32,7 +33,7 @@ from folds.building import (
     retired,
     stated,
 )
-from folds.mapping import CREATED, added, booted
+from folds.mapping import CREATED, added, booted, written_off
 from folds.mapping import event as map_event
 from projections.audit.database import Connection, reading
 from projections.audit.reports import KINDS, report
@@ -188,6 +189,38 @@ def test_a_copy_is_not_gone_where_its_store_was_retired_by_nobody(tmp_path: Path
         assert _waiting(connection) == [("b", "outstanding", [str(B)], [], [])]
         ends = connection.execute("SELECT store, how FROM confirmations WHERE copy IS NOT NULL")
         assert sorted(ends.fetchall()) == [(str(A), "erased"), (str(B), "outstanding")]
+
+
+@pytest.mark.parametrize(
+    ("epoch", "is_bumped", "is_named"),
+    [
+        (3, False, False),
+        (1, False, True),
+        (4, False, True),
+        (3, True, False),
+        (4, True, False),
+        (100, True, True),
+    ],
+)
+def test_a_retirement_is_the_one_of_the_map(
+    epoch: int, is_bumped: bool, is_named: bool, tmp_path: Path
+) -> None:
+    """Or one of a map that was lost: restored, the map retired the store again, and was bumped."""
+    log = MemoryLog(IDENTITY)
+    bump = (EpochBumped(to=Epoch(100)),) if is_bumped else (written_off(A),)
+    for layout, changes in enumerate(
+        ([*MAPS[0], added(3), booted(3)], [written_off(C)], [written_off(B)], bump)
+    ):
+        told = map_event(*changes, layout=layout)
+        log.append([Entry(Topic.MAP, Partition(0), b"map", encode(told))])
+    _append(log, RgId(5), [*GONE, stated(A, 2, 3, 1)])
+    _append(log, RgId(5), [replace(retired(FIRST, B), epoch=Epoch(epoch))])
+    sync(tmp_path / "audit", log)
+    with reading(tmp_path / "audit") as connection:
+        rows = found(report(connection, "integrity"), RETIRED)
+        assert [row["by_map"] for row in rows] == [3] * is_named
+        [(_, state, *_)] = _waiting(connection)
+        assert state == ("confirmed" if is_named else "proven")
 
 
 def _waiting(connection: Connection) -> list[tuple[object, ...]]:

@@ -13,16 +13,27 @@ WHERE s.void IS NULL AND s.attests AND s.agrees AND NOT s.is_ahead AND s.staged_
 COMMENT ON VIEW kept.clean IS
 'Holdings as the log has them, with nothing staged; and of nothing that was yet to be said.';
 
+-- A primary names the epoch in which the map retired the store. Where the map was restored from a copy
+-- and then bumped, it may have been one of the map that was lost.
 CREATE VIEW kept.unfounded AS
-SELECT r.rg, r."offset", k.osd, k.name AS store, r.map_epoch AS epoch, b.name AS said_by
+WITH bumped AS (
+    SELECT max(from_epoch) AS last FROM (
+        SELECT from_epoch, lag(from_epoch) OVER (ORDER BY from_epoch) AS before FROM kept.maps
+    ) WHERE from_epoch > before + 1
+)
+SELECT r.rg, r."offset", k.osd, k.name AS store, r.map_epoch AS epoch, g.epoch AS by_map,
+    b.name AS said_by
 FROM kept.retirements r
+CROSS JOIN bumped m
 JOIN kept.stores k ON k.store = r.store
 JOIN kept.stores b ON b.store = r.by_store
-WHERE r.void IS NULL AND r.store NOT IN (FROM kept.gone)
+LEFT JOIN kept.retired_stores g ON g.osd = k.osd AND g.incarnation = k.incarnation
+WHERE r.void IS NULL AND r.map_epoch IS DISTINCT FROM g.epoch
+    AND (g.epoch IS NULL OR r.map_epoch >= coalesce(m.last, 0))
     AND EXISTS (FROM kept.maps)
     AND NOT EXISTS (FROM kept.positions WHERE topic = 'map' AND why IS NOT NULL);
 COMMENT ON VIEW kept.unfounded IS
-'Accepted retirements in RGs of stores that the map has not retired.';
+'Accepted retirements in RGs of stores that the map has not retired, or in another epoch: by_map.';
 
 -- What each store that was ever placed, or had a copy, can be believed to have of an RG.
 CREATE VIEW standings AS

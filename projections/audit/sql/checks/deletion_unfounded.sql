@@ -1,5 +1,5 @@
 -- The same in the RGs that have to do with these deletions: no proof can rest on them.
-SELECT position_of(rg, "offset") AS position, store, epoch, said_by
+SELECT position_of(rg, "offset") AS position, store, epoch, by_map, said_by
 FROM kept.unfounded
 WHERE rg IN (
     SELECT rg FROM kept.objects
