@@ -84,16 +84,15 @@ def skip(
     from eventlog.ids import parse_position
     from eventlog.open import open_log
     from osd.cli.output import note
-    from osd.cli.skipping import skipped
+    from osd.cli.running import with_client
+    from osd.cli.skipping import passing_over, skipped
     from osd.client.async_client import user
-    from osd.client.map_reader import MapReader
-    from osd.client.map_writer import change_map
     from osd.config import log_url
 
     wanted, author = parse_position(position), user() or "unknown"
-    with open_log(log_url(log)) as opened:
-        change = skipped(opened, wanted, author, reason)
-        change_map(opened, [change], MapReader(opened).refresh().layout, reason, author)
+    with open_log(log_url(log)) as opened:  # a client could not tell of one of the map
+        found = skipped(opened, wanted, author, reason)
+    with_client(log, passing_over(found))
     note(f"the record at {wanted} is passed over from now on; OSDs that it stopped may start")
 
 

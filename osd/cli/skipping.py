@@ -7,13 +7,18 @@ map after it, where nobody could read it.
 """
 
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from eventlog.codec import MAP_HINT, Decoder
 from eventlog.errors import RecordError
 from eventlog.ids import Position, Topic
 from eventlog.log import Log
 from eventlog.map_events import RecordSkipped
+from osd.cli.waiting import Change, Changed, for_layout
 from osd.errors import Refused
+
+if TYPE_CHECKING:
+    from osd.client.async_client import AsyncClient
 
 
 def skipped(log: Log, position: Position, by: str, why: str) -> RecordSkipped:
@@ -38,3 +43,16 @@ def skipped(log: Log, position: Position, by: str, why: str) -> RecordSkipped:
     raise Refused(
         f"the record at {position} can be decoded", "Only one that stops its readers is skipped."
     )
+
+
+def passing_over(found: RecordSkipped) -> Change:
+    """What makes that change: it names one record, whatever the map is by then."""
+
+    async def change(client: "AsyncClient") -> Changed:
+        before = await client.map()
+        after = await client.change_map(
+            [found], layout=before.layout, reason=found.why, author=found.by
+        )
+        return Changed(before, after)
+
+    return for_layout(None, change)

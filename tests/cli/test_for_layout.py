@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from cli.programs import osdlog
-from eventlog.ids import Layout, OsdId
+from eventlog.ids import Layout, OsdId, Partition, RgId, Topic, rg_key
+from eventlog.log import Entry
 from eventlog.map_events import MapChange, OsdReweighted, ReplicasSet
 from folds.building import store
 from folds.mapping import booted, down
 from osd.cli.maps import change_by
+from osd.cli.skipping import passing_over, skipped
 from osd.cli.waiting import Changed, for_layout
 from osd.cli.words import Words
 from osd.client import AsyncClient
@@ -100,3 +102,13 @@ async def test_what_means_the_same_on_any_disk_is(log: str) -> None:
         heavier = change_by(Words(weight=["1:3"]), None, "", accept_loss=False, json=False)
         after = (await heavier(client)).after
     assert (after.osds[OsdId(1)].store, after.osds[OsdId(1)].weight) == (store(1, 2), 3 * 65_536)
+
+
+async def test_to_pass_over_a_record_does(log: str) -> None:
+    async with Overtaken(log) as client:
+        garbage = Entry(Topic.RG, Partition(0), rg_key(RgId(0)), b"no event")
+        [at] = client.log.append([garbage])
+        found = skipped(client.log, at, "ann", "a slip")
+        after = (await passing_over(found)(client)).after
+    assert after.osds[OsdId(1)].store == store(1, 2)
+    assert after.skipped.keys() == {at}
