@@ -229,7 +229,7 @@ def _as_json(report: "Report") -> dict[str, Any]:
 
 
 def _print(report: "Report") -> None:
-    from osd.cli.output import count, say, table
+    from osd.cli.output import count, numeric, say, table
     from projections.audit.pages import text
 
     say(report.question)
@@ -239,8 +239,9 @@ def _print(report: "Report") -> None:
             continue
         say("")
         say(f"{found.title}:")
-        rows = [[text(value) for value in row] for row in found.rows[:SHOWN_ROWS]]
-        table(found.columns, rows)
+        rows = found.rows[:SHOWN_ROWS]
+        cells = ([text(value) for value in row] for row in rows)
+        table(found.columns, cells, numeric(found.columns, rows))
         left = len(found.rows) - len(rows)
         if left:
             say(f"and {count(left, 'row')} more; --json and --page have all")

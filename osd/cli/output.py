@@ -131,6 +131,15 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence
     draw(drawn(heads, rows, numbers))
 
 
+def numeric(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Of the columns of these rows, which are not put into words yet, those that have numbers."""
+    return [
+        head
+        for place, head in enumerate(heads)
+        if any(isinstance(row[place], int | float) for row in rows)
+    ]
+
+
 def draw(what: RenderableType) -> None:
     """Something that is drawn already; a line ends with its last word where it need not be blank.
 

@@ -148,7 +148,8 @@ def _print(found: "Scrubbed", *, json: bool) -> None:
         if d["outcome"].startswith(("to be", "no good"))
     ]
     if left:
-        table(("osd", "object", "version", "copy", "what becomes of it"), left[:SHOWN])
+        left_heads = ("osd", "object", "version", "copy", "what becomes of it")
+        table(left_heads, left[:SHOWN], numbers=("version",))
     if len(left) > SHOWN:
         note(f"and {len(left) - SHOWN:,} more")
     for osd, report in found.osds.items():

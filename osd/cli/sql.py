@@ -131,7 +131,7 @@ def _print_csv(answer: "Answer") -> None:
 def _print_table(answer: "Answer") -> None:
     from itertools import islice
 
-    from osd.cli.output import note, say, table
+    from osd.cli.output import note, numeric, say, table
 
     found = answer.rows()
     rows = list(islice(found, SHOWN_ROWS))
@@ -140,12 +140,8 @@ def _print_table(answer: "Answer") -> None:
             for line in plan.splitlines():
                 say(line)
         return
-    numbers = [
-        name
-        for place, name in enumerate(answer.columns)
-        if any(isinstance(row[place], int | float) for row in rows)
-    ]
-    table(answer.columns, ([_text(value) for value in row] for row in rows), numbers)
+    cells = ([_text(value) for value in row] for row in rows)
+    table(answer.columns, cells, numeric(answer.columns, rows))
     if next(found, None) is not None:
         note(f"these are the first {SHOWN_ROWS:,} rows; --csv, --json and --parquet FILE have all")
 

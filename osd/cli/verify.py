@@ -215,10 +215,11 @@ class _Verifier:
 
 
 def _print(found: Found) -> None:
-    from osd.cli.output import count, note, say, table
+    from osd.cli.output import count, note, numeric, say, table
 
     if found.differences:
-        table(type(found.differences[0])._fields, map(_cells, found.differences))
+        heads = type(found.differences[0])._fields
+        table(heads, map(_cells, found.differences), numeric(heads, found.differences))
     elif found.rgs:
         rgs, copies = count(found.rgs, "RG"), count(found.copies, "copy", "copies")
         say(f"The OSDs and the log agree on {rgs} and {copies} on disk.")

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from osd.cli import audit, verify
 from osd.cli.output import drawn, table
+from projections.audit.nodes import Difference
+from projections.audit.reports import Report, Table
 
 HEADS = ("osd", "state", "objects", "bytes", "note")
 ROWS = [("osd.0", "up", "27", "540,000", "disk nearly full: 5 bytes left"), ("osd.1", *["-"] * 4)]
@@ -106,3 +109,22 @@ def test_the_first_column_stays_and_shown_numbers_are_whole(
 def test_what_is_piped_is_folded_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
     table(("name", "body"), [("a", "x" * 250_000)])
     assert [len(line) for line in capsys.readouterr().out.splitlines()] == [10, 250_006]
+
+
+def test_numbers_of_reports_are_numbers_also_where_no_column_is_known_before(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """So they stand to the right, and are cut on no terminal."""
+    found = Table("copies", ("name", "version"), [("a", 7), ("b", None), ("c", 1_234_567)], True)
+    audit._print(Report("lost", "Is any lost?", False, "one is", {}, (found,)))
+    assert capsys.readouterr().out.splitlines()[-3:] == ["a           7", "b", "c     1234567"]
+    one = Difference("1f", "a", 7, "osd.0", "osd.0/1", "rg/3@12", "held", "erased")
+    two = one._replace(object=None, version=None)
+    verify._print(verify.Found(1, 1, [one, two, one._replace(version=1_234_567)], [], []))
+    shown = [line[:20] for line in capsys.readouterr().out.splitlines()]
+    assert shown == [
+        "rg  object  version ",
+        "1f  a             7 ",
+        "1f                  ",
+        "1f  a       1234567 ",
+    ]
