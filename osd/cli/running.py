@@ -24,8 +24,20 @@ T = TypeVar("T")
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run one coroutine on a loop of its own."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.get_loop().set_exception_handler(_report)
         return runner.run(work)
+
+
+def with_client(
+    url: str | None, work: Callable[[AsyncClient], Awaitable[T]], deadline_s: float = DEADLINE_S
+) -> T:
+    """Open a client, do the work, close it."""
+
+    async def do() -> T:
+        asyncio.get_running_loop().set_exception_handler(_report)
+        async with _Client(url, deadline_s=deadline_s) as client:
+            return await work(client)
+
+    return run(until_stopped(do()))
 
 
 def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -37,18 +49,6 @@ def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 
     if not isinstance(context.get("exception"), ClientError):
         loop.default_exception_handler(context)
-
-
-def with_client(
-    url: str | None, work: Callable[[AsyncClient], Awaitable[T]], deadline_s: float = DEADLINE_S
-) -> T:
-    """Open a client, do the work, close it."""
-
-    async def do() -> T:
-        async with _Client(url, deadline_s=deadline_s) as client:
-            return await work(client)
-
-    return run(until_stopped(do()))
 
 
 class _Client(AsyncClient):
