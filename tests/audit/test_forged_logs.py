@@ -33,17 +33,22 @@ from folds.building import (
     retired,
     stated,
 )
-from folds.mapping import CREATED, added, booted, written_off
+from folds.mapping import CREATED, added, booted, pinned, written_off
 from folds.mapping import event as map_event
 from projections.audit.database import Connection, reading
 from projections.audit.reports import KINDS, report
 from projections.audit.sync import sync
 
+RGS = 20
 MAPS: list[tuple[MapChange, ...]] = [
-    (replace(CREATED, min_replicas=2), added(1), added(2), booted(1), booted(2)),
+    (
+        *(replace(CREATED, min_replicas=2, rg_count=RGS), added(1), added(2), booted(1), booted(2)),
+        *(pinned(rg, 1, 2) for rg in range(RGS)),
+    ),
     (booted(1, boot=2),),
+    (EpochBumped(to=Epoch(100)),),
 ]
-"""In epoch 2, osd.1 has started again."""
+"""In epoch 2, osd.1 has started again; after it comes epoch 100."""
 
 FIRST = fence(1)
 CLAIM = replace(claimed(FIRST, A, B), min_replicas=2)
@@ -84,6 +89,11 @@ CASES = [
         CLAIMS,
         "by who says to have read what came later",
     ),
+    *(
+        Case([replace(CLAIM, placed=placed)], 0, CLAIMS, "not placed as that map places the RG")
+        for placed in ((A,), (A, C), (B, A))
+    ),
+    Case([replace(CLAIM, fence=fence(50, boot=2))], 0, CLAIMS, "the map has no such epoch"),
     Case([*START, deleted(FIRST, 3, "never")], 3, DELETED, "it was not there"),
     Case([*GONE, deleted(FIRST, 4, "b")], 6, DELETED, "it was not there"),
     Case([*START, declared_lost(FIRST, 3, "b", 1)], 3, DELETED, "another version was there"),
@@ -104,8 +114,8 @@ CASES = [
 def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, object]]]:
     """What the reports find in a log of all cases, by title; positions are RG and index."""
     log, path = MemoryLog(IDENTITY), tmp_path_factory.mktemp("forged") / "audit"
-    for layout, changes in enumerate(MAPS):
-        told = map_event(*changes, layout=None if layout else 0)
+    for index, changes in enumerate(MAPS):
+        told = map_event(*changes, layout=min(index, 1))
         log.append([Entry(Topic.MAP, Partition(0), b"map", encode(told))])
     places: dict[str, str] = {}
     for rg, case in enumerate(CASES):

@@ -1,8 +1,9 @@
 -- Accepted claims by who had no right to them, by the map of the epoch that they name: a process
 -- that this map does not have, or not first of those that are up, or for other numbers than its
--- own. Where the map cannot be read to its end, nobody knows of later epochs.
+-- own. Who is placed is compared where the present layout was that map's already: of older ones the
+-- placement is not kept. Where the map cannot be read to its end, nobody knows of later epochs.
 WITH epochs AS (
-    SELECT coalesce(max(from_epoch), 0) AS last,
+    SELECT coalesce(max(from_epoch), 0) AS last, max(layout) AS layout,
         EXISTS (FROM kept.positions WHERE topic = 'map' AND why IS NOT NULL) AS is_cut
     FROM kept.maps
 ),
@@ -14,21 +15,24 @@ known AS (
 ),
 placed AS (
     SELECT p.rg, p.claim, bool_or(p.store = c.store) AS is_placed,
-        arg_min(p.store, p.place) FILTER (k.is_up) AS "primary"
+        list(p.store ORDER BY p.place) AS stores,
+        arg_min(p.store, p.place) FILTER (k.is_up AND c.epoch < k.until_epoch) AS "primary"
     FROM kept.placed p
     JOIN kept.claims c ON c.rg = p.rg AND c."offset" = p.claim AND c.void IS NULL
-    LEFT JOIN known k
-        ON k.store = p.store AND k.from_epoch <= c.epoch AND c.epoch < k.until_epoch
+    ASOF LEFT JOIN known k ON k.store = p.store AND k.from_epoch <= c.epoch
     GROUP BY p.rg, p.claim
 ),
 judged AS (
     SELECT c.rg, c."offset", c.store, c.boot, c.epoch,
         CASE
             WHEN p.is_placed IS NOT TRUE THEN 'not placed by its own claim'
-            WHEN c.epoch > e.last THEN 'the map has no such epoch'
+            WHEN m.from_epoch IS DISTINCT FROM c.epoch THEN 'the map has no such epoch'
             WHEN NOT EXISTS (FROM known k WHERE k.store = c.store AND k.boot = c.boot)
                 THEN 'the map never had this process'
-            WHEN k.store IS NULL THEN 'the map of that epoch does not have this process'
+            WHEN k.store IS NULL OR c.epoch >= k.until_epoch
+                THEN 'the map of that epoch does not have this process'
+            WHEN m.layout = e.layout AND p.stores IS DISTINCT FROM l.stores
+                THEN 'not placed as that map places the RG'
             WHEN p."primary" IS DISTINCT FROM c.store THEN 'not the primary by that map'
             WHEN (c.replicas, c.min_replicas, c.rules)
                 IS DISTINCT FROM (m.replicas, m.min_replicas, m.rules)
@@ -38,9 +42,9 @@ judged AS (
     FROM kept.claims c
     CROSS JOIN epochs e
     LEFT JOIN placed p ON p.rg = c.rg AND p.claim = c."offset"
-    LEFT JOIN known k
-        ON k.store = c.store AND k.boot = c.boot
-        AND k.from_epoch <= c.epoch AND c.epoch < k.until_epoch
+    LEFT JOIN placement l ON l.rg = c.rg
+    ASOF LEFT JOIN known k
+        ON k.store = c.store AND k.boot = c.boot AND k.from_epoch <= c.epoch
     ASOF LEFT JOIN kept.maps m ON m.from_epoch <= c.epoch
     WHERE c.void IS NULL AND NOT (e.is_cut AND c.epoch > e.last AND p.is_placed)
 )
