@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 import duckdb
@@ -134,6 +135,11 @@ def discard(path: Path) -> None:
     finally:
         connection.close()
     _remove(path)
+
+
+def making_anew(path: Path) -> str:
+    """The command that does it, with the file: without it, it is that of the log that is used."""
+    return f"`osdlog audit --rebuild --db {quote(str(path))}`"
 
 
 def _remove(path: Path) -> None:
@@ -275,12 +281,12 @@ def _check(connection: Connection, path: Path, identity: LogIdentity | None) -> 
     if row is None or row[0] != FORMAT:
         raise AuditForeign(
             f"{path} is no audit database of this version",
-            "Name another file with --db, or make it anew with `osdlog audit --rebuild`.",
+            f"Name another file with --db, or make it anew with {making_anew(path)}.",
         )
     if identity is not None and row[1:] != (identity.cluster, identity.partitions):
         raise AuditForeign(
             f"{path} is the audit database of cluster {row[1]}, not of {identity.cluster}",
-            "Name another file with --db, or make it anew with `osdlog audit --rebuild`.",
+            f"Name another file with --db, or make it anew with {making_anew(path)}.",
         )
 
 
@@ -293,6 +299,7 @@ __all__ = [
     "Connection",
     "Reached",
     "create",
+    "making_anew",
     "note",
     "reached",
     "reading",

@@ -25,6 +25,7 @@ from projections.audit.database import (
     Connection,
     Reached,
     create,
+    making_anew,
     note,
     reached,
     transaction,
@@ -76,7 +77,7 @@ def follow(
     if not path.exists():
         create(path, log.identity)
     with writing(path, log.identity) as connection:
-        return _Follower(connection, log, progress or _silent, batch_events).follow()
+        return _Follower(path, connection, log, progress or _silent, batch_events).follow()
 
 
 def _silent(_done: int, _all: int) -> None:
@@ -87,8 +88,9 @@ class _Follower:
     """One sync of one database."""
 
     def __init__(
-        self, connection: Connection, log: Log, progress: Progress, batch_events: int
+        self, path: Path, connection: Connection, log: Log, progress: Progress, batch_events: int
     ) -> None:
+        self._path = path
         self._connection = connection
         self._log = log
         self._progress = progress
@@ -131,7 +133,7 @@ class _Follower:
                     f"the log is not the one that the audit database was made from: {last}"
                     " is missing or another record",
                     "It was truncated or replaced. If it is the right one, make the database"
-                    " anew with `osdlog audit --rebuild`.",
+                    f" anew with {making_anew(self._path)}.",
                 )
 
     def _follow_map(self, end: Offset) -> tuple[dict[Position, bytes], str | None]:

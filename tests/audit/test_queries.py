@@ -185,10 +185,25 @@ def test_several_may_read_and_nobody_while_it_is_written(path: Path) -> None:
 def test_a_database_of_another_log_is_refused(path: Path) -> None:
     other = IDENTITY._replace(cluster="other")
     with (
-        pytest.raises(AuditForeign, match=r"of cluster c, not of other.*--rebuild"),
+        pytest.raises(AuditForeign, match=r"of cluster c, not of other") as caught,
         reading(path, other),
     ):
         pass
+    assert f"`osdlog audit --rebuild --db {path}`" in str(caught.value)
+
+
+def test_a_database_of_an_older_format_is_refused(tmp_path: Path) -> None:
+    """With how to make that very one anew, and not the one beside the log."""
+    path = tmp_path / "of mine"
+    sync(path, MemoryLog(IDENTITY))
+    with duckdb.connect(path) as older:
+        older.execute("UPDATE kept.meta SET format = format - 1")
+    with (
+        pytest.raises(AuditForeign, match="no audit database of this version") as caught,
+        reading(path),
+    ):
+        pass
+    assert f"`osdlog audit --rebuild --db '{path}'`" in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"x" * 20_000])
@@ -226,7 +241,9 @@ def test_a_log_that_was_truncated_or_replaced_is_noticed(tmp_path: Path) -> None
         append(log, RIGHT)
         sync(path, log)
         append(since, events)
-        with pytest.raises(LogReplaced, match=r"rg/2@11 is missing or another record.*--rebuild"):
+        with pytest.raises(
+            LogReplaced, match=r"rg/2@11 is missing or another record.*--rebuild --db"
+        ):
             sync(path, since)
         assert sync(path, log).events == 0
 
