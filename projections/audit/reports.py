@@ -75,6 +75,12 @@ class Kind(NamedTuple):
 
 _SKIPPED = Check("records that everybody passes over", "skips", is_fault=False)
 _STOPPED = Check("where the log cannot be read further: nothing after it is proven", "stops")
+_SEQUENCE = Check(
+    "versions out of sequence",
+    "versions_out_of_sequence",
+    is_wrong=lambda row: row["first_said"] is None,
+)
+"""An append that went twice into the log left no gap in the history, and nothing in it twice."""
 _STRANGERS = "statements by processes that the map never had"
 _UNFOUNDED = "stores retired in RGs, and not by the map"
 _RESTS = Check("what this rests on", "reach", is_fault=False)
@@ -101,12 +107,7 @@ KINDS: Mapping[str, Kind] = {
         "the log shows faults",
         (
             Check("accepted versions are not 1 to n", "versions_not_dense"),
-            Check(
-                "versions out of sequence",
-                "versions_out_of_sequence",
-                True,
-                lambda row: row["first_said"] is None,
-            ),
+            _SEQUENCE,
             Check("events in another RG's partition", "misplaced"),
             Check("objects in an RG they do not belong to", "wrong_rg"),
             Check("said under a claim that nobody made", "impostors"),
@@ -165,7 +166,7 @@ KINDS: Mapping[str, Kind] = {
         "there are gaps, repeats or regressions",
         (
             Check("accepted versions are not 1 to n", "versions_not_dense"),
-            Check("versions out of sequence", "versions_out_of_sequence"),
+            _SEQUENCE,
         ),
     ),
     "void": Kind(

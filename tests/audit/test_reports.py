@@ -126,7 +126,7 @@ def test_a_record_that_the_log_has_twice_is_no_fault_of_its_rules(tmp_path: Path
         assert check.is_wrong is not None
         assert check.is_wrong(row) is bool(faults)
     (tmp_path / "versions").mkdir()
-    assert not asked(tmp_path / "versions", [*RIGHT[:3], *again], "versions").verdict
+    assert asked(tmp_path / "versions", [*RIGHT[:3], *again], "versions").verdict
 
 
 def test_an_impostor_is_named(tmp_path: Path) -> None:
