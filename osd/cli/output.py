@@ -192,8 +192,8 @@ def _widths(
 ) -> Mapping[int, int]:
     """Of the columns that have room: words give way first, the longest before others.
 
-    Then columns are left out from the right, never the first, which says what the row is about;
-    `LEFT_OUT` tells of that, and words get back what is free.
+    Then columns are left out from the right, never the first, which says what the row is about
+    and so gives way less; `LEFT_OUT` tells of that, and words get back what is free.
     """
     wanted = {n: max(map(cell_len, column)) for n, column in enumerate(zip(*cells, strict=True))}
     widths = dict(wanted)
@@ -204,8 +204,8 @@ def _widths(
         return sum(widths.values()) + GAP * others + told - room
 
     words = [index for index in widths if not is_number[index]]
-    for least in (LEAST_WORDS, LEAST_LETTERS):
-        for index in sorted(words, key=lambda n: (widths[n], n), reverse=True):
+    for least, some in ((LEAST_WORDS, words), (LEAST_LETTERS, [n for n in words if n > 0])):
+        for index in sorted(some, key=lambda n: (widths[n], n), reverse=True):
             widths[index] -= max(0, min(excess(), widths[index] - least))
     while excess() > 0 and len(widths) > 1:
         widths.popitem()

@@ -88,6 +88,16 @@ def test_a_history_on_a_usual_terminal_has_its_versions_and_sizes() -> None:
     ]
 
 
+def test_what_a_row_is_about_gives_way_less() -> None:
+    heads = ("store", "condition", "rgs", "held", "lost")
+    rows = [(f"osd.{number}/0123456789abcdef", "up", "1", "2", "0") for number in (1, 11)]
+    assert lines(30, heads, rows, heads[2:]) == [
+        "store           condi…  rgs  …",
+        "osd.1/0123456…  up        1",
+        "osd.11/012345…  up        1",
+    ]
+
+
 @given(
     st.lists(st.tuples(st.booleans(), st.integers(1, 30)), min_size=1, max_size=9),
     st.integers(9, 120),
