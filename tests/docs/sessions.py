@@ -2,7 +2,9 @@
 
 Rule: what a document shows is what the commands print now. Compared is all but
 what differs from run to run: ports, times, ids of stores, clusters and
-requests, how full disks are, the width of columns, and the folder, which documents call /home/me.
+requests, how full disks are, the width of columns, how many records an RG has
+(of maps in a row as many are obeyed as the commands give time for), and the
+folder, which documents call /home/me.
 
     ```console          commands after `$ `, each with what it prints; a
                         block's last command may be one that runs on, such as
@@ -44,6 +46,7 @@ _MASKS = (
     (r"\bmoved: .*", "moved: AMOUNT"),
     (r"\b(under 1|\d+) s\b", "SECONDS"),
     (r"\b(n|serial)=\d+", r"\1=NUMBER"),
+    (r"\brg/(\d+)@\d+", r"rg/\1@OFFSET"),
     (r"\s+", " "),
 )
 _NUMBER = re.compile(r"\d[\d,.]*( [kMG]?B\b)?")
