@@ -29,7 +29,7 @@ def test_a_log_that_is_removed_stops_who_reads_it(cluster: Cluster) -> None:
         assert osd.ended() == (3, f"the file {log} is not the one that was opened. {hint}\n")
         with pytest.raises(OsdlogError, match="is not the one that was opened"):
             client.put("a", b"y")
-        with pytest.raises(LogMissing, match="check the address"):
+        with pytest.raises(LogMissing, match="Check the address, or put the file back"):
             Client(cluster.url)
         away.rename(log)
         osd.start()
