@@ -15,7 +15,7 @@ from eventlog.log import Log
 from eventlog.state_file import StateFile
 from osd.client.headers import Headers
 from osd.client.listing import Listing
-from osd.client.map_reader import MapReader, require_cluster
+from osd.client.map_reader import MapReader
 from osd.client.objects import Objects
 from osd.client.questions import Questions
 from osd.client.transport import new_session
@@ -38,7 +38,7 @@ def connect(
 
         offline: Any = exporting.Offline(log)
         return Network(offline, offline, offline)
-    session = new_session(require_cluster(log, reader.map).cluster)
+    session = new_session(reader.map.cluster)
     opened.push_async_exit(session)
     return Network(
         Objects(session, reader, own, deadline_s),

@@ -26,8 +26,6 @@ from projections.audit.errors import AuditError, QueryRefused
 from projections.audit.interrupts import catch_up, interruptible
 
 _SETTINGS = (
-    "SET autoinstall_known_extensions = false",
-    "SET autoload_known_extensions = false",
     "SET python_enable_replacements = false",
     "SET enable_external_access = false",
 )
